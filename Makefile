@@ -1,0 +1,77 @@
+# Two commands do all the set-up: `make demo` and `make test`. Only git, make and Python 3.11 or newer are needed.
+VENV ?= .venv
+PYTHON = $(VENV)/bin/python
+PIP = $(PYTHON) -m pip install --quiet --constraint constraints.txt
+PYTEST = $(PYTHON) -m pytest -n auto
+
+.NOTPARALLEL:
+.PHONY: help demo test lab oracle browser lint format bench docs images dist hooks clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+demo: $(VENV)/.has-core  ## lesson 2's regression: backward in words, and its pictures in demo-out/
+	$(PYTHON) -m teachgrad demo --out demo-out
+
+test: $(VENV)/.has-test  ## the tests (those that compare with PyTorch run where it is installed)
+	$(PYTEST) -m "not browser"
+
+lab: $(VENV)/.has-notebook  ## JupyterLab, opened on lesson 1
+	$(PYTHON) -m jupyter lab $(firstword $(sort $(wildcard notebooks/*.ipynb)))
+
+oracle: $(VENV)/.has-oracle $(VENV)/.has-test  ## the tests, with PyTorch 2.13 installed to compare with
+	$(PYTEST) -m "not browser"
+
+browser: $(VENV)/.has-test  ## the tests that drive a real Chromium, one at a time
+	$(PYTHON) -m pytest -m browser
+
+lint: $(VENV)/.has-dev  ## ruff and mypy, as the continuous check runs them
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+
+format: $(VENV)/.has-dev  ## let ruff tidy the code
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
+
+bench: $(VENV)/.has-core  ## what `import teachgrad` costs beside `import numpy`
+	$(PYTHON) benchmarks/import_time.py
+
+docs: $(VENV)/.has-docs  ## the documentation as pages, in build/docs/
+	$(PYTHON) -m sphinx --fail-on-warning --quiet docs build/docs
+	@echo "Open build/docs/index.html"
+
+images: $(VENV)/.has-core  ## draw the README's pictures again, from real runs
+	$(PYTHON) docs/images/make.py
+
+dist: $(VENV)/.has-dev  ## wheel and source archive, in dist/
+	$(PYTHON) -m build --outdir dist
+
+hooks: $(VENV)/.has-dev  ## run ruff and mypy before every commit
+	$(PYTHON) -m pre_commit install
+
+clean:  ## remove what was built, the environment included
+	rm -rf $(VENV) build dist demo-out .pytest_cache .ruff_cache .mypy_cache .hypothesis
+
+# The oracle goes in first and alone: with nothing else to satisfy, pip takes exactly this build.
+$(VENV)/.has-oracle: pyproject.toml | $(PYTHON)
+	$(PYTHON) -m pip install --quiet torch==2.13.0
+	@touch $@
+
+$(VENV)/.has-core: pyproject.toml constraints.txt | $(PYTHON)
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.has-%: pyproject.toml constraints.txt | $(PYTHON)
+	$(PIP) --editable ".[$*]"
+	@touch $@
+
+# The first Python that is new enough and can make an environment; a half-made environment is not left behind.
+$(PYTHON):
+	@for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	    $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	    $$python -m venv $(VENV) && exit 0; \
+	    rm -rf $(VENV); \
+	done; \
+	echo "teachgrad needs Python 3.11 or newer with its venv module, and found none: install it, then run make again." >&2; \
+	exit 1

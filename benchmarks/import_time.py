@@ -1,0 +1,50 @@
+"""What `import teachgrad` costs beside `import numpy`: whole processes, interleaved, medians.
+
+    python benchmarks/import_time.py [--rounds 40]
+
+Prints the two medians, the start of an empty interpreter, and two ratios. The target is 1.25 for the whole
+processes, which is what a learner waits for. A noisy machine slows both alike because the runs alternate.
+It is a measurement, not a test: nothing fails when it is high.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+
+STATEMENTS = {"nothing": "pass", "numpy": "import numpy", "teachgrad": "import teachgrad"}
+TARGET = 1.25
+
+
+def seconds(statement: str) -> float:
+    """Wall-clock time of one fresh interpreter that runs `statement` and ends."""
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", statement], check=True)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=40, help="runs of each statement (default 40)")
+    rounds = parser.parse_args().rounds
+    for statement in STATEMENTS.values():  # fills the file cache and writes the .pyc files
+        seconds(statement)
+    times: dict[str, list[float]] = {name: [] for name in STATEMENTS}
+    for _ in range(rounds):
+        for name, statement in STATEMENTS.items():
+            times[name].append(seconds(statement))
+    median = {name: statistics.median(values) for name, values in times.items()}
+    for name, value in median.items():
+        print(f"{STATEMENTS[name]:<18}{value * 1000:7.1f} ms  (fastest {min(times[name]) * 1000:.1f})")
+    whole = median["teachgrad"] / median["numpy"]
+    alone = (median["teachgrad"] - median["nothing"]) / (median["numpy"] - median["nothing"])
+    print(f"teachgrad / numpy {whole:6.2f}      whole processes, target {TARGET}")
+    print(f"                  {alone:6.2f}      without the interpreter's own start")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""teachgrad: PyTorch's autograd in readable Python.
+
+    import teachgrad as torch
+
+runs PyTorch lessons and prints what PyTorch prints; `teachgrad.viz` draws the graph behind a tensor and plays
+`backward()`. This file is only the torch-shaped face: the names come from the op table (`teachgrad.ops`) and are looked
+up when they are used.
+"""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from typing import Any
+
+from teachgrad import autograd, dtypes, ops
+from teachgrad.autograd.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from teachgrad.devices import device
+from teachgrad.dtypes import *  # noqa: F403 - float32, int64, ...
+from teachgrad.ops.table import FUNCTIONS, Op
+from teachgrad.size import Size
+from teachgrad.tensor import Tensor, bind
+from teachgrad.creation import *  # noqa: F403, I001 - tensor, zeros, arange, ...
+
+__version__ = "0.1.0"
+
+# 1/0 is inf in a lesson, not a warning. This silences our own modules only and leaves NumPy's settings to the user.
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"teachgrad\.")
+bind()
+
+_SUBMODULES = frozenset({"viz", "cuda", "nn", "optim", "random", "func", "linalg", "special", "testing", "utils", "functional", "types"})
+
+
+def __getattr__(name: str) -> Any:
+    """`torch.exp` and its like: compiled, and kept here, when first used."""
+    found = FUNCTIONS.get(name)
+    if found is not None:
+        value = found.front if isinstance(found, Op) else found
+    elif name in _SUBMODULES:
+        value = importlib.import_module(f"{__name__}.{name}")
+    else:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *FUNCTIONS, *_SUBMODULES})

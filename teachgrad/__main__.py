@@ -1,0 +1,184 @@
+"""The command line: draw the graph of a tensor that a script makes, or play its backward.
+
+    python -m teachgrad draw lesson.py --tensor loss -o graph.svg
+    python -m teachgrad animate lesson.py --tensor loss -o page.html
+    python -m teachgrad demo
+
+The script runs as it would by itself (`__name__ == "__main__"`, its own folder first on the path), with
+`import torch` or `import teachgrad as torch`; afterwards the tensor is looked up among its global variables,
+whose names become the labels. What goes wrong is said in one sentence on stderr, and then nothing has been
+written. Exit status: 0 done, 1 the script or the drawing failed, 2 the command itself was wrong.
+"""
+
+import argparse
+import difflib
+import os
+import sys
+import traceback
+import types
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NoReturn
+
+DRAWING_FORMATS = (".svg", ".png", ".html", ".dot", ".json", ".txt")
+PLAYER_FORMATS = (".html", ".json", ".txt")
+PACKAGE = Path(__file__).parent
+
+
+class CommandError(Exception):
+    """Something to tell the user in one sentence; `status` becomes the exit status."""
+
+    def __init__(self, sentence: str, status: int = 1) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse without the usage block before an error: one sentence is easier to read."""
+
+    def error(self, message: str) -> NoReturn:
+        """Turn a mistake on the command line into a CommandError."""
+        raise CommandError(f"{message} (try `{self.prog} --help`)", status=2)
+
+
+def parser() -> Parser:
+    """The commands and their options."""
+    top = Parser(prog="python -m teachgrad", description="Draw a tensor's graph, or play its backward.")
+    top.add_argument("--version", action="version", version=f"teachgrad {version('teachgrad')}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="{draw,animate,demo}")
+    for name, formats, what in (
+        ("draw", DRAWING_FORMATS, "draw the graph of a tensor"),
+        ("animate", PLAYER_FORMATS, "run backward on a tensor and write a page that plays it"),
+    ):
+        command = commands.add_parser(
+            name,
+            help=what,
+            description=f"Run a script, then {what}. What follows `--` is passed to the script.",
+        )
+        command.add_argument("script", type=Path, help="a Python file that makes the tensor")
+        command.add_argument(
+            "--tensor", "-t", required=True, metavar="NAME", help="the variable that holds it"
+        )
+        command.add_argument(
+            "--output", "-o", required=True, type=Path, metavar="FILE", help=f"one of {', '.join(formats)}"
+        )
+        command.add_argument("--title", help="the heading of the picture")
+        command.set_defaults(formats=formats)
+    demo = commands.add_parser("demo", help="lesson 2's regression, in words and pictures")
+    demo.add_argument(
+        "--out", type=Path, default=Path("demo-out"), metavar="FOLDER", help="default: demo-out"
+    )
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command (`sys.argv` unless given) and return the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    end = given.index("--") if "--" in given else len(given)
+    try:
+        options = parser().parse_args(given[:end])
+        if options.command == "demo":
+            from teachgrad import demo  # inside: `--version` needs no engine
+
+            demo.main(options.out)
+        else:
+            picture(options, given[end + 1 :])
+    except CommandError as failure:
+        print(f"teachgrad: {failure}", file=sys.stderr)
+        return failure.status
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        print(f"teachgrad: cannot write {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def picture(options: argparse.Namespace, rest: list[str]) -> None:
+    """`draw` and `animate`: check the output, run the script, find the tensor, write the picture."""
+    check_output(options.output, options.formats)
+    variables = run_script(options.script, rest)
+    tensor = find_tensor(variables, options.tensor, options.script)
+    from teachgrad import viz  # only now: a wrong command line is answered without loading it
+
+    show = viz.draw if options.command == "draw" else viz.animate
+    try:
+        show(tensor, names=variables, title=options.title).save(options.output)
+    except (ImportError, RuntimeError, TypeError, ValueError) as error:
+        raise CommandError(f"{options.tensor} cannot be shown: {error}") from error
+    print(f"wrote {options.output}")
+
+
+def check_output(output: Path, formats: tuple[str, ...]) -> None:
+    """Refuse an output that cannot work before the script, which may run for minutes, has started."""
+    if output.suffix.lower() not in formats:
+        raise CommandError(
+            f"cannot tell the format of {output}: end it in one of {', '.join(formats)}", status=2
+        )
+    if not output.parent.is_dir():
+        raise CommandError(f"cannot write {output}: there is no folder {output.parent}", status=2)
+    if output.is_dir():
+        raise CommandError(f"cannot write {output}: it is a folder", status=2)
+    if not os.access(output if output.exists() else output.parent, os.W_OK):
+        raise CommandError(f"cannot write {output}: no permission", status=2)
+
+
+def run_script(script: Path, rest: list[str]) -> dict[str, Any]:
+    """Run `script` as `python script rest...` would, and return its global variables.
+
+    A script that ends itself with `sys.exit()` or `sys.exit(0)` counts as finished. When it stops in any
+    other way, its own error is printed with the line, and CommandError says that nothing was written.
+    """
+    try:
+        source = script.read_bytes()
+    except OSError as error:
+        raise CommandError(f"cannot read the script {script}: {error.strerror}", status=2) from error
+    module = types.ModuleType("__main__")
+    module.__file__ = str(script)
+    sys.modules["__main__"] = module
+    sys.argv = [str(script), *rest]
+    sys.path.insert(0, str(script.resolve().parent))
+    try:
+        exec(compile(source, str(script), "exec", dont_inherit=True), module.__dict__)
+    except SystemExit as end:
+        if end.code not in (None, 0):
+            raise CommandError(
+                f"{script} ended itself with status {end.code!r}, so nothing was written"
+            ) from end
+    except Exception as error:  # whatever a learner's script may raise
+        print(own_error(error, script), file=sys.stderr)
+        raise CommandError(f"{script} stopped with this error, so nothing was written") from error
+    return module.__dict__
+
+
+def own_error(error: Exception, script: Path) -> str:
+    """The script's error with the line where it happened, without the frames of any library."""
+    folder = script.resolve().parent
+    place = ""
+    for frame in traceback.extract_tb(error.__traceback__):
+        file = Path(frame.filename).resolve()
+        if file.is_relative_to(folder) and PACKAGE not in file.parents and "site-packages" not in file.parts:
+            place = f"{frame.filename}, line {frame.lineno}:\n    {frame.line}\n"
+    return place + "".join(traceback.format_exception_only(error)).rstrip()
+
+
+def find_tensor(variables: dict[str, Any], name: str, script: Path) -> Any:
+    """The tensor called `name`, of either library; CommandError says which names there are."""
+    tensors = [key for key, value in variables.items() if hasattr(type(value), "grad_fn")]
+    if name in tensors:
+        return variables[name]
+    if name in variables:
+        problem = f"{name} in {script} is not a tensor but of type {type(variables[name]).__name__}"
+    else:
+        problem = f"{script} makes no variable {name}"
+    close = difflib.get_close_matches(name, tensors, n=1)
+    if close:
+        problem += f"; did you mean {close[0]}?"
+    if not tensors:
+        raise CommandError(f"{problem}; it has no tensors at all outside its functions", status=2)
+    raise CommandError(f"{problem} (its tensors: {', '.join(sorted(tensors))})", status=2)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""`torch.autograd`: sending gradients through a graph.
+
+Only the calls that lessons make live here; `graph.py` says what a graph is, `engine.py` how backward runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from teachgrad import errors
+from teachgrad.autograd import engine
+from teachgrad.autograd.graph import Node, edge_of
+from teachgrad.autograd.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from teachgrad.autograd.variable import TensorBase, wrap
+
+if TYPE_CHECKING:
+    from teachgrad.tensor import Tensor
+
+__all__ = ["backward", "enable_grad", "grad", "is_grad_enabled", "no_grad", "set_grad_enabled"]
+
+Tensors = Any  # a tensor, or a sequence of tensors
+
+
+def _as_tuple(tensors: Any) -> tuple[Any, ...]:
+    return (tensors,) if isinstance(tensors, TensorBase) else tuple(tensors)
+
+
+def _root_gradients(outputs: Sequence[TensorBase], gradients: Sequence[Any], create_graph: bool) -> list[Any]:
+    """The gradient that starts at each output: the given one, or 1 for a scalar.
+
+    Raises RuntimeError if it is missing where it is needed, or has the wrong shape.
+    """
+    starts: list[Any] = []
+    for number, (output, gradient) in enumerate(zip(outputs, gradients, strict=True)):
+        shape = output._data.shape
+        if gradient is None:
+            if output._requires_grad and output._data.size != 1:
+                raise errors.not_scalar()
+            starts.append(wrap(np.ones_like(output._data)) if create_graph else output._data.dtype.type(1) if not shape else np.ones_like(output._data))
+            continue
+        if not isinstance(gradient, TensorBase):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
+        if gradient._data.shape != shape:
+            raise errors.gradient_shape(number, gradient._data.shape, shape)
+        if (gradient._data.dtype.kind == "c") != (output._data.dtype.kind == "c"):
+            raise errors.gradient_complex(number, gradient, output)
+        starts.append(gradient if create_graph else gradient._data)
+    return starts
+
+
+def _edges_of(outputs: Sequence[TensorBase]) -> list[tuple[Node, int]]:
+    """Where to begin. Raises RuntimeError for a tensor that is not part of a graph."""
+    roots = []
+    for index, output in enumerate(outputs):
+        node = edge_of(output)
+        if node is None:
+            raise errors.no_grad_fn(index)
+        roots.append((node, output._output_nr))
+    return roots
+
+
+def backward(
+    tensors: Tensors,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    grad_variables: Any = None,
+    inputs: Tensors | None = None,
+) -> None:
+    """Adds to the `.grad` of every leaf (or of `inputs` only) the gradient of `sum(tensor * grad_tensor)`.
+
+    `retain_graph` keeps the saved values for another backward; `create_graph` records backward itself, so that it can be
+    differentiated again. Mirrors `torch.autograd.backward`. Raises RuntimeError as PyTorch does; the graph and the leaves
+    are then as far as backward had come.
+    """
+    outputs = _as_tuple(tensors)
+    if inputs is not None and not isinstance(inputs, TensorBase) and len(inputs) == 0:
+        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    given = (None,) * len(outputs) if grad_tensors is None else _as_tuple(grad_tensors)
+    if len(given) != len(outputs):
+        raise RuntimeError(f"got {len(outputs)} tensors and {len(given)} gradients")
+    starts = _root_gradients(outputs, given, create_graph)
+    roots = _edges_of(outputs)
+    keep = create_graph if retain_graph is None else retain_graph
+    if inputs is None:
+        engine.run(roots, starts, keep_graph=keep, create_graph=create_graph)
+        return
+    targets, leaves = [], []
+    for tensor in _as_tuple(inputs):
+        node = edge_of(tensor)
+        if node is None:
+            raise errors.input_without_grad()
+        targets.append((node, tensor._output_nr))
+        leaves.append(tensor)
+    found = engine.run(roots, starts, keep_graph=keep, create_graph=create_graph, targets=targets)
+    for tensor, gradient in zip(leaves, found, strict=True):
+        if gradient is not None and tensor._node is not None:  # a non-leaf asked for by name
+            new = gradient if create_graph else wrap(gradient.copy())
+            tensor._grad = new if tensor._grad is None else tensor._grad + new
+
+
+def grad(
+    outputs: Tensors,
+    inputs: Tensors,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The gradients of `sum(output * grad_output)` with respect to `inputs`; no `.grad` changes.
+
+    Mirrors `torch.autograd.grad`. Raises RuntimeError if an input is not part of the graph and `allow_unused` is not set.
+    """
+    if not only_inputs:
+        raise RuntimeError("only_inputs argument is deprecated and is ignored now (defaults to True)")
+    if materialize_grads and allow_unused is False:
+        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+    if is_grads_batched:
+        rows = [
+            grad(outputs, inputs, [g[i] for g in _as_tuple(grad_outputs)], True, create_graph, True, allow_unused, False, materialize_grads)
+            for i in range(len(_as_tuple(grad_outputs)[0]))
+        ]
+        return tuple(None if column[0] is None else stack_rows(column) for column in zip(*rows, strict=True))
+    results, wanted = _as_tuple(outputs), _as_tuple(inputs)
+    given = (None,) * len(results) if grad_outputs is None else _as_tuple(grad_outputs)
+    if len(given) != len(results):
+        raise RuntimeError(f"got {len(results)} tensors and {len(given)} gradients")
+    starts = _root_gradients(results, given, create_graph)
+    roots = _edges_of(results)
+    targets = []
+    for tensor in wanted:
+        node = edge_of(tensor)
+        if node is None or not tensor._requires_grad:
+            raise errors.input_without_grad()
+        targets.append((node, tensor._output_nr))
+    keep = create_graph if retain_graph is None else retain_graph
+    found = engine.run(roots, starts, keep_graph=keep, create_graph=create_graph, targets=targets, accumulate=False)
+    answer: list[Tensor | None] = []
+    for index, (tensor, gradient) in enumerate(zip(wanted, found, strict=True)):
+        if gradient is None:
+            if not allow_unused and not materialize_grads:
+                raise errors.unused_input(index)
+            answer.append(wrap(np.zeros_like(tensor._data)) if materialize_grads else None)
+        elif create_graph:
+            answer.append(gradient)
+        else:
+            answer.append(wrap(gradient.copy() if isinstance(gradient, np.ndarray) else gradient))
+    return tuple(answer)
+
+
+def stack_rows(rows: Sequence[TensorBase]) -> Tensor:
+    """Tensors of one shape along a new first dimension."""
+    return wrap(np.stack([row._data for row in rows]))
+
+

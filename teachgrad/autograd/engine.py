@@ -1,0 +1,216 @@
+"""Backward: collect the graph, sort it by birth, run each node once.
+
+A node is always younger than the nodes it came from, so "youngest first" is an order in which every gradient has fully
+arrived before it is passed on: no counting, no heap, no recursion. One kind of node is an exception. A leaf's
+AccumulateGrad runs as soon as its last gradient is there, as in PyTorch, and that takes a count.
+
+    order      youngest to oldest                       pending     gradient that has arrived so far, per node
+    waiting    arrivals each AccumulateGrad still       owned       nodes whose pending sum is an array of our own,
+               expects                                              safe to add to in place
+
+Mirrors PyTorch's `torch/csrc/autograd/engine.cpp`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
+
+from numpy import add, ndarray
+
+from teachgrad.autograd.fit import fitted
+from teachgrad.autograd.graph import AccumulateGrad, Node
+from teachgrad.autograd.hooks import run_after, run_before, run_leaf_hooks, run_post_accumulate
+from teachgrad.autograd.modes import GRAD_MODE
+from teachgrad.autograd.variable import wrap
+
+Edge = tuple[Node, int]
+
+
+def collect(roots: Sequence[Node]) -> tuple[list[Node], dict[Node, int]]:
+    """All nodes that can be reached, youngest first, and how many gradients each AccumulateGrad will receive."""
+    seen: set[Node] = set()
+    waiting: dict[Node, int] = {}
+    stack: list[Node] = []
+    for root in roots:
+        if root.__class__ is AccumulateGrad:
+            waiting[root] = waiting.get(root, 0) + 1
+        elif root not in seen:
+            seen.add(root)
+            stack.append(root)
+    while stack:
+        for below in stack.pop().edges:
+            if below is None:
+                continue
+            if below.__class__ is AccumulateGrad:
+                waiting[below] = waiting.get(below, 0) + 1
+            elif below not in seen:
+                seen.add(below)
+                stack.append(below)
+    return sorted(seen, key=attrgetter("birth"), reverse=True), waiting
+
+
+def leads_to(order: Sequence[Node], targets: set[Node]) -> set[Node]:
+    """The nodes of `order` from which an edge path reaches one of `targets`."""
+    useful: set[Node] = set()
+    for node in reversed(order):  # oldest first: what a node leads to is already known
+        if any(below in targets or below in useful for below in node.edges if below is not None):
+            useful.add(node)
+    return useful
+
+
+def run(
+    roots: Sequence[Edge],
+    gradients: Sequence[Any],
+    *,
+    keep_graph: bool = False,
+    create_graph: bool = False,
+    targets: Sequence[Edge] | None = None,
+    accumulate: bool = True,
+) -> list[Any]:
+    """Sends `gradients` into `roots` and lets them flow down to the leaves.
+
+    The gradients are arrays, or tensors with `create_graph`: then every rule runs as recorded tensor ops. With `targets`
+    only the nodes that lead to them run; the gradients that arrive there are returned, in order (None: unreached), and
+    leaves among them receive `.grad` only if `accumulate`.
+
+    Raises RuntimeError when a saved value was freed or has changed in place. Nodes that already ran stay freed, and
+    leaves that already received their gradient keep it, as in PyTorch.
+    """
+    order, waiting = collect([node for node, _ in roots])
+    captured: list[Any] = [None] * len(targets or ())
+    wanted: dict[Node, list[tuple[int, int]]] = {}  # node -> (output number, position in `targets`)
+    useful: set[Node] | None = None
+    if targets is not None:
+        for position, (node, number) in enumerate(targets):
+            wanted.setdefault(node, []).append((number, position))
+        useful = leads_to(order, set(wanted))
+
+    pending: dict[Node, Any] = {}
+    owned: set[Node] = set()
+    live = create_graph
+    token = GRAD_MODE.set(create_graph)
+    try:
+        for (node, number), gradient in zip(roots, gradients, strict=True):
+            _deliver(node, number, gradient, False, pending, owned)
+            if node.__class__ is AccumulateGrad:
+                waiting[node] -= 1
+                if not waiting[node]:
+                    _finish_leaf(node, pending.pop(node), False, wanted, captured, targets, accumulate, live)
+        for node in order:
+            grad = pending.pop(node, None)
+            owned.discard(node)
+            if node._extras is not None:
+                grad = run_before(node, grad, live)
+            if useful is not None:
+                for number, position in wanted.get(node, ()):
+                    captured[position] = grad if node.outputs == 1 or grad is None else grad[number]
+                if node not in useful:
+                    continue
+            edges = node.edges
+            if grad is None:  # nothing flowed in here, so nothing flows on
+                grads: tuple[Any, ...] = (None,) * len(edges)
+            else:
+                grads = node.vjp_live(grad) if live else node.vjp(grad)
+                if node.fit is not None:
+                    grads = fitted(grads, node.fit, live)
+            if node._extras is not None:
+                grads = run_after(node, grads, grad, live)
+            if not keep_graph:
+                node.release()
+            numbers, fresh, arrived = node.numbers, node.fresh, None
+            for i, below in enumerate(edges):
+                if below is None:
+                    continue
+                gradient = grads[i]
+                if gradient is not None:
+                    known = pending.get(below)
+                    if known is None and below.outputs == 1:
+                        pending[below] = gradient
+                        if fresh and fresh[i]:
+                            owned.add(below)
+                    else:
+                        _deliver(below, numbers[i] if numbers else 0, gradient, live, pending, owned)
+                if below.__class__ is AccumulateGrad:
+                    waiting[below] -= 1
+                    if not waiting[below]:
+                        arrived = [below] if arrived is None else [*arrived, below]
+            if arrived is not None:
+                for leaf in arrived:
+                    if leaf in pending:
+                        mine = leaf in owned
+                        owned.discard(leaf)
+                        _finish_leaf(leaf, pending.pop(leaf), mine, wanted, captured, targets, accumulate, live)
+    finally:
+        GRAD_MODE.reset(token)
+    return captured
+
+
+def _deliver(node: Node, number: int, gradient: Any, live: bool, pending: dict[Node, Any], owned: set[Node]) -> None:
+    """Adds a gradient to what has arrived at `node`. The first is borrowed, from the second on the sum is our own."""
+    if node.outputs != 1:
+        parts = pending.setdefault(node, [None] * node.outputs)
+        parts[number] = gradient if parts[number] is None else parts[number] + gradient
+        return
+    known = pending.get(node)
+    if known is None:
+        pending[node] = gradient
+    elif node in owned and not live and known.__class__ is ndarray:
+        add(known, gradient, out=known)
+    else:
+        pending[node] = known + gradient
+        owned.add(node)
+
+
+def _finish_leaf(
+    node: Node,
+    grad: Any,
+    mine: bool,
+    wanted: dict[Node, list[tuple[int, int]]],
+    captured: list[Any],
+    targets: Sequence[Edge] | None,
+    accumulate: bool,
+    live: bool,
+) -> None:
+    """The whole gradient of a leaf is here: run its hooks, then hand it over."""
+    assert isinstance(node, AccumulateGrad)
+    leaf = node.variable
+    if leaf._hooks is not None:
+        grad = run_leaf_hooks(leaf, grad, live)
+        mine = False
+    if targets is not None:
+        if node not in wanted:
+            return
+        if not accumulate:
+            for _, position in wanted[node]:
+                captured[position] = grad
+            return
+    if node._extras is not None:
+        grad, mine = run_before(node, grad, live), False
+    if grad is not None:
+        _accumulate(leaf, grad, mine, live)
+    if node._extras is not None:
+        run_after(node, (), grad, live)
+    if leaf._hooks is not None:
+        run_post_accumulate(leaf)
+
+
+def _accumulate(leaf: Any, grad: Any, mine: bool, live: bool) -> None:
+    """`leaf.grad += grad`. The tensor in `.grad` stays the same object, so what a lesson holds of it stays current."""
+    old = leaf._grad
+    if live:
+        leaf._grad = grad if old is None else old + grad
+    elif old is None:
+        leaf._grad = wrap(grad if mine or grad.__class__ is not ndarray else grad.copy())
+    elif old._requires_grad:  # an earlier backward kept its graph: do not write into it
+        leaf._grad = wrap(old._data + grad)
+    else:
+        if old._data.__class__ is ndarray:
+            add(old._data, grad, out=old._data)
+        else:
+            old._data = old._data + grad
+        if old._view is None:
+            old._changes += 1
+        else:
+            old._view.owner._changes += 1

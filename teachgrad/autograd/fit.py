@@ -1,0 +1,44 @@
+"""The edge's share of the chain rule: a gradient comes back in the shape and dtype its argument had.
+
+    forward    (3,) ──broadcast──> (2, 3)          backward    (2, 3) ──sum over rows──> (3,)
+
+Broadcasting repeats an element; each copy receives a gradient; the element's gradient is their sum. Rules never deal
+with this: the node notes (shape, dtype) for an argument that was broadcast or cast, and it is undone here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy import add
+
+Fit = tuple[tuple[tuple[int, ...], Any] | None, ...]
+
+
+def fitted(grads: tuple[Any, ...], fit: Fit, live: bool) -> tuple[Any, ...]:
+    """Each gradient in the shape and dtype of its argument; None stays None."""
+    undo = unbroadcast_live if live else unbroadcast
+    return tuple(
+        grad if grad is None or want is None else undo(grad, *want) for grad, want in zip(grads, fit, strict=True)
+    )
+
+
+def unbroadcast(grad: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """The transpose of broadcasting to `grad.shape`, for arrays."""
+    if grad.shape != shape:
+        extra = grad.ndim - len(shape)
+        stretched = (extra + i for i, size in enumerate(shape) if size == 1 and grad.shape[extra + i] != 1)
+        grad = add.reduce(grad, axis=(*range(extra), *stretched), keepdims=True).reshape(shape)
+    return grad if grad.dtype is dtype else _cast(grad, dtype)
+
+
+def _cast(grad: Any, dtype: Any) -> Any:
+    """Rounds a gradient to its argument's dtype; the gradient of a real argument is the real part."""
+    return (grad.real if grad.dtype.kind == "c" and dtype.kind != "c" else grad).astype(dtype)
+
+
+def unbroadcast_live(grad: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """The same for tensors, recorded in the graph."""
+    if grad._data.shape != shape:
+        grad = grad.sum_to_size(shape)
+    return grad if grad._data.dtype is dtype else grad._cast(dtype)

@@ -1,0 +1,220 @@
+"""The graph: nodes that know how to pull a gradient back through one op, and the edges between them.
+
+    z = x * y + 1                      AddBackward0            z.grad_fn
+                                            │ edge 0
+                                       MulBackward0            z.grad_fn.next_functions[0][0]
+                                    edge 0 │    │ edge 1
+                             AccumulateGrad     AccumulateGrad
+                                 (x)                (y)
+
+A node is born when its op runs and keeps three things: its birth number (the engine runs the youngest first), one edge
+per differentiable argument (None where no gradient is wanted), and exactly the values that its rule names. What the rule
+computes is the vector-Jacobian product: given the gradient `grad` of a scalar with respect to the op's output, it
+returns grad^T J, the gradient with respect to each input.
+
+Mirrors `torch.autograd.graph.Node`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import ref
+
+from teachgrad import errors
+from teachgrad.autograd.variable import TensorBase, version, wrap
+
+if TYPE_CHECKING:
+    from teachgrad.tensor import Tensor
+
+next_birth = itertools.count().__next__
+_handle_ids = itertools.count().__next__
+Hook = Callable[..., Any]
+
+
+class RemovableHandle:
+    """What registering a hook returns; `remove()` takes the hook away again. Mirrors `torch.utils.hooks.RemovableHandle`."""
+
+    __slots__ = ("_hooks", "id")
+
+    def __init__(self, hooks: dict[int, Hook], hook: Hook) -> None:
+        self._hooks, self.id = hooks, _handle_ids()
+        hooks[self.id] = hook
+
+    def remove(self) -> None:
+        """Removes the hook; removing it twice is harmless."""
+        self._hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+
+class Extras:
+    """What few nodes have, kept aside so that most nodes stay small: hooks, retained outputs, the user's metadata.
+
+    The order in which they act is PyTorch's: the hooks of the output tensors, then `retain_grad`, then the node's
+    prehooks; the node runs; then its posthooks.
+    """
+
+    __slots__ = ("metadata", "post", "pre", "retained", "tensor")
+
+    def __init__(self) -> None:
+        self.tensor: dict[int, dict[int, Hook]] = {}  # output number -> hooks of that output
+        self.retained: dict[int, ref[TensorBase]] = {}  # output number -> tensor that asked to keep its .grad
+        self.pre: dict[int, Hook] = {}
+        self.post: dict[int, Hook] = {}
+        self.metadata: dict[Any, Any] = {}
+
+
+class Node:
+    """One op of the graph, undone by `vjp`. Subclasses are written by the op table, one per op.
+
+    There is no `__init__`: the op that makes a node fills the slots itself, which is what keeps an op cheap.
+    """
+
+    __slots__ = ("_extras", "birth", "edges", "fit", "numbers", "saved", "versions")
+    birth: int  # how many nodes were born before it
+    edges: tuple[Node | None, ...]  # whose output each argument was; None: no gradient is wanted there
+    numbers: tuple[int, ...] | None  # which output of it; None: always output 0
+    saved: tuple[Any, ...] | None  # the values its rules name; None: freed
+    versions: int  # version numbers of the saved tensors when saved, 32 bits each
+    fit: tuple[tuple[tuple[int, ...], Any] | None, ...] | None  # (shape, dtype) where an argument was broadcast or cast
+    _extras: Extras | None
+
+    outputs: ClassVar[int] = 1
+    saved_names: ClassVar[tuple[str, ...]] = ()
+    saved_tensors: ClassVar[frozenset[str]] = frozenset()  # which of them are tensors (the rest are plain arguments)
+    result_shift: ClassVar[int] = 0  # where in `versions` the result's version number stands
+    fresh: ClassVar[tuple[bool, ...]] = ()  # per edge: is the rule's result an array that nobody else holds?
+
+    def vjp(self, grad: Any) -> tuple[Any, ...]:
+        """The gradient of each argument, given the gradient of the output: arrays in, arrays out."""
+        raise errors.internal(f"{self.name()} has no rule")
+
+    def vjp_live(self, grad: Any) -> tuple[Any, ...]:
+        """The same on tensors, so that the backward pass is itself recorded (`create_graph=True`)."""
+        raise errors.internal(f"{self.name()} has no rule")
+
+    def name(self) -> str:
+        """The node's name, such as "MulBackward0"."""
+        return type(self).__name__
+
+    @property
+    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
+        """For each argument, the node it came from and which of that node's outputs it was; `(None, 0)`: no gradient."""
+        return tuple(zip(self.edges, self.numbers or itertools.repeat(0), strict=False))
+
+    @property
+    def extras(self) -> Extras:
+        """The node's hooks and metadata, made when first asked for."""
+        if self._extras is None:
+            self._extras = Extras()
+        return self._extras
+
+    @property
+    def metadata(self) -> dict[Any, Any]:
+        """A dict for the user's own notes."""
+        return self.extras.metadata
+
+    def register_hook(self, hook: Hook) -> RemovableHandle:
+        """Calls `hook(grad_inputs, grad_outputs)` after the node ran; a tuple it returns replaces `grad_inputs`."""
+        return RemovableHandle(self.extras.post, hook)
+
+    def register_prehook(self, hook: Hook) -> RemovableHandle:
+        """Calls `hook(grad_outputs)` before the node runs; a tuple it returns replaces `grad_outputs`."""
+        return RemovableHandle(self.extras.pre, hook)
+
+    def _sequence_nr(self) -> int:
+        return self.birth
+
+    def release(self) -> None:
+        """Drops the saved values: the graph is freed as backward passes through it."""
+        if self.saved_tensors:
+            self.saved = None
+
+    def __getattr__(self, name: str) -> Any:
+        """`_saved_self`, `_saved_result`, ...: what the node kept for its rule."""
+        key = name.removeprefix("_saved_")
+        if key == name or key not in self.saved_names:
+            raise AttributeError(f"'{self.name()}' object has no attribute '{name}'")
+        if self.saved is None:
+            raise errors.freed()
+        value = self.saved[self.saved_names.index(key)]
+        if key == "result" and key in self.saved_tensors:
+            return result_of(self, value)
+        if key in self.saved_tensors and value is not None and not isinstance(value, TensorBase | tuple):
+            return wrap(value)
+        return value
+
+    def __dir__(self) -> Iterator[str]:
+        yield from super().__dir__()
+        yield from (f"_saved_{name}" for name in self.saved_names)
+
+
+def result_of(node: Node, data: Any, number: int = 0) -> Tensor:
+    """The tensor that `node` produced, put together again from its saved numbers.
+
+    A node cannot keep its result itself (the result owns the node: a cycle), so it keeps the bare numbers.
+    """
+    tensor = wrap(data)
+    tensor._node, tensor._output_nr, tensor._requires_grad = node, number, True
+    return tensor
+
+
+def stale(node: Node) -> Exception:
+    """The error for a saved tensor of `node` whose memory was changed in place after the forward pass."""
+    assert node.saved is not None
+    expected = node.versions
+    for name, value in zip(node.saved_names, node.saved, strict=True):
+        if name not in node.saved_tensors:
+            continue
+        tensor = node.owner() if name == "result" else value  # type: ignore[attr-defined]
+        if isinstance(tensor, TensorBase) and version(tensor) != expected & 0xFFFFFFFF:
+            return errors.modified(tensor, version(tensor), expected & 0xFFFFFFFF)
+        expected >>= 32
+    raise errors.internal(f"{node.name()} found nothing stale")
+
+
+class AccumulateGrad(Node):
+    """The end of the line: adds the gradient that arrives to `variable.grad`. Mirrors PyTorch's node of that name."""
+
+    __slots__ = ("__weakref__", "variable")
+    variable: Tensor
+    fresh = ()
+
+    def _sequence_nr(self) -> int:
+        return 2**64 - 1  # PyTorch: run as soon as the last gradient has arrived
+
+
+AccumulateGrad.__module__ = "builtins"  # so that it prints as PyTorch's does: <AccumulateGrad object at 0x...>
+
+
+def accumulator(leaf: TensorBase) -> AccumulateGrad:
+    """The one AccumulateGrad of a leaf. The leaf only holds it weakly: it lives as long as a graph needs it."""
+    known = leaf._accumulator
+    node = None if known is None else known()
+    if node is None:
+        node = AccumulateGrad()
+        node.birth, node.edges, node.numbers, node.saved = next_birth(), (), None, ()
+        node.versions, node.fit, node._extras = 0, None, None
+        node.variable = leaf  # type: ignore[assignment]
+        leaf._accumulator = ref(node)
+    return node
+
+
+def edge_of(tensor: TensorBase) -> Node | None:
+    """The node to which a gradient of `tensor` goes: its grad_fn, a leaf's AccumulateGrad, or None if nobody wants it.
+
+    The ops call this only when `tensor._node` is None: for leaves, constants, and views whose base has changed.
+    """
+    if tensor._node is not None:
+        return tensor._node
+    if not tensor._requires_grad:
+        return None
+    if tensor._view is not None and tensor._view.stale:
+        return tensor._view.regenerate(tensor)
+    return accumulator(tensor)

@@ -1,0 +1,92 @@
+"""Hooks: the learner's own functions, called while gradients flow.
+
+Hooks see and return tensors, whatever the engine computes on; a hook that returns None changes nothing. The order is
+PyTorch's (see `Extras`). A tensor that asked for it (`retain_grad`) receives its `.grad` after its hooks have run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from teachgrad.autograd.graph import Hook, Node
+from teachgrad.autograd.variable import TensorBase, wrap
+
+
+class TensorHooks:
+    """The hooks of a leaf, which outlive any one graph."""
+
+    __slots__ = ("hooks", "post_accumulate")
+
+    def __init__(self) -> None:
+        self.hooks: dict[int, Hook] = {}
+        self.post_accumulate: dict[int, Hook] = {}
+
+
+def _seen(grad: Any) -> Any:
+    """A gradient as a hook sees it: a tensor, or None."""
+    return grad if grad is None or isinstance(grad, TensorBase) else wrap(grad)
+
+
+def _taken(grad: Any, live: bool) -> Any:
+    """A gradient as the engine takes it back."""
+    return grad if live or not isinstance(grad, TensorBase) else grad._data
+
+
+def _apply(hooks: dict[int, Hook], grad: Any) -> Any:
+    """Passes one gradient through tensor hooks, each seeing what the one before returned."""
+    for hook in tuple(hooks.values()):
+        answer = hook(grad)
+        if answer is not None:
+            if not isinstance(answer, TensorBase):
+                raise TypeError(f"expected Variable, but hook returned '{type(answer).__name__}'")
+            grad = answer
+    return grad
+
+
+def run_before(node: Node, grad: Any, live: bool) -> Any:
+    """Tensor hooks, `retain_grad` and prehooks of `node`; returns the gradient with which it then runs."""
+    extras = node._extras
+    assert extras is not None
+    grads = [_seen(part) for part in (grad or [None] * node.outputs)] if node.outputs != 1 else [_seen(grad)]
+    for number, hooks in extras.tensor.items():
+        if grads[number] is not None:
+            grads[number] = _apply(hooks, grads[number])
+    for number, keeper in extras.retained.items():
+        tensor = keeper()
+        if tensor is not None and grads[number] is not None:
+            old, new = tensor._grad, grads[number]
+            tensor._grad = old + new if old is not None else new if live else wrap(new._data.copy())
+    for hook in tuple(extras.pre.values()):
+        answer = hook(tuple(grads))
+        if answer is not None:
+            grads = list(answer) if isinstance(answer, tuple) else [answer]
+    taken = [_taken(part, live) for part in grads]
+    if node.outputs == 1:
+        return taken[0]
+    return None if all(part is None for part in taken) else taken
+
+
+def run_after(node: Node, grads: tuple[Any, ...], grad: Any, live: bool) -> tuple[Any, ...]:
+    """The posthooks of `node`: each sees (grad_inputs, grad_outputs) and may replace grad_inputs."""
+    extras = node._extras
+    assert extras is not None
+    if not extras.post:
+        return grads
+    inputs = tuple(_seen(part) for part in grads)
+    outputs = tuple(_seen(part) for part in (grad or [None] * node.outputs)) if node.outputs != 1 else (_seen(grad),)
+    for hook in tuple(extras.post.values()):
+        answer = hook(inputs, outputs)
+        if answer is not None:
+            inputs = answer if isinstance(answer, tuple) else (answer,)
+    return tuple(_taken(part, live) for part in inputs)
+
+
+def run_leaf_hooks(leaf: TensorBase, grad: Any, live: bool) -> Any:
+    """The hooks registered on a leaf tensor, which see its whole gradient before it is accumulated."""
+    return _taken(_apply(leaf._hooks.hooks, _seen(grad)), live)
+
+
+def run_post_accumulate(leaf: TensorBase) -> None:
+    """The hooks that want the leaf once its `.grad` is complete."""
+    for hook in tuple(leaf._hooks.post_accumulate.values()):
+        hook(leaf)

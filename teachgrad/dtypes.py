@@ -1,0 +1,381 @@
+"""Element types: ``torch.float32`` and its relatives, and which one a calculation ends in.
+
+A :class:`dtype` is a label.  It knows the NumPy type that stores it and the names PyTorch uses for it in its
+various messages.  There is exactly one object per kind, so ``is`` compares them, and they survive pickling.
+
+The second half of the file answers "what is the type of ``a + b``?".  PyTorch sorts types into four
+categories::
+
+    bool < integers < floats < complex
+
+and operands into three ranks: tensors with dimensions, 0-d tensors, Python numbers.  The type is taken from
+the highest rank present; a lower rank has a say only when its *category* is higher.  So a float32 vector
+times a float64 0-d tensor stays float32, an int64 vector times ``1.5`` becomes the default float type, and a
+uint8 vector plus ``300`` stays uint8 (and wraps around).
+"""
+
+from __future__ import annotations
+
+# The aliases torch.float, torch.int and torch.bool live in this module and hide Python's own types of the
+# same names, so the built-in ones are written py.float, py.int and py.bool here.
+import builtins as py
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, NoReturn
+
+import numpy as np
+
+_BOOL, _INTEGER, _FLOAT, _COMPLEX = range(4)
+
+
+class dtype:  # noqa: N801 (PyTorch's spelling)
+    """The type of a tensor's elements, e.g. ``torch.float32``.  Mirrors ``torch.dtype``.
+
+    Instances are made by this module only, cannot be changed, and compare by identity.
+
+    Attributes:
+        name: ``"float32"``; ``repr`` puts ``torch.`` in front.
+        numpy: the ``numpy.dtype`` of the array that stores such elements.
+        category: 0 bool, 1 integer, 2 floating, 3 complex; the order decides type promotion.
+        itemsize: bytes per element.
+        is_floating_point, is_complex, is_signed: as in PyTorch (complex numbers are not "floating point").
+        scalar_name: the name in messages about scalar types, ``"Float"`` or ``"Long"``.
+        type_name: the old tensor type name, ``"torch.FloatTensor"``.
+        c_name: the C++ name that some of PyTorch's messages show, ``"long int"``.
+    """
+
+    __slots__ = (
+        "c_name",
+        "category",
+        "is_complex",
+        "is_floating_point",
+        "is_signed",
+        "itemsize",
+        "name",
+        "numpy",
+        "scalar_name",
+        "type_name",
+    )
+    name: str
+    numpy: np.dtype[Any]
+    category: py.int
+    itemsize: py.int
+    is_floating_point: py.bool
+    is_complex: py.bool
+    is_signed: py.bool
+    scalar_name: str
+    type_name: str
+    c_name: str
+
+    def __init__(self, *_: object) -> None:
+        raise TypeError(
+            "cannot create 'torch.dtype' instances\n"
+            "The element types already exist: use torch.float32, torch.int64, torch.bool and so on."
+        )
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        if name in dtype.__slots__:
+            raise AttributeError(f"attribute '{name}' of 'torch.dtype' objects is not writable")
+        raise AttributeError(f"'torch.dtype' object has no attribute '{name}'")
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self) -> str:
+        # A string tells pickle and copy "this is the global of that name": the one instance comes back.
+        return self.name
+
+    def to_complex(self) -> dtype:
+        """The complex type whose parts have this type.
+
+        float16 gives complex64 (NumPy has no complex32, which PyTorch would choose).
+
+        Raises:
+            RuntimeError: for bool and integer types, as PyTorch does.
+        """
+        if self.is_complex:
+            return self
+        if not self.is_floating_point:
+            raise RuntimeError(f"Unknown Complex ScalarType for {self.scalar_name}")
+        return complex128 if self is float64 else complex64
+
+    def to_real(self) -> dtype:
+        """The type of the real and imaginary parts; a real type gives itself."""
+        if not self.is_complex:
+            return self
+        return float64 if self is complex128 else float32
+
+
+def _make(name: str, category: py.int, scalar_name: str, c_name: str) -> dtype:
+    """The one instance called ``name``, which is also NumPy's name for it."""
+    stored_as = np.dtype(name)
+    self = object.__new__(dtype)
+    facts = {
+        "name": name,
+        "numpy": stored_as,
+        "category": category,
+        "itemsize": stored_as.itemsize,
+        "is_floating_point": category == _FLOAT,
+        "is_complex": category == _COMPLEX,
+        "is_signed": category != _BOOL and name != "uint8",
+        "scalar_name": scalar_name,
+        "type_name": f"torch.{scalar_name}Tensor",
+        "c_name": c_name,
+    }
+    for attribute, value in facts.items():
+        object.__setattr__(self, attribute, value)  # our own __setattr__ refuses everything
+    return self
+
+
+uint8 = _make("uint8", _INTEGER, "Byte", "unsigned char")
+int8 = _make("int8", _INTEGER, "Char", "signed char")
+int16 = short = _make("int16", _INTEGER, "Short", "short int")
+int32 = int = _make("int32", _INTEGER, "Int", "int")
+int64 = long = _make("int64", _INTEGER, "Long", "long int")
+float16 = half = _make("float16", _FLOAT, "Half", "c10::Half")
+float32 = float = _make("float32", _FLOAT, "Float", "float")
+float64 = double = _make("float64", _FLOAT, "Double", "double")
+complex64 = cfloat = _make("complex64", _COMPLEX, "ComplexFloat", "c10::complex<float>")
+complex128 = cdouble = _make("complex128", _COMPLEX, "ComplexDouble", "c10::complex<double>")
+bool = _make("bool", _BOOL, "Bool", "bool")
+
+ALL: tuple[dtype, ...] = (
+    float64,
+    float32,
+    float16,
+    complex64,
+    complex128,
+    int64,
+    int32,
+    int16,
+    int8,
+    uint8,
+    bool,
+)
+
+#: ``BY_NUMPY[array.dtype]`` is the hot-path form of :func:`of`; an unknown type raises KeyError.
+BY_NUMPY: dict[np.dtype[Any], dtype] = {each.numpy: each for each in ALL}
+
+
+def of(numpy_dtype: np.dtype[Any]) -> dtype:
+    """The dtype of an array's ``numpy.dtype`` object.
+
+    Raises:
+        TypeError: when PyTorch has no such type (strings, objects, dates, other byte orders).
+    """
+    found = BY_NUMPY.get(numpy_dtype)
+    if found is None:
+        names = ", ".join(each.name for each in ALL)
+        raise TypeError(
+            f"can't convert np.ndarray of type numpy.{numpy_dtype.type.__name__}. "
+            f"The only supported types are: {names}.\n"
+            "Convert the array first, for instance with array.astype('float32')."
+        )
+    return found
+
+
+def _check_dtype(function: str, argument: str, position: py.int, value: object) -> None:
+    if not isinstance(value, dtype):
+        raise TypeError(
+            f"{function}(): argument '{argument}' (position {position}) must be torch.dtype, "
+            f"not {type(value).__name__}"
+        )
+
+
+# ------------------------------------------------------------------------------
+# The default floating type
+# ------------------------------------------------------------------------------
+
+_default: dtype = float32
+
+
+def get_default_dtype() -> dtype:
+    """The type that Python floats become in a tensor; float32 unless changed."""
+    return _default
+
+
+def set_default_dtype(d: dtype) -> None:
+    """Make ``d`` the type of new tensors made from Python floats.  Mirrors ``torch.set_default_dtype``.
+
+    Raises:
+        TypeError: when ``d`` is not a floating-point dtype.
+    """
+    global _default
+    if not isinstance(d, dtype):
+        raise TypeError(
+            "invalid dtype object: only floating-point types are supported as the default type\n"
+            f"Pass a dtype such as torch.float64, not {d!r}."
+        )
+    if not d.is_floating_point:
+        raise TypeError(
+            "only floating-point types are supported as the default type\n"
+            f"{d} is none: choose torch.float32, torch.float64 or torch.float16."
+        )
+    _default = d
+
+
+# ------------------------------------------------------------------------------
+# Type promotion
+# ------------------------------------------------------------------------------
+
+
+@cache
+def promote_types(type1: dtype, type2: dtype) -> dtype:
+    """The smallest type that holds both, for operands of equal rank.  Mirrors ``torch.promote_types``."""
+    _check_dtype("promote_types", "type1", 1, type1)
+    _check_dtype("promote_types", "type2", 2, type2)
+    if type1 is type2:
+        return type1
+    low, high = sorted((type1, type2), key=lambda each: (each.category, each.itemsize))
+    if {low, high} == {uint8, int8}:
+        return int16  # neither 8-bit type holds the other
+    if high.is_complex and low.is_floating_point:
+        return promote_types(high, low.to_complex())  # complex64 with float64 keeps the precision: complex128
+    return high
+
+
+@cache
+def _combine_ranks(higher: dtype | None, lower: dtype | None) -> dtype | None:
+    """Let operands of a lower rank raise the category, and never the precision within it."""
+    if higher is None or lower is None:
+        return higher or lower
+    if higher.category >= lower.category:
+        return higher
+    if higher.is_floating_point:
+        return higher.to_complex()  # a float64 tensor times 1j is complex128, whatever 1j alone would be
+    return promote_types(higher, lower)
+
+
+def result_type(*operands: Any) -> dtype:
+    """The dtype of arithmetic on these operands.  Mirrors ``torch.result_type``, for any number of operands.
+
+    Args:
+        operands: arrays (or anything with ``dtype`` and ``ndim``; the dtype may be NumPy's or ours), NumPy
+            scalars, which count as 0-d tensors, and Python numbers.
+    """
+    dimensioned: dtype | None = None
+    zero_dim: dtype | None = None
+    numbers: dtype | None = None
+    for operand in operands:
+        kind = getattr(operand, "dtype", None)
+        if kind is None:
+            own = of_number(operand)
+            numbers = own if numbers is None else promote_types(numbers, own)
+            continue
+        own = kind if isinstance(kind, dtype) else of(kind)
+        if operand.ndim:
+            dimensioned = own if dimensioned is None else promote_types(dimensioned, own)
+        else:
+            zero_dim = own if zero_dim is None else promote_types(zero_dim, own)
+    result = _combine_ranks(dimensioned, _combine_ranks(zero_dim, numbers))
+    if result is None:
+        raise TypeError("result_type() needs at least one operand")
+    return result
+
+
+def result_numpy_dtype(operands: Iterable[Any]) -> np.dtype[Any]:
+    """:func:`result_type` for the operands of one operation, as the ``numpy.dtype`` to compute in."""
+    return result_type(*operands).numpy
+
+
+def of_number(value: object) -> dtype:
+    """The type a Python number has when no tensor of its category says otherwise."""
+    if isinstance(value, py.bool):
+        return bool
+    if isinstance(value, py.int):
+        return int64
+    if isinstance(value, py.float):
+        return _default
+    if isinstance(value, complex):
+        return _default.to_complex()
+    raise TypeError(f"expected a tensor or a number, but got {type(value).__name__}")
+
+
+def can_cast(from_: dtype, to: dtype) -> py.bool:
+    """Whether ``to`` may receive ``from_``: never into a lower category.  Mirrors ``torch.can_cast``."""
+    _check_dtype("can_cast", "from_", 1, from_)
+    _check_dtype("can_cast", "to", 2, to)
+    return from_.category <= to.category
+
+
+# ------------------------------------------------------------------------------
+# Limits of a type
+# ------------------------------------------------------------------------------
+
+
+class _Limits:
+    """What ``finfo`` and ``iinfo`` share: read-only facts, shown the way PyTorch shows them."""
+
+    _shown: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        # Six significant digits, also for integers: iinfo(int64).max shows as 9.22337e+18.
+        numbers = ", ".join(f"{name}={getattr(self, name):g}" for name in self._shown)
+        return f"{type(self).__name__}({numbers}, dtype={self.dtype})"
+
+    def __eq__(self, other: object) -> py.bool:
+        return type(self) is type(other) and self.dtype == getattr(other, "dtype", None)
+
+    def __hash__(self) -> py.int:
+        return hash((type(self).__name__, self.dtype))
+
+    dtype: str
+
+
+class finfo(_Limits):  # noqa: N801
+    """Numerical limits of a floating-point type.  Mirrors ``torch.finfo``.
+
+    A complex type gives the limits of its parts, no argument those of the default dtype.
+
+    Attributes:
+        bits, eps, max, min, tiny (= smallest_normal), resolution, dtype (a name).
+
+    Raises:
+        TypeError: for integer and bool types.
+    """
+
+    _shown = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
+
+    def __init__(self, type: dtype | None = None) -> None:
+        given = _default if type is None else type
+        _check_dtype("finfo", "type", 1, given)
+        kind = given.to_real()
+        if not kind.is_floating_point:
+            raise TypeError(
+                "torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo'"
+            )
+        limits = np.finfo(kind.numpy)
+        self.dtype = kind.name
+        self.bits = limits.bits
+        self.eps = py.float(limits.eps)
+        self.max = py.float(limits.max)
+        self.min = py.float(limits.min)
+        self.resolution = 10.0**-limits.precision
+        self.smallest_normal = self.tiny = py.float(limits.smallest_normal)
+
+
+class iinfo(_Limits):  # noqa: N801
+    """Numerical limits of an integer type.  Mirrors ``torch.iinfo``.
+
+    Attributes:
+        bits, max, min, dtype (a name).
+
+    Raises:
+        TypeError: for floating, complex and bool types.
+    """
+
+    _shown = ("min", "max")
+
+    def __init__(self, type: dtype) -> None:
+        _check_dtype("iinfo", "type", 1, type)
+        if type is bool:
+            raise TypeError("torch.bool is not supported by torch.iinfo")
+        if type.category != _INTEGER:
+            raise TypeError(
+                "torch.iinfo() requires an integer input type. Use torch.finfo to handle 'torch.iinfo'"
+            )
+        limits = np.iinfo(type.numpy)
+        self.dtype = type.name
+        self.bits = limits.bits
+        self.max = py.int(limits.max)
+        self.min = py.int(limits.min)

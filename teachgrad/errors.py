@@ -1,0 +1,332 @@
+"""What goes wrong in lessons, and what to do about it.
+
+The message is PyTorch's, to the letter, because a learner will search for it (and because lessons print it). What it
+means here and how to mend it follows as a note, which Python and Jupyter show under the message in a traceback.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from teachgrad.autograd.variable import TensorBase
+
+_Error = TypeVar("_Error", bound=BaseException)
+
+
+def explained(error: _Error, note: str) -> _Error:
+    """`error` with a paragraph for the learner under it."""
+    error.add_note(note)
+    return error
+
+
+def internal(what: str) -> RuntimeError:
+    """A state that cannot happen unless teachgrad itself is wrong."""
+    return explained(RuntimeError(f"internal error: {what}"), "This is a fault of teachgrad, not of the lesson. Please report it.")
+
+
+# -- backward --------------------------------------------------------------------------------------------------
+
+
+def freed() -> RuntimeError:
+    """Backward through a graph whose saved values are gone."""
+    return explained(
+        RuntimeError(
+            "Trying to backward through the graph a second time (or directly access saved tensors after they have "
+            "already been freed). Saved intermediate values of the graph are freed when you call .backward() or "
+            "autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time or if "
+            "you need to access saved tensors after calling backward."
+        ),
+        "The first backward() threw away the values that the rules need. Compute the loss again before the second "
+        "backward(), or keep the graph with loss.backward(retain_graph=True). In a training loop this usually means "
+        "that something computed once, outside the loop, should be computed inside it.",
+    )
+
+
+def modified(tensor: TensorBase, version: int, expected: int) -> RuntimeError:
+    """A value saved for backward was overwritten in place."""
+    from teachgrad import dtypes
+
+    node = tensor._node
+    shape = ", ".join(map(str, tensor._data.shape))
+    origin = ""
+    if node is not None:
+        origin = f", which is output {tensor._output_nr} of {node.name().rstrip('0123456789').removesuffix('Backward')},"
+    return explained(
+        RuntimeError(
+            "one of the variables needed for gradient computation has been modified by an inplace operation: "
+            f"[{dtypes.of(tensor._data.dtype).type_name} [{shape}]]{origin} is at version {version}; expected version "
+            f"{expected} instead. Hint: enable anomaly detection to find the operation that failed to compute its "
+            "gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False)."
+        ),
+        "A rule needs the value that this tensor had in the forward pass, but an in-place operation (x += 1, x[0] = 2, "
+        "x.mul_(2), ...) has overwritten it since. Write x = x + 1 instead, or change a copy made with clone().",
+    )
+
+
+def no_grad_fn(index: int = 0) -> RuntimeError:
+    """backward() on something that is not part of a graph."""
+    return explained(
+        RuntimeError(f"element {index} of tensors does not require grad and does not have a grad_fn"),
+        "Nothing that this tensor was computed from requires a gradient. Was requires_grad=True forgotten, or was the "
+        "tensor computed under no_grad() or after detach()?",
+    )
+
+
+def not_scalar() -> RuntimeError:
+    """backward() without a gradient on a tensor of several elements."""
+    return explained(
+        RuntimeError("grad can be implicitly created only for scalar outputs"),
+        "backward() starts from one number. Reduce the tensor first, as in y.sum().backward(), or say with which "
+        "weights its elements count: y.backward(gradient=torch.ones_like(y)).",
+    )
+
+
+# -- arguments -------------------------------------------------------------------------------------------------
+
+
+def explain_failed_op(name: str, error: Exception, *tensors: Any) -> Exception:
+    """The error a learner should see when the array computation of op `name` failed on `tensors` with `error`."""
+    from teachgrad.autograd.variable import TensorBase
+
+    name = name.partition(".")[0]
+    for position, tensor in enumerate(tensors):
+        if not isinstance(tensor, TensorBase) and tensor is not None:
+            return not_a_tensor(name, "input" if position == 0 else "other", position + 1, tensor)
+    if isinstance(error, ValueError):
+        shapes = [tensor._data.shape for tensor in tensors if tensor is not None]
+        for i, second in enumerate(shapes[1:], 1):
+            clash = broadcast(shapes[0], second, "ab" if i == 1 else "ac")
+            if clash is not None:
+                return clash
+    return error
+
+
+def broadcast(a: tuple[int, ...], b: tuple[int, ...], names: str = "ab") -> RuntimeError | None:
+    """The error for two shapes that do not broadcast; None if they do."""
+    for back in range(1, min(len(a), len(b)) + 1):
+        first, second = a[-back], b[-back]
+        if first != second and 1 not in (first, second):
+            dim = max(len(a), len(b)) - back
+            return explained(
+                RuntimeError(
+                    f"The size of tensor {names[0]} ({first}) must match the size of tensor {names[1]} ({second}) at "
+                    f"non-singleton dimension {dim}"
+                ),
+                f"Shapes {list(a)} and {list(b)} are compared from the right; in each dimension the sizes must be "
+                "equal, or one of them 1 (or missing).",
+            )
+    return None
+
+
+_KINDS = {"NoneType": "NoneType", "ndarray": "numpy.ndarray"}
+
+
+def type_name(value: Any) -> str:
+    """How PyTorch's argument errors call the type of `value`."""
+    name = type(value).__name__
+    if isinstance(value, tuple | list) and value:
+        inner = {type(item).__name__ for item in value}
+        return f"{name} of {inner.pop()}" if len(inner) == 1 else f"{name} of ({', '.join(type(i).__name__ for i in value)})"
+    return _KINDS.get(name, name)
+
+
+def not_a_tensor(function: str, argument: str, position: int, value: Any) -> TypeError:
+    """An argument that must be a tensor is something else."""
+    return TypeError(
+        f"{function}(): argument '{argument}' (position {position}) must be Tensor, not {type_name(value)}"
+    )
+
+
+def not_a_number(function: str, value: Any) -> TypeError:
+    """The second operand is neither a tensor nor a number."""
+    return TypeError(f"{function}(): argument 'other' must be Tensor or Number, but got {type_name(value)}")
+
+
+def dim_out_of_range(dim: int, ndim: int) -> IndexError:
+    """A dimension that the tensor does not have (a 0-d tensor counts as having one)."""
+    low, high = -max(ndim, 1), max(ndim, 1) - 1
+    return explained(
+        IndexError(f"Dimension out of range (expected to be in range of [{low}, {high}], but got {dim})"),
+        f"The tensor has {ndim} dimension{'s' if ndim != 1 else ''}, counted from 0, or from -1 backwards.",
+    )
+
+
+# -- requires_grad and in-place --------------------------------------------------------------------------------
+
+
+def leaf_in_place() -> RuntimeError:
+    """An in-place op on a leaf that requires grad."""
+    return explained(
+        RuntimeError("a leaf Variable that requires grad is being used in an in-place operation."),
+        "Changing a leaf in place would lose the value its gradient belongs to. To update a parameter, do it inside "
+        "`with torch.no_grad():`; to compute with it, write x = x + 1 instead of x += 1.",
+    )
+
+
+def leaf_view_in_place() -> RuntimeError:
+    """An in-place op on a part of a leaf that requires grad."""
+    return explained(
+        RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation."),
+        "The view shares its memory with a leaf. Do it inside `with torch.no_grad():`, or change a clone() of the leaf.",
+    )
+
+
+def multi_view_in_place(number: int, node_name: str) -> RuntimeError:
+    """An in-place op on one of several views made at once (unbind, split, chunk)."""
+    return RuntimeError(
+        f"Output {number} of {node_name} is a view and is being modified inplace. This view is the output of a "
+        "function that returns multiple views. Such functions do not allow the output views to be modified inplace. "
+        "You should replace the inplace operation by an out-of-place one."
+    )
+
+
+def cannot_cast(result: str, target: str) -> RuntimeError:
+    """An in-place op whose result does not fit into the tensor's dtype."""
+    return explained(
+        RuntimeError(f"result type {result} can't be cast to the desired output type {target}"),
+        "An in-place operation keeps the tensor's dtype. Convert first, as in x = x.float(), or write x = x + 0.5.",
+    )
+
+
+def no_grad_view_in_place() -> RuntimeError:
+    """An in-place op, while recording, on a view that was made under no_grad."""
+    return RuntimeError(
+        "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use "
+        "case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the "
+        "inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if "
+        "you want the inplace to be tracked)."
+    )
+
+
+def in_place_shape(have: tuple[int, ...], want: tuple[int, ...]) -> RuntimeError:
+    """An in-place op whose result has another shape than the tensor."""
+    return explained(
+        RuntimeError(f"output with shape {list(have)} doesn't match the broadcast shape {list(want)}"),
+        "An in-place operation cannot make a tensor larger. Write x = x + y instead of x += y.",
+    )
+
+
+# -- backward(gradient=...), autograd.grad(...) ----------------------------------------------------------------
+
+
+def gradient_shape(index: int, gradient: tuple[int, ...], output: tuple[int, ...]) -> RuntimeError:
+    """The gradient given to backward() has not the shape of the tensor."""
+    return explained(
+        RuntimeError(
+            f"Mismatch in shape: grad_output[{index}] has a shape of torch.Size({list(gradient)}) and output[{index}] has "
+            f"a shape of torch.Size({list(output)})."
+        ),
+        "Each element of the output needs its own gradient: pass a tensor of the output's shape, for instance "
+        "torch.ones_like(output).",
+    )
+
+
+def gradient_complex(index: int, gradient: TensorBase, output: TensorBase) -> RuntimeError:
+    """A complex gradient for a real tensor, or the other way round."""
+    from teachgrad import dtypes
+
+    names = [dtypes.of(t._data.dtype).scalar_name for t in (gradient, output)]
+    return RuntimeError(
+        "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
+        f"grad_output[{index}] has a dtype of {names[0]} and output[{index}] has a dtype of {names[1]}."
+    )
+
+
+def input_without_grad() -> RuntimeError:
+    """autograd.grad() with respect to a tensor that requires no grad."""
+    return explained(
+        RuntimeError("One of the differentiated Tensors does not require grad"),
+        "Call x.requires_grad_() on the input before computing the output from it.",
+    )
+
+
+def unused_input(index: int) -> RuntimeError:
+    """autograd.grad() with respect to a tensor from which the output was not computed."""
+    return explained(
+        RuntimeError(
+            f"The differentiated Tensor at index {index} appears to not have been used in the graph. Set "
+            "allow_unused=True if this is the desired behavior."
+        ),
+        "The output does not depend on this input. With allow_unused=True its gradient is None.",
+    )
+
+
+# -- tensors as Python values ----------------------------------------------------------------------------------
+
+NON_LEAF_GRAD = (
+    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated "
+    "during autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf Tensor, use "
+    ".retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by mistake, make sure you access the leaf "
+    "Tensor instead. See github.com/pytorch/pytorch/pull/30531 for more informations."
+)
+
+
+def requires_grad_of_non_leaf() -> RuntimeError:
+    """`y.requires_grad = False` on a computed tensor."""
+    return explained(
+        RuntimeError(
+            "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a "
+            "subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+        ),
+        "This tensor was computed from others, so whether it needs a gradient follows from them.",
+    )
+
+
+def only_floats(message: str) -> RuntimeError:
+    """requires_grad on integers or bools."""
+    return explained(
+        RuntimeError(message),
+        "Derivatives need numbers that can change a little. Write 1.0 instead of 1, or convert with .float().",
+    )
+
+
+def numpy_of_grad() -> RuntimeError:
+    """numpy() on a tensor that autograd watches."""
+    return explained(
+        RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."),
+        "NumPy would compute outside the graph and the gradient would be lost silently.",
+    )
+
+
+def many_to_scalar(size: int) -> RuntimeError:
+    """item() of a tensor that has not exactly one element."""
+    return RuntimeError(f"a Tensor with {size} elements cannot be converted to Scalar")
+
+
+def ambiguous_bool(size: int) -> RuntimeError:
+    """`if tensor:` where the tensor has not exactly one element."""
+    return explained(
+        RuntimeError(f"Boolean value of Tensor with {'no values' if size == 0 else 'more than one value'} is ambiguous"),
+        "Ask for one answer: (x > 0).all() or (x > 0).any().",
+    )
+
+
+def no_dimensions(dim: int) -> IndexError:
+    """A dimension of a 0-d tensor."""
+    return IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+
+
+def deepcopy_of_non_leaf() -> RuntimeError:
+    """copy.deepcopy() of a computed tensor."""
+    return RuntimeError(
+        "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If you "
+        "were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see "
+        "https://github.com/pytorch/pytorch/pull/103001"
+    )
+
+
+def check_assigned_grad(tensor: TensorBase, grad: TensorBase) -> None:
+    """Raises RuntimeError unless `tensor.grad = grad` makes sense."""
+    from teachgrad import dtypes
+
+    have, want = dtypes.of(grad._data.dtype), dtypes.of(tensor._data.dtype)
+    if have is not want:
+        raise RuntimeError(
+            f"attempting to assign a gradient with dtype '{have.c_name}' to a tensor with grad_dtype '{want.c_name}'. The "
+            "gradient must match the tensor's grad_dtype."
+        )
+    if grad._data.shape != tensor._data.shape:
+        raise RuntimeError(
+            f"assigned grad has data of a different size: {list(grad._data.shape)} instead of {list(tensor._data.shape)}"
+        )

@@ -1,0 +1,136 @@
+"""The array functions that forward expressions and rules use by name, on NumPy arrays and scalars.
+
+Mostly they are NumPy's own; where PyTorch's answer differs (integer division by zero, powers of integers, ...), a small
+function says how. The table looks names up here (`RAW`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from teachgrad import errors
+from teachgrad.ops.table import RAW, raw
+
+RAW.update(
+    {
+        name: getattr(np, name)
+        for name in (
+            "exp exp2 log log2 log10 log1p expm1 sqrt square abs sign reciprocal sin cos tan sinh cosh tanh arcsin arccos arctan "
+            "arcsinh arccosh arctanh arctan2 floor ceil trunc maximum minimum fmax fmin hypot logaddexp logaddexp2 isnan isinf isfinite "
+            "signbit copysign logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor invert "
+            "left_shift right_shift"
+        ).split()
+    }
+)
+
+
+def _whole(value: Any) -> bool:
+    return np.asarray(value).dtype.kind in "biu"
+
+
+@raw
+def where(condition: Any, self: Any, other: Any) -> Any:
+    """Elements of `self` where `condition` holds, else of `other`; NumPy scalars stay scalars."""
+    return np.where(condition, self, other)[()]
+
+
+@raw
+def subtract(self: Any, other: Any) -> Any:
+    """The difference, which bools do not have."""
+    if getattr(self, "dtype", None) == np.bool_ and np.asarray(other).dtype == np.bool_:
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
+            "operator instead."
+        )
+    return self - other
+
+
+@raw
+def negate(self: Any) -> Any:
+    """Minus; bools have none."""
+    if self.dtype == np.bool_:
+        raise RuntimeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the "
+            "`~` or `logical_not()` operator instead."
+        )
+    return -self
+
+
+@raw
+def floor_divide(self: Any, other: Any) -> Any:
+    """Division rounded down."""
+    if _whole(self) and _whole(other) and np.any(np.asarray(other) == 0):
+        raise RuntimeError("ZeroDivisionError")
+    return np.floor_divide(self, other)
+
+
+@raw
+def remainder(self: Any, other: Any) -> Any:
+    """What is left over, with the sign of the divisor."""
+    if _whole(self) and _whole(other) and np.any(np.asarray(other) == 0):
+        raise RuntimeError("ZeroDivisionError")
+    return np.remainder(self, other)
+
+
+@raw
+def fmod(self: Any, other: Any) -> Any:
+    """What is left over, with the sign of the dividend."""
+    if _whole(self) and _whole(other) and np.any(np.asarray(other) == 0):
+        raise RuntimeError("ZeroDivisionError")
+    return np.fmod(self, other)
+
+
+@raw
+def power(self: Any, exponent: Any) -> Any:
+    """`self ** exponent`; integers have no negative powers."""
+    if _whole(self) and _whole(exponent) and np.ndim(exponent) == 0 and exponent < 0:
+        raise errors.explained(
+            RuntimeError("Integers to negative integer powers are not allowed."),
+            "The result would be a fraction. Make the base a float first: x.float() ** -1.",
+        )
+    return self**exponent
+
+
+RAW["pow"] = power  # what rules call it, on arrays as on tensors
+
+
+@raw
+def clip(self: Any, lower: Any, upper: Any) -> Any:
+    """`self` held between the bounds; a bound of None is no bound."""
+    if lower is not None:
+        self = np.maximum(self, lower)
+    return self if upper is None else np.minimum(self, upper)
+
+
+@raw
+def sigmoid_of(self: Any) -> Any:
+    """1 / (1 + exp(-x)); for very negative x the exponential is inf and the quotient 0, as it should be."""
+    return 1 / (1 + np.exp(-self))
+
+
+@raw
+def erf_of(self: Any) -> Any:
+    """The error function, element by element through the C library's erf."""
+    import math
+
+    return np.vectorize(math.erf, otypes=[self.dtype])(self)[()]
+
+
+@raw
+def fraction(self: Any) -> Any:
+    """The part after the decimal point, with the sign of the number."""
+    return self - np.trunc(self)
+
+
+@raw
+def round_to(self: Any, decimals: int) -> Any:
+    """Rounded to `decimals` places, halves to even."""
+    return np.round(self, decimals)
+
+
+@raw
+def isclose_to(self: Any, other: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
+    """|self - other| <= atol + rtol * |other|."""
+    return np.isclose(self, other, rtol=rtol, atol=atol, equal_nan=equal_nan)

@@ -1,0 +1,182 @@
+"""Ops that treat each element alike.
+
+For z = f(x), the derivative of each element depends on that element only, so the Jacobian is diagonal and the
+vector-Jacobian product is a product of elements: `grad * f'(x)`. Where f'(x) is cheaper to say with the result (exp,
+tanh, sigmoid, sqrt), the rule says it with `result`, and the node keeps the result instead of the input.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from teachgrad.ops import arrays  # noqa: F401 - fills the namespace that the expressions below use
+from teachgrad.ops.table import composite, pointwise
+
+# -- arithmetic -----------------------------------------------------------------------------------------------
+pointwise("add(self, other)", "AddBackward0", "self + other", self="grad", other="grad")
+pointwise("add.alpha(self, other; alpha)", "AddBackward0", "self + alpha * other", self="grad", other="grad * alpha")
+pointwise("sub(self, other)", "SubBackward0", "subtract(self, other)", self="grad", other="-grad", also=["subtract"])
+pointwise("sub.alpha(self, other; alpha)", "SubBackward0", "self - alpha * other", self="grad", other="-grad * alpha")
+pointwise("rsub(self; number)", "RsubBackward1", "subtract(number, self)", self="-grad")
+pointwise("mul(self, other)", "MulBackward0", "self * other", self="grad * other", other="grad * self", also=["multiply"])
+pointwise(
+    "div(self, other)", "DivBackward0", "self / other", floats=True, domain="positive",
+    self="grad / other", other="-grad * ((self / other) / other)",
+    also=["divide", "true_divide"],
+)  # fmt: skip
+pointwise("floor_divide(self, other)", "NotImplemented", "floor_divide(self, other)", domain="positive")
+pointwise(
+    "remainder(self, other)", "RemainderBackward1", "remainder(self, other)", domain="positive", numbers=False,
+    self="grad", other="-grad * floor_quotient(self, other)",
+)  # fmt: skip
+pointwise("remainder.number(self; number)", "RemainderBackward0", "remainder(self, number)", self="grad")
+pointwise(
+    "fmod(self, other)", "FmodBackward1", "fmod(self, other)", domain="positive", numbers=False,
+    self="grad", other="-grad * trunc(self / other)",
+)  # fmt: skip
+pointwise("fmod.number(self; number)", "FmodBackward0", "fmod(self, number)", self="grad")
+pointwise("pow.number(self; exponent)", "PowBackward0", "power(self, exponent)", self="power_slope(grad, self, exponent)")
+pointwise(
+    "pow.tensor(self, exponent)", "PowBackward1", "power(self, exponent)", domain="positive",
+    self="power_slope(grad, self, exponent)", exponent="exponent_slope(grad, self, result)",
+)  # fmt: skip
+pointwise("pow.base(exponent; base)", "PowBackward2", "power(base, exponent)", exponent="grad * result * log_of_number(base)")
+pointwise("neg(self)", "NegBackward0", "negate(self)", self="-grad", also=["negative"])
+pointwise("reciprocal(self)", "ReciprocalBackward0", "1 / self", floats=True, domain="positive", self="-grad * result * result")
+pointwise("abs(self)", "AbsBackward0", "abs(self)", self="grad * sign(self)", also=["absolute"])
+pointwise("sign(self)", "SignBackward0", "sign(self)", self="grad * 0")
+
+# -- exponentials and logarithms ------------------------------------------------------------------------------
+pointwise("exp(self)", "ExpBackward0", "exp(self)", floats=True, self="grad * result")
+pointwise("exp2(self)", "Exp2Backward0", "exp2(self)", floats=True, self="grad * result * 0.6931471805599453")
+pointwise("expm1(self)", "Expm1Backward0", "expm1(self)", floats=True, self="grad * (result + 1)")
+pointwise("log(self)", "LogBackward0", "log(self)", floats=True, domain="positive", self="grad / self")
+pointwise("log2(self)", "Log2Backward0", "log2(self)", floats=True, domain="positive", self="grad / (self * 0.6931471805599453)")
+pointwise("log10(self)", "Log10Backward0", "log10(self)", floats=True, domain="positive", self="grad / (self * 2.302585092994046)")
+pointwise("log1p(self)", "Log1PBackward0", "log1p(self)", floats=True, domain="positive", self="grad / (self + 1)")
+pointwise("sqrt(self)", "SqrtBackward0", "sqrt(self)", floats=True, domain="positive", self="grad / (2 * result)")
+pointwise("rsqrt(self)", "RsqrtBackward0", "1 / sqrt(self)", floats=True, domain="positive", self="-0.5 * grad * result**3")
+pointwise(
+    "logaddexp(self, other)", "LogaddexpBackward0", "logaddexp(self, other)", numbers=False,
+    self="grad / (1 + exp(other - self))", other="grad / (1 + exp(self - other))",
+)  # fmt: skip
+
+# -- trigonometry ---------------------------------------------------------------------------------------------
+pointwise("sin(self)", "SinBackward0", "sin(self)", floats=True, self="grad * cos(self)")
+pointwise("cos(self)", "CosBackward0", "cos(self)", floats=True, self="-grad * sin(self)")
+pointwise("tan(self)", "TanBackward0", "tan(self)", floats=True, self="grad * (1 + result**2)")
+pointwise(
+    "asin(self)", "AsinBackward0", "arcsin(self)", floats=True, domain="unit", self="grad / sqrt(1 - self * self)", also=["arcsin"]
+)
+pointwise(
+    "acos(self)", "AcosBackward0", "arccos(self)", floats=True, domain="unit", self="-grad / sqrt(1 - self * self)", also=["arccos"]
+)
+pointwise("atan(self)", "AtanBackward0", "arctan(self)", floats=True, self="grad / (self * self + 1)", also=["arctan"])
+pointwise(
+    "atan2(self, other)", "Atan2Backward0", "arctan2(self, other)", floats=True, domain="positive", numbers=False,
+    self="grad * other / (self * self + other * other)", other="-grad * self / (self * self + other * other)",
+    also=["arctan2"],
+)  # fmt: skip
+pointwise("sinh(self)", "SinhBackward0", "sinh(self)", floats=True, self="grad * cosh(self)")
+pointwise("cosh(self)", "CoshBackward0", "cosh(self)", floats=True, self="grad * sinh(self)")
+pointwise("tanh(self)", "TanhBackward0", "tanh(self)", floats=True, self="grad * (1 - result * result)")
+pointwise("asinh(self)", "AsinhBackward0", "arcsinh(self)", floats=True, self="grad / sqrt(self * self + 1)", also=["arcsinh"])
+pointwise(
+    "acosh(self)", "AcoshBackward0", "arccosh(self)", floats=True, domain="above one",
+    self="grad / sqrt(self * self - 1)", also=["arccosh"],
+)  # fmt: skip
+pointwise(
+    "atanh(self)", "AtanhBackward0", "arctanh(self)", floats=True, domain="unit", self="grad / (1 - self * self)", also=["arctanh"]
+)
+pointwise(
+    "hypot(self, other)", "HypotBackward0", "hypot(self, other)", domain="positive", numbers=False,
+    self="grad * (self / result)", other="grad * (other / result)",
+)  # fmt: skip
+
+# -- kinks and steps ------------------------------------------------------------------------------------------
+pointwise("relu(self)", "ReluBackward0", "maximum(self, 0)", self="where(result > 0, grad, 0)")
+pointwise(
+    "sigmoid(self)", "SigmoidBackward0", "sigmoid_of(self)", floats=True, self="grad * (1 - result) * result", also=["special_expit"]
+)
+pointwise(
+    "clamp.numbers(self; min, max)", "ClampBackward1", "clip(self, min, max)", self="where(inside(self, min, max), grad, 0)"
+)
+pointwise("floor(self)", "FloorBackward0", "floor(self)", self="grad * 0")
+pointwise("ceil(self)", "CeilBackward0", "ceil(self)", self="grad * 0")
+pointwise("trunc(self)", "TruncBackward0", "trunc(self)", self="grad * 0", also=["fix"])
+pointwise("frac(self)", "FracBackward0", "fraction(self)", self="grad")
+pointwise("round.whole(self)", "RoundBackward0", "round_to(self, 0)", self="grad * 0")
+pointwise("round.decimals(self; decimals)", "RoundBackward1", "round_to(self, decimals)", self="grad * 0")
+# Where two arguments tie, each receives half of the gradient.
+pointwise(
+    "maximum(self, other)", "MaximumBackward0", "maximum(self, other)", numbers=False,
+    self="share(grad, self, other)", other="share(grad, other, self)",
+)  # fmt: skip
+pointwise(
+    "minimum(self, other)", "MinimumBackward0", "minimum(self, other)", numbers=False,
+    self="share(grad, other, self)", other="share(grad, self, other)",
+)  # fmt: skip
+pointwise(
+    "where.tensors(condition, self, other)", "WhereBackward0", "where(condition, self, other)", numbers=False,
+    self="where(condition, grad, 0)", other="where(condition, 0, grad)",
+)  # fmt: skip
+
+# -- comparisons and logic: no gradient -----------------------------------------------------------------------
+for _name, _sign, _also in (
+    ("eq", "==", []), ("ne", "!=", ["not_equal"]), ("lt", "<", ["less"]), ("le", "<=", ["less_equal"]),
+    ("gt", ">", ["greater"]), ("ge", ">=", ["greater_equal"]),
+):  # fmt: skip
+    pointwise(f"{_name}(self, other)", None, f"self {_sign} other", also=_also)
+for _name in ("logical_and", "logical_or", "logical_xor"):
+    pointwise(f"{_name}(self, other)", None, f"{_name}(self, other)", numbers=False)
+for _name in ("bitwise_and", "bitwise_or", "bitwise_xor"):
+    pointwise(f"{_name}(self, other)", None, f"{_name}(self, other)")
+pointwise("logical_not(self)", None, "logical_not(self)")
+pointwise("bitwise_not(self)", None, "invert(self)")
+for _name in ("isnan", "isinf", "isfinite"):
+    pointwise(f"{_name}(self)", None, f"{_name}(self)")
+pointwise("isclose.all(self, other; rtol, atol, equal_nan)", None, "isclose_to(self, other, rtol, atol, equal_nan)")
+
+
+# -- rules that take more than one expression -----------------------------------------------------------------
+@composite
+def power_slope(F: Any, grad: Any, self: Any, exponent: Any) -> Any:
+    """d/dx x^n = n x^(n-1), which for n = 0 is 0 also where x = 0."""
+    if isinstance(exponent, int | float | complex):
+        if exponent == 0:
+            return grad * 0
+        return grad * (self * 2) if exponent == 2 else grad * (exponent * F.pow(self, exponent - 1))
+    return F.where(exponent == 0, grad * 0, grad * (exponent * F.pow(self, exponent - 1)))
+
+
+@composite
+def exponent_slope(F: Any, grad: Any, self: Any, result: Any) -> Any:
+    """d/dn x^n = x^n log x, taken as 0 where x = 0 and the result is 0."""
+    return F.where((self == 0) & (result == 0), grad * 0, grad * (result * F.log(self)))
+
+
+@composite
+def log_of_number(F: Any, base: Any) -> float:
+    """The natural logarithm of a Python number, -inf at 0."""
+    return math.log(base) if base > 0 else -math.inf if base == 0 else math.nan
+
+
+@composite
+def floor_quotient(F: Any, self: Any, other: Any) -> Any:
+    """How often `other` fits into `self`."""
+    return F.floor(self / other)
+
+
+@composite
+def inside(F: Any, self: Any, lower: Any, upper: Any) -> Any:
+    """Which elements lie within the bounds; an element on a bound does."""
+    if upper is None:
+        return self >= lower
+    return self <= upper if lower is None else (self >= lower) & (self <= upper)
+
+
+@composite
+def share(F: Any, grad: Any, winner: Any, loser: Any) -> Any:
+    """The gradient where `winner` won, half of it where it tied."""
+    return F.where(winner == loser, grad / 2, F.where(winner > loser, grad, 0))

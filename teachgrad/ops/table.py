@@ -1,0 +1,257 @@
+"""The op table: one entry per op says everything about it.
+
+    pointwise("mul(self, other)", "MulBackward0", "self * other",
+              self="grad * other", other="grad * self")
+
+reads: the op `mul` takes the tensors `self` and `other`; its graph node is called MulBackward0; forwards it computes
+`self * other`; backwards, given the gradient `grad` of its result, the gradient of `self` is `grad * other` and that of
+`other` is `grad * self` (the vector-Jacobian products). From such an entry are derived
+
+- the function `torch.mul` and the methods `x.mul(y)`, `x.mul_(y)`, written out as Python source by `writer.py` when first
+  called (`print(OPS["mul"].source)` shows it);
+- what a node keeps: exactly the names that its rules mention, for the arguments that want a gradient;
+- the same rule on tensors instead of arrays, for `create_graph=True`;
+- the formulas that the pictures show (`rulebook.py`), and the tests against PyTorch (`samples`).
+
+In a signature the tensors come first, plain arguments after a semicolon, outputs after an arrow when there are several
+(`!` marks one that has no gradient, `*` a list): `max.dim(self; dim, keepdim) -> values, !indices`. A rule may name the
+inputs, `result` (or the outputs by name), the plain arguments, and `self_shape` or `self_dtype` for those of an input.
+
+PyTorch keeps the same kind of table in `tools/autograd/derivatives.yaml`.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from teachgrad.autograd.graph import Node
+from teachgrad.rulebook import RULES
+
+OPS: dict[str, Op] = {}
+"""Every op by its name, `mul` or `sum.dim`."""
+
+RAW: dict[str, Any] = {"__name__": "teachgrad.ops.generated"}
+"""What a name in a rule means when the rule runs on arrays."""
+
+LIVE: dict[str, Any] = {"__name__": "teachgrad.ops.generated"}
+"""What the same name means when the rule runs on tensors."""
+
+FUNCTIONS: dict[str, Any] = {}
+"""What `import teachgrad as torch` offers as `torch.name`: an Op, or a plain function over ops."""
+
+METHODS: dict[str, Any] = {}
+"""What every tensor offers as `x.name`."""
+
+_Face = TypeVar("_Face", bound=Callable[..., Any])
+_SIGNATURE = re.compile(r"([\w.]+)\(([^;)]*)(?:;([^)]*))?\)(?:\s*->\s*(.*))?")
+_NAME = re.compile(r"\b[A-Za-z_]\w*")
+
+
+class Op:
+    """One entry of the table, taken apart. See the module's text for what the parts mean."""
+
+    __slots__ = (
+        "_calls",
+        "defaults",
+        "doc",
+        "domain",
+        "floats",
+        "forward",
+        "in_place",
+        "inputs",
+        "list_input",
+        "list_output",
+        "name",
+        "node_name",
+        "nodes",
+        "numbers",
+        "outputs",
+        "plain",
+        "pointwise",
+        "rules",
+        "samples",
+        "saved",
+        "source",
+        "tracked",
+        "view",
+    )
+
+    def __init__(
+        self,
+        signature: str,
+        node_name: str | None,
+        forward: str,
+        rules: dict[str, str],
+        *,
+        pointwise: bool = False,
+        view: bool = False,
+        floats: bool = False,
+        numbers: bool = False,
+        in_place: bool = False,
+        doc: str = "",
+        domain: str = "real",
+        samples: Iterable[str] = (),
+    ) -> None:
+        match = _SIGNATURE.fullmatch(signature)
+        assert match, signature
+        self.name: str = match[1]
+        inputs = [word.strip() for word in match[2].split(",") if word.strip()]
+        self.list_input = inputs[0].startswith("*")
+        self.inputs: tuple[str, ...] = tuple(word.lstrip("*") for word in inputs)
+        arguments = [word.strip().partition("=") for word in (match[3] or "").split(",") if word.strip()]
+        self.plain: tuple[str, ...] = tuple(name.strip() for name, _, _ in arguments)
+        self.defaults: dict[str, str] = {name.strip(): value.strip() for name, equals, value in arguments if equals}
+        outputs = [word.strip() for word in (match[4] or "result").split(",")]
+        self.list_output = outputs[0].startswith("*")
+        self.outputs: tuple[str, ...] = tuple(word.lstrip("*!") for word in outputs)
+        self.tracked: tuple[str, ...] = tuple(word.lstrip("*") for word in outputs if not word.startswith("!"))
+        self.node_name, self.forward, self.rules = node_name, forward, rules
+        self.pointwise, self.view, self.floats, self.numbers = pointwise, view, floats, numbers
+        self.in_place, self.doc, self.domain, self.samples = in_place, doc, domain, tuple(samples)
+        self.saved: tuple[str, ...] = self._names_to_save()
+        self.nodes: dict[str, type[Node]] = {}
+        self.source = ""
+        self._calls: dict[str, Callable[..., Any]] = {}
+        unknown = set(rules) - set(self.inputs)
+        assert not unknown, f"{signature}: no input is called {unknown}"
+
+    @property
+    def identifier(self) -> str:
+        """The op's name as a Python name: `sum.dim` is `sum_dim`."""
+        return self.name.replace(".", "_")
+
+    def _names_to_save(self) -> tuple[str, ...]:
+        mentioned = set(_NAME.findall(" ".join(self.rules.values())))
+        facts = tuple(f"{name}_{fact}" for name in self.inputs for fact in ("shape", "dtype"))
+        return tuple(n for n in (*self.inputs, *self.outputs, *self.plain, *facts) if n in mentioned)
+
+    def needs(self, saved: str) -> tuple[str, ...]:
+        """The inputs whose gradient needs the saved value `saved`."""
+        return tuple(name for name, rule in self.rules.items() if saved in _NAME.findall(rule))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the op on tensors."""
+        return self.front(*args, **kwargs)
+
+    @property
+    def front(self) -> Callable[..., Any]:
+        """The function on tensors, written and compiled when first asked for."""
+        front = self._calls.get("front")
+        if front is None:
+            from teachgrad.ops import writer  # only when an op is first used: `import teachgrad` stays cheap
+
+            front = self._calls["front"] = writer.compile_front(self)
+        return front
+
+    @property
+    def raw(self) -> Callable[..., Any]:
+        """The forward computation on bare arrays."""
+        raw = self._calls.get("raw")
+        if raw is None:
+            from teachgrad.ops import writer
+
+            raw = self._calls["raw"] = writer.compile_raw(self)
+        return raw
+
+
+class Late:
+    """Stands in for an op that nobody has called yet: compiles it at the first use and then steps aside.
+
+    In a namespace it is called; in the class Tensor it is a descriptor, found as a method.
+    """
+
+    __slots__ = ("key", "kind", "op", "space")
+
+    def __init__(self, op: Op, kind: str, key: str, space: dict[str, Any] | None = None) -> None:
+        self.op, self.kind, self.key, self.space = op, kind, key, space
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        function = getattr(self.op, self.kind)
+        if self.space is not None and self.space.get(self.key) is self:
+            self.space[self.key] = function
+        return function(*args, **kwargs)
+
+    def __get__(self, tensor: Any, cls: type) -> Any:
+        function = getattr(self.op, self.kind)
+        for owner in cls.__mro__:
+            if owner.__dict__.get(self.key) is self:
+                setattr(owner, self.key, function)
+        return function if tensor is None else function.__get__(tensor, cls)
+
+
+def op(signature: str, node_name: str | None, forward: str, **entry: Any) -> Op:
+    """Adds an op to the table and returns it. Keywords that name an input are its rule; the others are options of `Op`.
+
+    `forward` is an expression over arrays in the namespace RAW; `node_name` None says that the op has no gradient.
+    """
+    match = _SIGNATURE.fullmatch(signature)
+    assert match, signature
+    inputs = {word.strip().lstrip("*") for word in match[2].split(",")}
+    rules = {name: entry.pop(name) for name in list(entry) if name in inputs}
+    made = Op(signature, node_name, forward, rules, **entry)
+    assert made.name not in OPS, f"{made.name} stands in the table twice"
+    OPS[made.name] = made
+    RAW.setdefault(made.identifier, Late(made, "raw", made.identifier, RAW))
+    LIVE[made.identifier] = Late(made, "front", made.identifier, LIVE)
+    if node_name is not None:
+        RULES.setdefault(node_name, rules)
+    return made
+
+
+def pointwise(signature: str, node_name: str | None, forward: str, *, also: Iterable[str] = (), **entry: Any) -> Op:
+    """An op that treats each element alike: arguments broadcast, dtypes promote, Python numbers are welcome.
+
+    It becomes a function and a method of its name (and of the names in `also`), and an in-place method `name_`.
+    """
+    entry.setdefault("numbers", "other" in signature)
+    made = op(signature, node_name, forward, pointwise=True, in_place=True, **entry)
+    if "." not in made.name:
+        for name in (made.name, *also):
+            FUNCTIONS[name] = METHODS[name] = made
+    return made
+
+
+def public(*names: str, function: bool = True, method: bool = True) -> Callable[[_Face], _Face]:
+    """Decorator: makes a plain Python function part of the face, as `torch.name` and as `Tensor.name`."""
+
+    def note(face: _Face) -> _Face:
+        for name in names or (face.__name__,):
+            LIVE.setdefault(name, face)
+            if function:
+                FUNCTIONS[name] = face
+            if method:
+                METHODS[name] = face
+        return face
+
+    return note
+
+
+class Namespace:
+    """`F` in a composite rule: the ops as functions of arrays, or of tensors."""
+
+    __slots__ = ("_names",)
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        self._names = names
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._names[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def composite(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes `function(F, ...)` known to the rules by its name. It is written once over `F` and serves arrays and tensors."""
+    RAW[function.__name__] = functools.partial(function, Namespace(RAW))
+    LIVE[function.__name__] = functools.partial(function, Namespace(LIVE))
+    return function
+
+
+def raw(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes an array function known to forward expressions by its name."""
+    RAW[function.__name__] = function
+    return function

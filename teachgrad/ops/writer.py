@@ -1,0 +1,393 @@
+"""Writes out, as Python source, what a table entry means: its function on tensors, and its node's rules.
+
+Each op becomes straight-line code without loops, closures or argument juggling, because a learner can read it
+(`print(OPS["mul"].source)`) and because that is what makes an op cheap: about twice the bare NumPy call. PyTorch does
+the same when it is built: its `derivatives.yaml` becomes `VariableType.cpp` and `Functions.cpp`. An op is written and
+compiled when it is first called, so a table of any length costs `import teachgrad` nothing.
+"""
+
+from __future__ import annotations
+
+import linecache
+import re
+from collections.abc import Callable
+from typing import Any
+from weakref import ref
+
+from numpy import ndarray
+
+from teachgrad import errors
+from teachgrad.autograd import graph, views
+from teachgrad.autograd.modes import GRAD_MODE
+from teachgrad.autograd.variable import TensorBase, _new, _tensor_class, wrap
+from teachgrad.ops import convert
+from teachgrad.ops.table import LIVE, RAW, Op
+
+_NAME = re.compile(r"\b[A-Za-z_]\w*")
+
+BLANK = """\
+    result = _new(_Tensor)
+    result._data = data
+    result._node = result._grad = result._view = result._hooks = result._accumulator = None
+    result._requires_grad = False
+    result._changes = result._output_nr = 0"""
+
+HELPERS: dict[str, Any] = {
+    "_TensorBase": TensorBase,
+    "_cast_floats": convert.to_floats,
+    "_edge_of": graph.edge_of,
+    "_explain": errors.explain_failed_op,
+    "_fit": convert.fit,
+    "_freed": errors.freed,
+    "_grad_enabled": GRAD_MODE.get,
+    "_ndarray": ndarray,
+    "_new": _new,
+    "_next_birth": graph.next_birth,
+    "_number": convert.number,
+    "_own_array": views.own_array,
+    "_promote": convert.promote,
+    "_promote_number": convert.promote_number,
+    "_ref": ref,
+    "_result_of": graph.result_of,
+    "_stale": graph.stale,
+    "_view": views.as_view,
+    "_wrap": wrap,
+}
+
+
+def compile_front(op: Op) -> Callable[..., Any]:
+    """The op as a function on tensors; its source is kept in `op.source`."""
+    source = front_source(op, by_number=False)
+    if op.numbers:
+        source += "\n\n" + front_source(op, by_number=True)
+    if op.node_name is not None:
+        make_node(op, by_number=False)
+        source += "\n\n" + rule_source(op, by_number=False)
+        if op.numbers:
+            make_node(op, by_number=True)
+    op.source = source
+    return _execute(op, source, RAW, op.identifier)
+
+
+def compile_raw(op: Op) -> Callable[..., Any]:
+    """The op's forward expression as a function on arrays."""
+    parameters = ", ".join((*op.inputs, *(_with_default(op, name) for name in op.plain)))
+    return _execute(op, f"def {op.identifier}({parameters}):\n    return {op.forward}\n", RAW, op.identifier)
+
+
+def _execute(op: Op, source: str, space: dict[str, Any], name: str) -> Callable[..., Any]:
+    """Compiles `source` with the names of `space`, so that tracebacks and debuggers can show its lines."""
+    for key, value in HELPERS.items():
+        space.setdefault(key, value)
+    space["_Tensor"] = _tensor_class[0]
+    file = f"<teachgrad op {op.name}: {name}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    scope: dict[str, Any] = {}
+    exec(compile(source, file, "exec"), space, scope)  # noqa: S102 - the table's own text, no user input
+    if name == op.identifier and f"{name}_number" in scope:
+        space[f"{name}__number"] = scope[f"{name}_number"]
+        space[f"{name}__tensor"] = scope[name]
+    function: Callable[..., Any] = scope[name]
+    function.__doc__ = op.doc or None
+    function.__qualname__ = name
+    return function
+
+
+def make_node(op: Op, *, by_number: bool) -> type[graph.Node]:
+    """The node class of `op`, which compiles its rules when backward first meets it."""
+    assert op.node_name is not None
+    key = "number" if by_number else "tensor"
+
+    def vjp(node: graph.Node, grad: Any) -> Any:
+        cls.vjp = compile_rule(op, by_number, live=False)  # type: ignore[method-assign]
+        return cls.vjp(node, grad)
+
+    def vjp_live(node: graph.Node, grad: Any) -> Any:
+        cls.vjp_live = compile_rule(op, by_number, live=True)  # type: ignore[method-assign]
+        return cls.vjp_live(node, grad)
+
+    slots = []
+    if "result" in op.saved:
+        slots.append("owner")  # a weak reference to the result, whose version number it is
+    body: dict[str, Any] = {
+        "__module__": "builtins",  # prints as PyTorch's: <MulBackward0 object at 0x...>
+        "vjp": vjp,
+        "vjp_live": vjp_live,
+        "saved_names": op.saved,
+        "saved_tensors": frozenset(n for n in op.saved if n in op.inputs or n in op.outputs),
+        "fresh": tuple(_is_fresh(op.rules[name]) for name in op.inputs if name in op.rules),
+        "outputs": len(op.tracked),
+    }
+    checked = _checked(op, by_number)
+    if "result" in checked:
+        body["result_shift"] = 32 * checked.index("result")
+    if op.list_output:
+        slots.append("outputs")
+        del body["outputs"]
+    if op.list_input:
+        body["fresh"] = ()
+    body["__slots__"] = tuple(slots)
+    cls: type[graph.Node] = type(op.node_name, (graph.Node,), body)
+    op.nodes[key] = RAW[_node_key(op, by_number)] = cls
+    return cls
+
+
+def _node_key(op: Op, by_number: bool) -> str:
+    return f"{op.node_name}__{op.identifier}{'_number' if by_number else ''}"
+
+
+def _is_fresh(rule: str) -> bool:
+    """Does the rule end in arithmetic, so that its value is a new array? `grad`, or a view of it, is not new."""
+    return re.search(r"^-|[-+*/] ", re.sub(r"\([^()]*\)", "", re.sub(r"\([^()]*\)", "", rule))) is not None
+
+
+def _with_default(op: Op, name: str) -> str:
+    return f"{name}={op.defaults[name]}" if name in op.defaults else name
+
+
+def _call_name(op: Op, name: str) -> str:
+    """What the tensor function calls an input: the first is `input`, as in PyTorch's documentation."""
+    return "input" if name == op.inputs[0] and name == "self" else name
+
+
+def _version(tensor: str) -> str:
+    return f"({tensor}._changes if {tensor}._view is None else {tensor}._view.owner._changes)"
+
+
+def _optional(op: Op, name: str) -> bool:
+    return op.defaults.get(name) == "None" or name in ("weight", "bias")
+
+
+def _checked(op: Op, by_number: bool) -> list[str]:
+    """The saved tensors whose version numbers a node compares, in the order in which it packs them."""
+    inputs = [] if op.list_input else [n for n in op.inputs if not (by_number and n == "other")]
+    return [n for n in op.saved if n in inputs or n == "result"]
+
+
+def _packed(terms: list[str]) -> str:
+    """Version numbers side by side in one int, 32 bits each: one comparison checks them all."""
+    return " + ".join(f"({term} << {32 * i})" if i else term for i, term in enumerate(terms)) or "0"
+
+
+def front_source(op: Op, *, by_number: bool) -> str:
+    """The op as a function on tensors. With `by_number`, the variant whose `other` is a Python number."""
+    tensors = [name for name in op.inputs if not (by_number and name == "other")]
+    call = {name: _call_name(op, name) for name in op.inputs}
+    name = op.identifier + ("_number" if by_number else "")
+    optional = {n for n in tensors if _optional(op, n)}
+    head = [call[n] + ("=None" if n in optional else "") for n in op.inputs]
+    head += [_with_default(op, plain) for plain in op.plain]
+    lines = [f"def {name}({', '.join(head)}):"]
+    arguments = ", ".join((*(call[n] for n in op.inputs), *op.plain))
+    if by_number:
+        lines += [
+            "    if other.__class__ is not float and other.__class__ is not int:",
+            f'        other = _number("{op.name}", other)',
+            "        if isinstance(other, _Tensor):",
+            f"            return {op.identifier}__tensor({arguments})",
+        ]
+    elif op.numbers:
+        lines += ["    if not isinstance(other, _Tensor):", f"        return {op.identifier}__number({arguments})"]
+    expression = _NAME.sub(lambda m: f"a_{m[0]}" if m[0] in tensors else m[0], op.forward)
+    lines += ["    try:"]
+    for n in tensors:
+        t = call[n]
+        if op.list_input:
+            lines += [f"        a_{n} = [tensor._data for tensor in {t}]"]
+        elif n in optional:
+            lines += [f"        a_{n} = None if {t} is None else {t}._data"]
+        elif op.view:
+            lines += [f"        a_{n} = {t}._data", f"        if a_{n}.__class__ is not _ndarray:", f"            a_{n} = _own_array({t})"]
+        else:
+            lines += [f"        a_{n} = {t}._data"]
+    first = f"a_{tensors[0]}"
+    mixing = op.pointwise and len(tensors) > 1 and not by_number
+    if mixing:
+        operands = [f"a_{n}" for n in tensors if n != "condition"]
+        differ = " or ".join(f"{b}.dtype is not {operands[0]}.dtype" for b in operands[1:])
+        classes = " or ".join(f"{b}.__class__ is not {operands[0]}.__class__" for b in operands[1:])
+        lines += [
+            f"        mixed = ({operands[0]}.__class__ is _ndarray or {classes}) and ({differ})",
+            "        if mixed:",
+            f"            {', '.join(operands)} = _promote({', '.join(operands)})",
+        ]
+        first = operands[0]
+    lines += [f"        data = {expression}"]
+    if op.pointwise and (op.floats or (by_number and op.node_name is not None)) :
+        changed = f"(data.__class__ is not {first}.__class__ or data.__class__ is _ndarray) and data.dtype is not {first}.dtype"
+        convert_to = f"_promote_number({first}, other)" if by_number else first
+        if op.floats:
+            again = ", ".join(f"a_{n}" for n in tensors)
+            values = f"_cast_floats({convert_to})" if by_number else ", ".join(f"_cast_floats(a_{n})" for n in tensors)
+        else:
+            again, values = first, convert_to
+        lines += [f"        if {changed}:", f"            {again} = {values}", f"            data = {expression}"]
+    caught = "(AttributeError, ValueError, OverflowError)" if op.pointwise else "AttributeError"
+    shown = f"*{call[tensors[0]]}" if op.list_input else ", ".join(call[n] for n in op.inputs)
+    lines += [f"    except {caught} as error:", f'        raise _explain("{op.name}", error, {shown}) from None']
+    lines += _outputs_source(op, tensors, call, by_number, mixing)
+    return "\n".join(lines) + "\n"
+
+
+def _outputs_source(op: Op, tensors: list[str], call: dict[str, str], by_number: bool, mixing: bool) -> list[str]:
+    """The second half of a front: wrap the result, and write the node if a gradient is wanted."""
+    lines: list[str] = []
+    many = len(op.outputs) > 1 or op.list_output
+    if op.list_output:
+        lines += ["    results = tuple(_wrap(part) for part in data)"]
+    elif many:
+        lines += [f"    {', '.join(f'd_{o}' for o in op.outputs)} = data"]
+        lines += [f"    {o} = _wrap(d_{o})" for o in op.outputs]
+    else:
+        lines += BLANK.splitlines()
+    if op.view:
+        share = "results" if op.list_output else "(result,)"
+        lines += [f"    _view({call['self']}, {share}, {op.list_output})"]
+    answer = "results" if op.list_output else f"({', '.join(op.outputs)})" if many else "result"
+    if op.node_name is None:
+        return [*lines, f"    return {answer}"]
+    tracked = [n for n in tensors if n in op.rules]
+    optional = {n for n in tensors if _optional(op, n)}
+
+    def wants(n: str) -> str:
+        t = call[n]
+        return f"({t} is not None and {t}._requires_grad)" if n in optional else f"{t}._requires_grad"
+
+    if op.list_input:
+        condition = f"any([tensor._requires_grad for tensor in {call[tensors[0]]}])"
+    else:
+        condition = " or ".join(wants(n) for n in tracked)
+        condition = f"({condition})" if len(tracked) > 1 else condition
+    lines += [f"    if {condition} and _grad_enabled():"]
+    body = [f"node = {_node_key(op, by_number)}()", "node.birth = _next_birth()"]
+    if op.list_input:
+        t = call[tensors[0]]
+        body += [
+            f"node.edges = tuple([tensor._node or _edge_of(tensor) for tensor in {t}])",
+            f"node.numbers = tuple([tensor._output_nr for tensor in {t}])",
+        ]
+    else:
+        edges, numbers = [], []
+        for n in (n for n in op.inputs if n in op.rules):
+            t = call[n]
+            if n not in tensors:  # a Python number in place of a tensor: an edge to nowhere
+                edges += ["None"]
+                numbers += ["0"]
+            elif n in optional:
+                edges += [f"None if {t} is None else {t}._node or _edge_of({t})"]
+                numbers += [f"(0 if {t} is None else {t}._output_nr)"]
+            else:
+                edges += [f"{t}._node or _edge_of({t})"]
+                numbers += [f"{t}._output_nr"]
+        body += [f"node.edges = ({', '.join(edges)},)"]
+        some = " or ".join(n for n in numbers if n != "0")
+        body += [f"node.numbers = ({', '.join(numbers)},) if {some} else None"]
+    saved, versions = [], []
+    for n in op.saved:
+        if n in tensors and not op.list_input:
+            t = call[n]
+            needed = [wants(m) for m in op.needs(n) if m in tensors]
+            always = len(tracked) == 1 and bool(needed)
+            version = _version(t)
+            if n in optional:
+                needed, always = [f"{t} is not None"], False
+            if not needed:
+                saved += ["None"]
+                versions += ["0"]
+            else:
+                test = " or ".join(needed)
+                saved += [t if always else f"{t} if {test} else None"]
+                versions += [version if always else f"({version} if {test} else 0)"]
+        elif n == "result":
+            saved += ["data"]
+            versions += ["0"]
+        elif n in op.outputs:
+            saved += ["data" if op.list_output else f"d_{n}"]
+        elif (split := n.rpartition("_"))[0] in op.inputs and split[2] in ("shape", "dtype"):
+            of, _, fact = split
+            source = f"[array.{fact} for array in a_{of}]" if op.list_input else f"a_{of}.{fact}"
+            if of in optional:
+                source = f"None if a_{of} is None else {source}"
+            saved += [source if of in tensors else "()"]
+        elif by_number and n == "other":
+            saved += ["other"]
+        elif op.list_input and n in op.inputs:
+            saved += [f"tuple({call[n]})"]
+        else:
+            saved += [n]
+    body += [f"node.saved = ({', '.join(saved)}{',' if saved else ''})", f"node.versions = {_packed(versions)}"]
+    if "result" in op.saved:
+        body += ["node.owner = _ref(result)"]
+    fits = "None"
+    if mixing:
+        given = ", ".join(call[n] for n in tracked)
+        shapes = [f"a_{n}.shape" for n in tensors]
+        differ = " or ".join(f"{shapes[0]} != {s}" for s in shapes[1:])
+        fits = f"_fit({given}) if mixed or (data.__class__ is _ndarray and ({differ})) else None"
+    elif by_number:
+        fits = f"_fit({call['self']}, None) if data.dtype is not {call['self']}._data.dtype else None"
+        fits = f"None if data.__class__ is {call['self']}._data.__class__ is not _ndarray else {fits}"
+        if "other" not in op.rules:
+            fits = fits.replace(", None)", ")")
+    elif op.list_input:
+        fits = f"_fit(*{call[tensors[0]]}) if len({{tensor._data.dtype for tensor in {call[tensors[0]]}}}) > 1 else None"
+    body += [f"node.fit = {fits}", "node._extras = None"]
+    if op.list_output:
+        body += [
+            "node.outputs = len(results)",
+            "for number, part in enumerate(results):",
+            "    part._node, part._output_nr, part._requires_grad = node, number, True",
+        ]
+    elif many:
+        for number, name in enumerate(op.tracked):
+            body += [f"{name}._node, {name}._output_nr, {name}._requires_grad = node, {number}, True"]
+    else:
+        body += ["result._node = node", "result._requires_grad = True"]
+    return [*lines, *(f"        {line}" for line in body), f"    return {answer}"]
+
+
+def compile_rule(op: Op, by_number: bool, *, live: bool) -> Any:
+    """The node's `vjp` (arrays) or `vjp_live` (tensors)."""
+    source = rule_source(op, by_number=by_number, live=live)
+    return _execute(op, source, LIVE if live else RAW, "vjp_live" if live else "vjp")
+
+
+def rule_source(op: Op, *, by_number: bool, live: bool = False) -> str:
+    """The rules of one node as a method: check that nothing saved was freed or changed, then one expression per edge."""
+    lines = [f"def vjp{'_live' if live else ''}(node, {'grads' if len(op.tracked) > 1 or op.list_output else 'grad'}):"]
+    numbers = {"other"} if by_number else set()
+    if op.saved:
+        lines += ["    saved = node.saved", "    if saved is None:", "        raise _freed()"]
+        lines += [f"    {', '.join(op.saved)}{',' if len(op.saved) == 1 else ''} = saved"]
+    now = []
+    for i, n in enumerate(_checked(op, by_number)):
+        if n == "result":
+            lines += ["    owner = node.owner()"]
+            now += [f"((node.versions >> {32 * i}) & 0xFFFFFFFF if owner is None else {_version('owner')})"]
+        else:
+            now += [f"(0 if {n} is None else {_version(n)})"]
+    if now:
+        lines += [f"    if {_packed(now)} != node.versions:", "        raise _stale(node)"]
+
+    def translate(match: re.Match[str]) -> str:
+        n = match[0]
+        if n not in op.saved or n in numbers:
+            return n
+        if n in op.inputs:
+            if live:
+                return n
+            if op.list_input:
+                return f"[tensor._data for tensor in {n}]"
+            return f"(None if {n} is None else {n}._data)" if _optional(op, n) else f"{n}._data"
+        if not live or n not in op.outputs:
+            return n
+        return "_result_of(node, result)" if n == "result" else f"_wrap({n})"
+
+    rules = [_NAME.sub(translate, op.rules[n]) for n in op.inputs if n in op.rules]
+    if op.list_input:
+        return "\n".join([*lines, f"    return {rules[0]}"]) + "\n"
+    if len(rules) == 1:
+        return "\n".join([*lines, f"    return ({rules[0]},)"]) + "\n"
+    lines += ["    edges = node.edges", "    return ("]
+    lines += [f"        {rule} if edges[{i}] is not None else None," for i, rule in enumerate(rules)]
+    return "\n".join([*lines, "    )"]) + "\n"

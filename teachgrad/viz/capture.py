@@ -1,0 +1,265 @@
+"""From live ``grad_fn`` nodes to a :class:`Graph`, read only, by a walk over ``next_functions`` without recursion.
+
+The picture has one box per node of the graph and one per tensor at its ends: the drawn tensor hangs below its
+``grad_fn``, and above each ``AccumulateGrad`` stands the leaf it adds to.
+
+    a [leaf] -> AccumulateGrad -> PowBackward0 -> MulBackward0 -> SubBackward0 -> Q [output]
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .formulas import Rules, input_names
+from .model import WORDS, Edge, Graph, Node, Source, Value
+from .naming import Namer, is_tensor
+from .values import plain, value_of, visible, write_number
+
+NO_NAME = "(no name)"
+
+# Plain saved arguments worth a line in the box; shapes, strides and flags of the implementation are not.
+_CONSTANTS = ("alpha", "beta", "correction", "dim", "exponent", "index", "max", "min", "negative_slope", "other", "p", "self")
+
+
+@dataclass
+class Captured:
+    """A graph together with the live objects behind its boxes, for whoever wants to hang hooks on them."""
+
+    graph: Graph
+    nodes: dict[str, Any] = field(default_factory=dict)  # id of an op or accumulate box -> its node
+    leaves: dict[str, tuple[str, Any]] = field(default_factory=dict)  # id of an accumulate box -> leaf id, leaf
+    outputs: dict[str, Any] = field(default_factory=dict)  # id of an output (or of a drawn leaf) -> tensor
+
+
+@dataclass
+class _Box:
+    """A box of the picture while it is being found: its kind, and the node or tensor it stands for."""
+
+    id: str
+    kind: str
+    thing: Any
+    saved: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """An edge still to be walked: from box ``source`` to ``thing``, which may have a box already."""
+
+    kind: str
+    thing: Any
+    source: str | None = None
+    slot: int = 0
+    output_nr: int = 0
+    input_name: str = ""
+
+
+def capture(tensors: Sequence[Any], names: Namer, title: str = "", rules: Rules | None = None) -> Captured:
+    """Walk the graphs behind ``tensors`` and describe them as one Graph.
+
+    Ids count in the order of the walk: depth first from each output, arguments from left to right. Raises TypeError
+    when there is nothing to walk or a thing is no tensor.
+    """
+    if not tensors:
+        raise TypeError("There is nothing to draw: give at least one tensor, such as the loss.")
+    for tensor in tensors:
+        if not is_tensor(tensor):
+            raise TypeError(f"Only tensors have a graph to draw; got {type(tensor).__name__}.")
+    boxes, edges = _walk(tensors, names, rules)
+    order = {box.id: i for i, box in enumerate(boxes)}
+    edges.sort(key=lambda edge: (order[edge.source], edge.slot))
+    edges = [Edge(f"e{i}", *_rest(edge)) for i, edge in enumerate(edges)]
+    nodes = tuple(_describe(boxes, edges, names))
+    named = {node.name: node.id for node in reversed(nodes) if node.name}
+    graph = Graph(nodes, tuple(edges), names=dict(reversed(named.items())), title=visible(title))
+    captured = Captured(graph)
+    by_id = {box.id: box for box in boxes}
+    for box in boxes:
+        if box.kind in ("op", "accumulate"):
+            captured.nodes[box.id] = box.thing
+    for edge in edges:
+        if by_id[edge.source].kind == "accumulate":
+            captured.leaves[edge.source] = (edge.target, by_id[edge.target].thing)
+    for tensor in tensors:
+        captured.outputs[next(box.id for box in boxes if box.thing is tensor)] = tensor
+    return captured
+
+
+def name_of(node: Any) -> str:
+    """The node's own name without C++ namespaces: ``torch::autograd::AccumulateGrad`` -> ``AccumulateGrad``."""
+    return str(node.name()).rpartition("::")[2]
+
+
+def saved(node: Any) -> dict[str, Any]:
+    """What the node kept for its rule, by argument name. What was freed, or is not known any more, is missing."""
+    found = {}
+    for attribute in dir(node):
+        if attribute.startswith("_saved_"):
+            try:
+                found[attribute.removeprefix("_saved_")] = getattr(node, attribute)
+            except (RuntimeError, AttributeError, TypeError, ValueError):
+                continue  # freed, or overwritten in place since: there is no value to show
+    return found
+
+
+def is_freed(node: Any) -> bool:
+    """Whether backward has let go of what the node saved."""
+    for attribute in dir(node):
+        if attribute.startswith("_saved_"):
+            try:
+                getattr(node, attribute)
+            except RuntimeError as problem:
+                if "freed" in str(problem):
+                    return True
+            except (AttributeError, TypeError, ValueError):
+                continue
+    return False
+
+
+def _rest(edge: Edge) -> tuple[str, str, int, int, str, bool]:
+    return edge.source, edge.target, edge.slot, edge.output_nr, edge.input_name, edge.constant
+
+
+def _walk(tensors: Iterable[Any], names: Namer, rules: Rules | None) -> tuple[list[_Box], list[Edge]]:
+    boxes: dict[Any, _Box] = {}  # nodes are their own keys, tensors are known by id
+    edges: list[Edge] = []
+    for tensor in tensors:
+        todo = [_root(tensor, names)]
+        while todo:
+            step = todo.pop()
+            key = step.thing if step.kind in ("op", "accumulate") else id(step.thing)
+            box = boxes.get(key)
+            if box is None:
+                box = boxes[key] = _Box(f"n{len(boxes)}", step.kind, step.thing)
+                todo.extend(reversed(list(_onward(box, names, rules))))
+            if step.source is not None:
+                constant = step.kind == "input"
+                edges.append(
+                    Edge("", step.source, box.id, step.slot, step.output_nr, step.input_name, constant=constant)
+                )
+    return list(boxes.values()), edges
+
+
+def _root(tensor: Any, names: Namer) -> _Step:
+    """Where the walk from a drawn tensor begins: a leaf's own backward() starts at its AccumulateGrad."""
+    if tensor.grad_fn is not None:
+        return _Step("output", tensor)
+    view = tensor.view_as(tensor) if tensor.requires_grad else tensor
+    if view.grad_fn is None:  # no gradient wanted, or not while grad mode is off
+        return _Step(_leaf_kind(tensor, names), tensor)
+    return _Step("accumulate", view.grad_fn.next_functions[0][0])
+
+
+def _onward(box: _Box, names: Namer, rules: Rules | None) -> Iterator[_Step]:
+    """The edges that leave ``box`` towards the leaves."""
+    if box.kind == "output":
+        yield _node_step(box.thing.grad_fn, box.id, 0, getattr(box.thing, "output_nr", 0), "")
+    elif box.kind == "accumulate":
+        leaf = box.thing.variable
+        yield _Step(_leaf_kind(leaf, names), leaf, box.id)
+    elif box.kind == "op":
+        box.saved = saved(box.thing)
+        slots = box.thing.next_functions
+        arguments = input_names(name_of(box.thing), len(slots), rules)
+        for slot, (node, output_nr) in enumerate(slots):
+            if node is not None:
+                yield _node_step(node, box.id, slot, output_nr, arguments[slot])
+        # A constant has no edge in the autograd graph. One that the learner has named is worth a box all the same.
+        free = iter([slot for slot, (node, _) in enumerate(slots) if node is None])
+        for argument, value in box.saved.items():
+            if is_tensor(value) and not value.requires_grad and names.of(value) is not None:
+                slot = arguments.index(argument) if argument in arguments else next(free, len(slots))
+                yield _Step("input", value, box.id, slot, 0, argument)
+
+
+def _node_step(node: Any, source: str, slot: int, output_nr: int, argument: str) -> _Step:
+    kind = "accumulate" if hasattr(node, "variable") and name_of(node) == "AccumulateGrad" else "op"
+    return _Step(kind, node, source, slot, output_nr, argument)
+
+
+def _leaf_kind(tensor: Any, names: Namer) -> str:
+    if not tensor.requires_grad:
+        return "input"
+    return "parameter" if id(tensor) in names.parameters or type(tensor).__name__ == "Parameter" else "leaf"
+
+
+def _describe(boxes: Sequence[_Box], edges: Sequence[Edge], names: Namer) -> Iterator[Node]:
+    results = _results(boxes, names)
+    # An output box already tells the name and the value of what the operation above it made.
+    told = {edge.target for edge in edges for box in (boxes[int(edge.source[1:])],) if box.kind == "output"}
+    for box in boxes:
+        if box.kind == "op":
+            yield _describe_op(box, {} if box.id in told else results.get(box.thing, {}), names)
+        elif box.kind == "accumulate":
+            yield Node(box.id, box.kind, name_of(box.thing), "AccumulateGrad", WORDS[box.kind])
+        else:
+            name = names.of(box.thing)
+            title = name or ("output" if box.kind == "output" else NO_NAME)
+            value, grad = value_of(box.thing), _gradient(box.thing)
+            yield Node(box.id, box.kind, "", title, WORDS[box.kind], name=name, value=value, grad=grad)
+
+
+def _describe_op(box: _Box, results: dict[int, tuple[str | None, Any]], names: Namer) -> Node:
+    op = name_of(box.thing)
+    title = re.sub(r"^(.+?)Backward\d*_?(.*)$", r"\1 \2", op).strip()
+    called = [name for _, (name, _) in sorted(results.items()) if name]
+    tensor = results[0][1] if len(results) == 1 and 0 in results else None
+    return Node(
+        box.id,
+        "op",
+        op,
+        visible(title),
+        WORDS["op"],
+        detail=", ".join(_constants(box.saved, names)),
+        name=", ".join(called) or None,
+        value=None if tensor is None else value_of(tensor),
+        grad=None if tensor is None else _gradient(tensor),
+        source=_source(box.thing),
+    )
+
+
+def _results(boxes: Sequence[_Box], names: Namer) -> dict[Any, dict[int, tuple[str | None, Any]]]:
+    """What each op made, by output number, as far as anyone still holds it: the learner, or a node that saved it."""
+    found: dict[Any, dict[int, tuple[str | None, Any]]] = {}
+    for (node, output_nr), (name, tensor) in names.made.items():
+        found.setdefault(node, {})[output_nr] = (name, tensor)
+    for box in boxes:
+        for value in box.saved.values():
+            if is_tensor(value) and value.grad_fn is not None:
+                found.setdefault(value.grad_fn, {}).setdefault(getattr(value, "output_nr", 0), (None, value))
+    return found
+
+
+def _constants(kept: dict[str, Any], names: Namer) -> Iterator[str]:
+    for name, value in kept.items():
+        if is_tensor(value):
+            if not value.requires_grad and tuple(value.shape) == () and names.of(value) is None:
+                yield f"{name} = {plain(value_of(value).text)}"
+        elif name in _CONSTANTS and not (name in ("alpha", "beta") and value == 1):
+            items = value if isinstance(value, (tuple, list)) else (value,)
+            if items and all(isinstance(item, (bool, int, float)) for item in items):
+                yield f"{name} = {', '.join(plain(write_number(signed(item))) for item in items)}"
+
+
+def signed(number: Any) -> Any:
+    """PyTorch hands out a saved ``dim=-1`` as an unsigned 64-bit integer; this is the number that was meant."""
+    return number - 2**64 if isinstance(number, int) and number >= 2**63 else number
+
+
+def _gradient(tensor: Any) -> Value | None:
+    """The tensor's ``.grad``, without the warning that asking a non-leaf for it would cause."""
+    if not tensor.requires_grad or not (tensor.is_leaf or getattr(tensor, "retains_grad", False)):
+        return None
+    return None if tensor.grad is None else value_of(tensor.grad)
+
+
+def _source(node: Any) -> Source | None:
+    """The line that made the node, where anomaly mode was on and kept the stack."""
+    stack = (getattr(node, "metadata", None) or {}).get("traceback_") or ()
+    for entry in reversed(stack):
+        match = re.match(r'\s*File "(.+)", line (\d+), in .+\n\s*(.*)', entry)
+        if match and not re.search(r"[\\/](torch|teachgrad)[\\/]", match[1]):
+            return Source(visible(match[1]), int(match[2]), visible(match[3].strip()))
+    return None

@@ -1,0 +1,98 @@
+"""What is written in each box, and how large the box must be for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .metrics import text_width
+from .model import Node, Value
+from .values import shorten, visible
+
+NOT_YET = "grad: not yet"
+WIDEST = 176.0  # no line of text in a box is wider; about five boxes fit side by side in a notebook
+SIDE, TOP = 12.0, 8.0  # room between text and outline
+POINT = 10.0  # how far the tip of an output box reaches below its text
+LEAST = 56.0
+
+#: Font size and weight of each kind of line, as graph.css has them.
+SIZES = {"title": (15.0, True), "word": (11.0, False), "detail": (12.0, False), "value": (12.0, False), "grad": (12.0, False)}
+_LEADING = 1.32
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of text in a box: its class without the prefix, and the baseline's distance from the top."""
+
+    kind: str
+    text: str
+    baseline: float
+
+
+@dataclass(frozen=True)
+class Card:
+    """A box: its lines and its size."""
+
+    lines: tuple[Line, ...]
+    width: float
+    height: float
+
+
+def card(node: Node, gradient: str | None = None, widest_gradient: str = "") -> Card:
+    """Set the text of ``node``. ``gradient`` is its gradient line, None for no such line.
+
+    The box is as wide as ``widest_gradient`` needs, so that a player can write other gradients into it.
+    """
+    y, lines, widest = TOP, [], text_width(widest_gradient, SIZES["grad"][0])
+    for kind, text in _texts(node, gradient):
+        size, bold = SIZES[kind]
+        if node.kind == "accumulate" and kind == "title":
+            size = 12.0
+        text = fit(text, size, bold)
+        y += size * _LEADING
+        lines.append(Line(kind, text, round(y - size * 0.3, 2)))
+        widest = max(widest, text_width(text, size, bold))
+    height = y + TOP - 2 + (POINT if node.kind == "output" else 0)
+    return Card(tuple(lines), round(max(LEAST, widest + 2 * SIDE), 1), round(height, 1))
+
+
+def fit(text: str, size: float, bold: bool = False, room: float = WIDEST) -> str:
+    """``text`` made visible, with its middle left out if it is wider than ``room`` pixels."""
+    text = visible(text)
+    most = min(len(text), 200)
+    while text_width(shorten(text, most), size, bold) > room and most > 2:
+        most -= 1
+    return shorten(text, most)
+
+
+def gradient_line(value: Value) -> str:
+    """How a gradient is written in a box."""
+    return f"grad {value.brief}"
+
+
+def _texts(node: Node, gradient: str | None) -> list[tuple[str, str]]:
+    if node.kind == "op":
+        texts = [("title", node.title), ("word", node.op)]
+        texts += [("detail", node.detail)] if node.detail else []
+        if node.value is not None:
+            texts += _rows(node.value, f"{shorten(node.name, 14)} = " if node.name else "= ")
+        elif node.name:
+            texts.append(("value", f"makes {node.name}"))
+    elif node.kind == "accumulate":
+        texts = [("title", node.title)]
+    else:
+        texts = [("word", "input, no grad" if node.kind == "input" else node.word), ("title", node.title)]
+        texts += _rows(node.value, "") if node.value is not None else []
+    return texts + ([("grad", gradient)] if gradient is not None else [])
+
+
+def _rows(value: Value, lead: str) -> list[tuple[str, str]]:
+    """A value on one line, or a small matrix on a line for each row, as print sets it."""
+    rows = value.text.split("], [")
+    if value.brief == value.text or value.numbers is None or len(value.shape) != 2 or len(rows) > 3:
+        return [("value", lead + value.brief)]
+    if max(text_width(row, 12.0) for row in rows) > WIDEST - 20:
+        return [("value", lead + value.brief)]
+    lines = [f"[{row.strip('[]')}]" for row in rows]
+    lines[0] = f"{lead}[{lines[0]}"
+    lines[-1] += "]"
+    return [("value", line + ("" if i == len(lines) - 1 else ",")) for i, line in enumerate(lines)]

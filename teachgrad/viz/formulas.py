@@ -1,0 +1,183 @@
+"""Local derivative rules as a learner reads them: text, LaTeX, and with the numbers of this very step filled in.
+
+The rules themselves are the op table's, one expression per input, found under the node's name in
+:data:`teachgrad.rulebook.RULES`; PyTorch's nodes have the same names, so the same rules explain them. In LaTeX the
+gradient that arrives is written r-bar (the op's result being r), as in "adjoint of r".
+
+>>> rules = {"MulBackward0": {"self": "grad * other"}}
+>>> rule = rule_for("MulBackward0", "self", {"grad": 2.0, "other": 3.0}, rules)
+>>> rule.text, rule.latex, rule.filled
+('grad * other', '\\\\bar{r} \\\\cdot \\\\mathrm{other}', '2 * 3')
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from .model import Rule, Value
+from .values import plain, write_number
+
+MOST_WRITTEN = 4  # elements; a larger value stands in a formula as its shape
+
+Rules = Mapping[str, Mapping[str, str]]
+
+
+def input_names(op: str, slots: int, rules: Rules | None = None) -> tuple[str, ...]:
+    """The names of the ``slots`` arguments of node ``op``; empty strings where the rule book does not say."""
+    names = tuple((_rules(rules).get(op) or {}).keys())
+    if len(names) == slots:
+        return names
+    if len(names) == 1 and slots > 1:  # cat and stack: one rule for a list of tensors
+        return tuple(f"{names[0]}[{i}]" for i in range(slots))
+    if not names and slots == 1:
+        return ("self",)
+    return ("",) * slots
+
+
+def rule_for(op: str, name: str, values: Mapping[str, Any], rules: Rules | None = None) -> Rule | None:
+    """The rule of input ``name`` of node ``op``, or None when nobody has written one down.
+
+    ``values`` maps the rule's names to what is known at this step: a Value, a number, a tuple, or a string that is
+    taken as written. Names without a value stay names.
+    """
+    expression = (_rules(rules).get(op) or {}).get(name.partition("[")[0])
+    if not expression:
+        return None
+    try:
+        tree = ast.parse(expression, mode="eval").body
+    except SyntaxError:  # a rule told in words is still worth telling
+        return Rule(name, expression, rf"\text{{{expression}}}", expression)
+    filled = ast.unparse(_Fill(values).visit(ast.parse(expression, mode="eval").body))
+    return Rule(name, ast.unparse(tree), latex(tree), filled)
+
+
+def _rules(rules: Rules | None) -> Rules:
+    if rules is not None:
+        return rules
+    from teachgrad.rulebook import RULES
+
+    return RULES
+
+
+class _Fill(ast.NodeTransformer):
+    """Replaces each name by what it holds, in brackets where an operator beside it would be misread."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.values = values
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        # The function's own name is not a value; a method's receiver and all arguments are.
+        if isinstance(node.func, ast.Attribute):
+            node.func.value = self.visit(node.func.value)
+        node.args = [self.visit(arg) for arg in node.args]
+        for keyword in node.keywords:
+            keyword.value = self.visit(keyword.value)
+        return node
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        if node.id not in self.values:
+            return node
+        return ast.Name(written(self.values[node.id]))
+
+
+def written(value: Any) -> str:
+    """A known value as it stands in a formula: its numbers while they are few, otherwise its shape, ``⟨64×10⟩``."""
+    if isinstance(value, Value):
+        if value.numbers is None or len(value.numbers) > MOST_WRITTEN:
+            return f"⟨{'×'.join(map(str, value.shape))}⟩"
+        text = plain(value.text)
+    elif isinstance(value, float):
+        text = plain(write_number(value))
+    else:
+        text = str(value)
+    return f"({text})" if text.startswith("-") else text
+
+
+# How tightly each operator binds, as in Python: a looser one inside a tighter one needs brackets.
+_BINDING = {ast.Add: 1, ast.Sub: 1, ast.Mult: 2, ast.Div: 2, ast.MatMult: 2, ast.Mod: 2, ast.FloorDiv: 2, ast.Pow: 4}
+_INFIX = {ast.Add: "+", ast.Sub: "-", ast.Mult: r"\cdot", ast.MatMult: r"\,", ast.Mod: r"\bmod"}
+_COMPARE = {ast.Lt: "<", ast.LtE: r"\le", ast.Gt: ">", ast.GtE: r"\ge", ast.Eq: "=", ast.NotEq: r"\ne"}
+_NAMED = ("sin", "cos", "tan", "sinh", "cosh", "tanh", "log", "max", "min")
+_SYMBOLS = {"grad": r"\bar{r}", "result": "r", "pi": r"\pi", "inf": r"\infty"}
+
+
+def latex(tree: ast.expr) -> str:
+    """An expression as LaTeX."""
+    match tree:
+        case ast.Name(id=name):
+            return _symbol(name)
+        case ast.Constant(value=value):
+            return str(value).replace("inf", r"\infty") if isinstance(value, (int, float)) else rf"\text{{{value}}}"
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return f"-{_bracketed(operand, 3)}"
+        case ast.BinOp():
+            return _binary(tree)
+        case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARE:
+            # Iverson's bracket: one where the statement holds, zero elsewhere
+            return rf"\left[{latex(left)} {_COMPARE[type(op)]} {latex(right)}\right]"
+        case ast.Attribute(value=inner, attr="T" | "mT" | "mH" | "H"):
+            return f"{_bracketed(inner, 5)}^{{\\top}}"
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="F" | "torch" | "math" | "np"), attr=name), args=args):
+            return _call(name, args)
+        case ast.Call(func=ast.Attribute(value=inner, attr=name), args=args):
+            return _call(name, [inner, *args])
+        case ast.Call(func=ast.Name(id=name), args=args):
+            return _call(name, args)
+        case _:
+            return rf"\mathtt{{{_escaped(ast.unparse(tree))}}}"
+
+
+def _binary(tree: ast.BinOp) -> str:
+    kind, left, right = type(tree.op), tree.left, tree.right
+    if kind is ast.Div:
+        return rf"\frac{{{latex(left)}}}{{{latex(right)}}}"
+    if kind is ast.Pow:
+        return f"{_bracketed(left, 5)}^{{{latex(right)}}}"
+    if kind not in _INFIX:
+        return rf"\mathtt{{{_escaped(ast.unparse(tree))}}}"
+    binding = _BINDING[kind]
+    # a - (b - c) keeps its brackets, and so does a sign after an operator: a * (-b)
+    right_binding = 3 if isinstance(right, ast.UnaryOp) else binding + (kind is ast.Sub)
+    return f"{_bracketed(left, binding)} {_INFIX[kind]} {_bracketed(right, right_binding)}"
+
+
+def _call(name: str, args: list[ast.expr]) -> str:
+    inner = [latex(arg) for arg in args]
+    match name, inner:
+        case "exp", [x]:
+            return f"e^{{{x}}}"
+        case "sqrt", [x]:
+            return rf"\sqrt{{{x}}}"
+        case "abs", [x]:
+            return rf"\left|{x}\right|"
+        case "where", [condition, yes, no]:
+            return rf"\begin{{cases}} {yes} & {condition} \\ {no} & \text{{otherwise}} \end{{cases}}"
+        case _:
+            head = f"\\{name}" if name in _NAMED else rf"\operatorname{{{_escaped(name)}}}"
+            return rf"{head}\left({', '.join(inner)}\right)"
+
+
+def _bracketed(tree: ast.expr, binding: int) -> str:
+    inside = 5
+    if isinstance(tree, ast.BinOp) and not (isinstance(tree.op, ast.Div) and binding < 5):
+        inside = _BINDING.get(type(tree.op), 0)
+    elif isinstance(tree, ast.UnaryOp) or (isinstance(tree, ast.Constant) and _negative(tree.value)):
+        inside = 2
+    text = latex(tree)
+    return rf"\left({text}\right)" if inside < binding else text
+
+
+def _negative(value: object) -> bool:
+    return isinstance(value, (int, float)) and math.copysign(1, value) < 0
+
+
+def _symbol(name: str) -> str:
+    return _SYMBOLS.get(name) or rf"\mathrm{{{_escaped(name)}}}"
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\{char}" if char in "_#%&{}$" else char for char in text)
+

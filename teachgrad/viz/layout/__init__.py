@@ -1,0 +1,128 @@
+"""Deciding where everything goes: box sizes are measured here, positions come from Graphviz.
+
+Graphviz sees only ids and sizes. No text of the learner's reaches it, no font of the machine matters, and the same
+graph is laid out the same way everywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from teachgrad.viz.cards import NOT_YET, Card, card, gradient_line
+from teachgrad.viz.metrics import text_width
+from teachgrad.viz.model import Graph, Layout, Node, Trace
+
+from .dot import positions_dot
+
+__all__ = ["MOST_NODES", "Layout", "gradient_lines", "label_texts", "place"]
+
+MOST_NODES = 1500
+MARGIN = 14.0
+HEADING = 28.0  # room for the graph's title
+LABEL = 11.5  # font size on edges
+
+
+def place(graph: Graph, trace: Trace | None = None, engine: str = "embedded") -> Layout:
+    """Lay out ``graph``; with a ``trace``, leave room for every gradient that it will show.
+
+    ``engine`` is "embedded" (Graphviz as WebAssembly, from PyPI) or "dot" (the program of that name on this machine).
+    Raises ValueError above 1500 nodes and for another engine, RuntimeError when Graphviz fails or is missing.
+    """
+    if len(graph.nodes) > MOST_NODES:
+        raise ValueError(
+            f"This graph has {len(graph.nodes):,} nodes, and a picture can be read up to {MOST_NODES:,}. Draw a part of "
+            "it (a smaller input, fewer steps, or a tensor from the middle), or save it as .dot, .json or .txt."
+        )
+    cards = boxes_of(graph, trace)
+    widths = {edge: max(text_width(text, LABEL) for text in texts) for edge, texts in label_texts(trace).items()}
+    source = positions_dot(graph, {name: (box.width, box.height) for name, box in cards.items()}, widths)
+    return _read(json.loads(_run(source, engine)), graph, cards, gradients=trace is not None)
+
+
+def boxes_of(graph: Graph, trace: Trace | None = None) -> dict[str, Card]:
+    """The measured box of every node, the widest gradient it will hold included."""
+    gradients = gradient_lines(trace)
+    return {node.id: card(node, _static_gradient(node, trace is not None), gradients.get(node.id, "")) for node in graph.nodes}
+
+
+def _static_gradient(node: Node, room: bool) -> str | None:
+    if node.grad is not None:
+        return gradient_line(node.grad)
+    return NOT_YET if room and node.kind not in ("input", "saved") else None
+
+
+def gradient_lines(trace: Trace | None) -> dict[str, str]:
+    """For each node, the widest of the gradient lines that it will hold during ``trace``."""
+    found: dict[str, str] = {}
+    edges = {edge.id: edge for edge in trace.graph.edges} if trace else {}
+    for event in trace.events if trace else ():
+        shown = {event.node: event.gradient or event.out or event.delta}
+        if event.edge is not None and event.after is not None:
+            shown[edges[event.edge].target] = event.after
+        for node, value in shown.items():
+            line = gradient_line(value) if value is not None else NOT_YET
+            found[node] = max(found.get(node, NOT_YET), line, key=lambda text: text_width(text, 12.0))
+    return found
+
+
+def label_texts(trace: Trace | None) -> dict[str, list[str]]:
+    """For each edge, every gradient that is written on it during ``trace``, in order."""
+    found: dict[str, list[str]] = {}
+    for event in trace.events if trace else ():
+        value = event.delta if event.kind == "accumulate" else event.out
+        if event.edge is not None and value is not None:
+            found.setdefault(event.edge, []).append(value.brief)
+    return found
+
+
+def _run(source: str, engine: str) -> str:
+    if engine == "embedded":
+        from .embedded import run
+
+        return run(source)
+    if engine == "dot":
+        from .system import run
+
+        return run(source)
+    raise ValueError(f"engine must be 'embedded' or 'dot', not {engine!r}.")
+
+
+def _read(drawn: dict[str, Any], graph: Graph, cards: dict[str, Card], gradients: bool) -> Layout:
+    """Graphviz's positions (points, y upwards, centres) as ours (pixels, y downwards, top left corners)."""
+    _, _, right, top = map(float, drawn.get("bb", "0,0,0,0").split(","))
+    head = MARGIN + (HEADING if graph.title else 0)
+
+    def point(text: str) -> tuple[float, float]:
+        x, y = text.split(",")
+        return round(float(x) + MARGIN, 2), round(top - float(y) + head, 2)
+
+    boxes = {}
+    for item in drawn.get("objects", ()):
+        x, y = point(item["pos"])
+        box = cards[item["name"]]
+        boxes[item["name"]] = (round(x - box.width / 2, 2), round(y - box.height / 2, 2), box.width, box.height)
+    routes, labels = {}, {}
+    for item in drawn.get("edges", ()):
+        tip, *points = item["pos"].removeprefix("e,").split(" ")
+        routes[item["id"]] = (*map(point, points), point(tip))
+        if "lp" in item:
+            labels[item["id"]] = point(item["lp"])
+    missing = [edge.id for edge in graph.edges if edge.id not in routes]
+    if missing or len(boxes) != len(graph.nodes):
+        raise RuntimeError(f"Graphviz left out a part of this graph ({missing or 'nodes'}); please report it.")
+    order = {edge.id: labels.get(edge.id) or _middle(routes[edge.id]) for edge in graph.edges}
+    return Layout(
+        float(math.ceil(right + 2 * MARGIN)),
+        float(math.ceil(top + head + MARGIN)),
+        {node.id: boxes[node.id] for node in graph.nodes},
+        {edge.id: routes[edge.id] for edge in graph.edges},
+        order,
+        gradients,
+    )
+
+
+def _middle(route: tuple[tuple[float, float], ...]) -> tuple[float, float]:
+    (x, y), (u, v) = route[0], route[-1]
+    return round((x + u) / 2, 2), round((y + v) / 2, 2)

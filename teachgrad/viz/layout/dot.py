@@ -1,0 +1,80 @@
+"""Graphs in the DOT language: one writer for Graphviz's eyes only, one for people.
+
+Each edge is a statement of its own, because long chains in one statement are silently cut by Graphviz.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from teachgrad.viz.model import Graph, Node
+from teachgrad.viz.values import visible
+
+_LABEL = 11.5  # points; Courier is 0.6 of that wide in every Graphviz
+_SHAPES = {
+    "leaf": 'shape=box, style="rounded,filled", fillcolor="#e6f0f6"',
+    "parameter": 'shape=box, peripheries=2, style="rounded,filled", fillcolor="#f3eee6"',
+    "input": "shape=box, style=dashed",
+    "op": "shape=octagon",
+    "accumulate": 'shape=box, style="rounded"',
+    "output": 'shape=invhouse, style=filled, fillcolor="#e6f1ed"',
+    "saved": "shape=note",
+}
+
+
+def positions_dot(graph: Graph, sizes: Mapping[str, tuple[float, float]], labels: Mapping[str, float]) -> str:
+    """DOT that holds ids and sizes (pixels) only. ``labels`` maps edge ids to the width to keep free beside them."""
+    lines = [
+        "digraph {",
+        # A reserved label takes a rank of its own, and Graphviz then halves the distance between ranks.
+        f"graph [rankdir=TB, nodesep=0.25, ranksep={0.24 if labels else 0.36}, ordering=in]",
+        'node [shape=record, fixedsize=true, label=""]',
+        f'edge [arrowsize=0.6, fontname="Courier", fontsize={_LABEL}]',
+    ]
+    arguments: dict[str, list[str]] = {}
+    for edge in graph.edges:
+        arguments.setdefault(edge.source, []).append(edge.id)
+    for node in graph.nodes:
+        width, height = sizes[node.id]
+        # One field for each argument, so that edges arrive side by side in the order of the arguments.
+        fields = "|".join(f"<{edge}>" for edge in arguments.get(node.id, ()))
+        lines.append(f'{node.id} [width={width / 72:.4f}, height={height / 72:.4f}, label="{fields}"]')
+    for edge in graph.edges:
+        room = labels.get(edge.id)
+        label = f', label="{"M" * max(1, math.ceil((room + 6) / (0.6 * _LABEL)))}"' if room else ""
+        lines.append(f'{edge.target}:s -> {edge.source}:{edge.id}:n [id="{edge.id}"{label}]')
+    return "\n".join([*lines, "}", ""])
+
+
+def readable_dot(graph: Graph) -> str:
+    """DOT to read, to edit and to give to any Graphviz: the same boxes with their text."""
+    lines = ["digraph {", "rankdir=TB", 'node [fontname="DejaVu Sans", fontsize=11]']
+    if graph.title:
+        lines.append(f"label={quoted(graph.title)}")
+    lines += [f"{node.id} [label={quoted(*_lines(node))}, {_SHAPES[node.kind]}]" for node in graph.nodes]
+    for edge in graph.edges:
+        style = ", style=dashed" if edge.constant else ""
+        lines.append(f"{edge.target} -> {edge.source} [tooltip={quoted(edge.input_name)}{style}]")
+    return "\n".join([*lines, "}", ""])
+
+
+def quoted(*lines: str) -> str:
+    """A DOT string that shows exactly these lines.
+
+    >>> print(quoted('a "b" \\\\N &lt;', "c"))
+    "a \\"b\\" \\\\N &amp;lt;\\nc"
+    """
+    escaped = (visible(line).replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;") for line in lines)
+    return '"' + "\\n".join(escaped) + '"'
+
+
+def _lines(node: Node) -> list[str]:
+    lines = [node.title] if node.kind in ("op", "accumulate") else [f"{node.title} ({node.word})"]
+    if node.kind == "op":
+        lines += [node.op, node.detail]
+    if node.value is not None:
+        lines.append(f"{node.name} = {node.value.text}" if node.kind == "op" and node.name else node.value.text)
+    if node.grad is not None:
+        lines.append(f"grad {node.grad.text}")
+    return [line for line in lines if line]

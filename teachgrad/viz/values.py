@@ -1,0 +1,129 @@
+"""Reading a tensor of either library into a :class:`Value`, and writing numbers the way ``print`` shows them.
+
+Only what both libraries share is used: ``detach``, ``tolist`` and reductions of the tensor itself, so numbers on a
+GPU come over once and nothing here needs NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+from .model import Value
+
+MOST_NUMBERS = 9  # a value with more elements is summed up by its shape and mean
+BRIEF = 24  # characters that fit into a box beside others
+
+
+def value_of(tensor: Any) -> Value:
+    """What ``tensor`` (or a Python number) holds now. Nothing is kept of it, and its graph is left alone."""
+    if isinstance(tensor, (bool, int, float)):
+        text = write_number(tensor)
+        return Value((), type(tensor).__name__, text, text, numbers=(tensor,))
+    tensor = tensor.detach()
+    shape = tuple(int(size) for size in tensor.shape)
+    dtype = str(tensor.dtype).rpartition(".")[2]
+    numbers: tuple[float | int | bool, ...] | None = None
+    stats: dict[str, float] | None = None
+    try:
+        if math.prod(shape) <= MOST_NUMBERS:
+            numbers = tuple(_flat(tensor.tolist()))
+        elif "float" in dtype:
+            stats = _stats(tensor)
+    except (RuntimeError, TypeError, ValueError):
+        pass  # sparse, meta and other tensors that have a shape but no numbers to read: the shape must do
+    if numbers is not None and any(isinstance(number, complex) for number in numbers):
+        return Value(shape, dtype, _nested([str(n) for n in numbers], shape), f"{_times(shape)} {dtype}".strip())
+    size = _times(shape)
+    if numbers:
+        text = _nested([write_number(number) for number in numbers], shape)
+        brief = text if len(text) <= BRIEF else f"{size} {dtype}"
+        if len(text) > BRIEF and "float" in dtype and all(math.isfinite(number) for number in numbers):
+            brief = f"{size}, mean {write_number(math.fsum(numbers) / len(numbers))}"
+    elif stats:
+        mean = write_number(stats["mean"])
+        text, brief = f"{size} {dtype}, mean {mean}", f"{size}, mean {mean}"
+    else:
+        text = brief = f"{size} {dtype}"
+    return Value(shape, dtype, text, shorten(brief, BRIEF), numbers=numbers, stats=stats)
+
+
+def write_number(number: float | int | bool) -> str:
+    """As PyTorch prints a single element, without trailing zeros: ``-12.``, ``4.5``, ``0.3333``, ``1.2e-05``.
+
+    >>> write_number(-12.0), write_number(1 / 3), write_number(1.2e-5), write_number(7)
+    ('-12.', '0.3333', '1.2e-05', '7')
+    """
+    if not isinstance(number, float):
+        return str(number)
+    size = abs(number)
+    if not math.isfinite(number):
+        return str(number)
+    if size < 1e6 and number == int(number):
+        return f"{number:.0f}."
+    if 1e-4 <= size < 1e6:
+        text = f"{number:.4f}"
+        # 2.99999 reads 3.0000, not 3.: the zeros say that it is not exactly three
+        return text if text.endswith(".0000") else text.rstrip("0")
+    mantissa, _, exponent = f"{number:.4e}".partition("e")
+    return f"{mantissa.rstrip('0')}e{exponent}"
+
+
+def plain(text: str) -> str:
+    """Numbers as a sentence or a formula wants them, without the dot that marks a float: ``[4.5, 3.]`` -> ``[4.5, 3]``."""
+    return re.sub(r"(?<=\d)\.(?![\de])", "", text)
+
+
+def visible(text: str) -> str:
+    """``text`` with everything that cannot be seen, or that reorders what is seen, spelled out.
+
+    >>> visible("a\\0b\\u202e")
+    'a\\\\x00b\\\\u202e'
+    """
+    return "".join(_escape(char) if unicodedata.category(char) in _UNSEEN else char for char in text)
+
+
+_UNSEEN = frozenset(("Cc", "Cf", "Cs", "Cn", "Zl", "Zp"))  # controls, bidi marks, lone surrogates, non-characters
+
+
+def _escape(char: str) -> str:
+    joiner = "\u200d"  # holds an emoji of several people together, and is harmless
+    return char if char == joiner else char.encode("unicode_escape").decode("ascii")
+
+
+def shorten(text: str, most: int) -> str:
+    """At most ``most`` characters: the middle gives way, since both ends of a name tell it apart."""
+    if len(text) <= most:
+        return text
+    head = (most - 1) // 2 + (most - 1) % 2
+    return f"{text[:head]}…{text[len(text) - (most - 1 - head):]}"
+
+
+def _times(shape: Sequence[int]) -> str:
+    if not shape:
+        return "scalar"
+    return "×".join(map(str, shape)) if len(shape) > 1 else f"[{shape[0]}]"
+
+
+def _nested(texts: Sequence[str], shape: Sequence[int]) -> str:
+    """Written elements as nested brackets, innermost dimension first."""
+    for size in reversed(shape):
+        if size == 0:
+            return "[]"
+        texts = [f"[{', '.join(texts[i : i + size])}]" for i in range(0, len(texts), size)]
+    return texts[0]
+
+
+def _flat(nested: Any) -> list[Any]:
+    flat = [nested]
+    while any(isinstance(item, list) for item in flat):
+        flat = [inner for item in flat for inner in (item if isinstance(item, list) else [item])]
+    return flat
+
+
+def _stats(tensor: Any) -> dict[str, float]:
+    least, mean, most = tensor.min().item(), tensor.mean().item(), tensor.max().item()
+    return {"min": least, "mean": mean, "max": most, "norm": math.sqrt((tensor * tensor).sum().item())}

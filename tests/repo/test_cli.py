@@ -1,0 +1,215 @@
+"""`python -m teachgrad`: what it writes, and what it says when it cannot. Each run is its own process."""
+
+import json
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LESSON = """
+import {library} as torch
+
+w = torch.tensor([2.0, 3.0], requires_grad=True)
+rate = 0.1
+loss = (w * w).sum()
+"""
+
+
+def run(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "teachgrad", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, encoding="utf-8", timeout=120)
+
+
+def refused(done: subprocess.CompletedProcess[str], status: int) -> str:
+    """The one sentence on stderr of a run that must have failed with `status`."""
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("teachgrad: ") and done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
+@pytest.fixture
+def lesson(tmp_path: Path) -> Path:
+    path = tmp_path / "lesson.py"
+    path.write_text(LESSON.format(library="teachgrad"))
+    return path
+
+
+def nodes(path: Path) -> list[dict[str, Any]]:
+    document = json.loads(path.read_text())
+    return document["nodes"]
+
+
+@pytest.mark.parametrize("library", ["teachgrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_draw_names_the_scripts_own_variables(tmp_path: Path, library: str) -> None:
+    pytest.importorskip(library)
+    (tmp_path / "lesson.py").write_text(LESSON.format(library=library))
+    done = run("draw", "lesson.py", "--tensor", "loss", "-o", "graph.json", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "wrote graph.json\n"
+    names = {node["name"] for node in nodes(tmp_path / "graph.json")}
+    assert {"w", "loss"} <= names
+    assert {"SumBackward0", "MulBackward0"} <= {node["op"] for node in nodes(tmp_path / "graph.json")}
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start"),
+    [(".svg", b"<svg"), (".png", b"\x89PNG"), (".html", b"<!"), (".dot", b"digraph"), (".txt", b"")],
+)
+def test_draw_writes_every_format(lesson: Path, suffix: str, start: bytes) -> None:
+    output = lesson.with_name("graph" + suffix)
+    done = run("draw", lesson, "-t", "loss", "-o", output, cwd=lesson.parent)
+    assert done.returncode == 0, done.stderr
+    content = output.read_bytes()
+    assert content.lstrip().startswith(start)
+    assert len(content) > 100
+
+
+@pytest.mark.parametrize("library", ["teachgrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_animate_writes_a_page_that_needs_no_other_file(tmp_path: Path, library: str) -> None:
+    pytest.importorskip(library)
+    (tmp_path / "lesson.py").write_text(LESSON.format(library=library))
+    done = run("animate", "lesson.py", "--tensor", "loss", "-o", "page.html", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "MulBackward0" in page
+    assert "<script" in page and "src=" not in page.split("<script", 1)[1].split(">", 1)[0]
+
+
+def test_title_is_drawn(lesson: Path) -> None:
+    done = run("draw", lesson, "-t", "loss", "-o", "g.svg", "--title", "Sum & squares", cwd=lesson.parent)
+    assert done.returncode == 0, done.stderr
+    assert "Sum &amp; squares" in lesson.with_name("g.svg").read_text(encoding="utf-8")
+
+
+def test_the_script_sees_itself_as_the_program(tmp_path: Path) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "helper.py").write_text("import teachgrad\nw = teachgrad.ones(2, requires_grad=True)\n")
+    (folder / "lesson.py").write_text(
+        "import sys\nfrom helper import w\n"
+        "if __name__ == '__main__':\n    print(sys.argv)\n    loss = (w * float(sys.argv[2])).sum()\n"
+        "    sys.exit()\n"
+    )
+    script = Path("elsewhere", "lesson.py")
+    done = run("draw", script, "-t", "loss", "-o", "g.svg", "--", "--scale", "3", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == str([str(script), "--scale", "3"])
+
+
+def test_version_and_help(tmp_path: Path) -> None:
+    assert run("--version", cwd=tmp_path).stdout == f"teachgrad {version('teachgrad')}\n"
+    assert "animate" in run("--help", cwd=tmp_path).stdout
+
+
+def test_demo_prints_backward_and_writes_the_pictures(tmp_path: Path) -> None:
+    done = run("demo", "--out", "out", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "MmBackward0" in done.stdout
+    # Lesson 2: x = [[0, 1, 2], [3, 4, 5]], w = 1, target = [2, 3], so the errors are 1 and 9.
+    assert "tensor(41., grad_fn=<MeanBackward0>)" in done.stdout
+    assert "[27.]" in done.stdout and "[37.]" in done.stdout and "[47.]" in done.stdout
+    written = {path.name: path.stat().st_size for path in (tmp_path / "out").iterdir()}
+    assert set(written) == {"regression.svg", "regression.png", "regression.html"}
+    assert min(written.values()) > 1000
+
+
+def test_unknown_tensor_lists_those_that_exist(lesson: Path) -> None:
+    done = run("draw", lesson, "-t", "lose", "-o", "g.svg", cwd=lesson.parent)
+    sentence = refused(done, 2)
+    assert "did you mean loss?" in sentence
+    assert "(its tensors: loss, w)" in sentence
+    assert not lesson.with_name("g.svg").exists()
+
+
+def test_a_variable_that_is_no_tensor(lesson: Path) -> None:
+    sentence = refused(run("draw", lesson, "-t", "rate", "-o", "g.svg", cwd=lesson.parent), 2)
+    assert "rate" in sentence and "of type float" in sentence
+
+
+def test_a_script_without_tensors(tmp_path: Path) -> None:
+    (tmp_path / "empty.py").write_text("x = 1\n")
+    assert "no tensors at all" in refused(run("draw", "empty.py", "-t", "y", "-o", "g.svg", cwd=tmp_path), 2)
+
+
+@pytest.mark.parametrize("command", ["draw", "animate"])
+@pytest.mark.parametrize(
+    ("script", "output", "said"),
+    [
+        ("missing.py", "g.html", "cannot read the script missing.py"),
+        (".", "g.html", "cannot read the script ."),
+        ("lesson.py", "g.bmp", "end it in one of"),
+        ("lesson.py", "graph", "end it in one of"),
+        ("lesson.py", "nowhere/g.html", "there is no folder nowhere"),
+        ("lesson.py", "folder.html", "it is a folder"),
+    ],
+)
+def test_a_wrong_command_is_one_sentence(
+    lesson: Path, command: str, script: str, output: str, said: str
+) -> None:
+    lesson.with_name("folder.html").mkdir()
+    before = sorted(lesson.parent.iterdir())
+    assert said in refused(run(command, script, "-t", "loss", "-o", output, cwd=lesson.parent), 2)
+    assert sorted(lesson.parent.iterdir()) == before
+
+
+@pytest.mark.parametrize("arguments", [(), ("paint",), ("draw", "lesson.py"), ("draw", "lesson.py", "-x")])
+def test_a_wrong_option_is_one_sentence(lesson: Path, arguments: tuple[str, ...]) -> None:
+    assert "--help" in refused(run(*arguments, cwd=lesson.parent), 2)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "regression.svg").symlink_to("/dev/full")
+    done = run("demo", "--out", ".", cwd=tmp_path)
+    if done.returncode:  # a writer that replaces the file whole never meets the device
+        assert "No space left" in refused(done, 1)
+    else:
+        assert (tmp_path / "regression.svg").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("loss @ torch.ones(3)", "RuntimeError"),
+        ("raise ValueError('my own')", "ValueError: my own"),
+        ("this is not Python", "SyntaxError"),
+    ],
+)
+def test_the_scripts_own_error_with_its_line_and_no_other(lesson: Path, line: str, error: str) -> None:
+    lesson.write_text(lesson.read_text() + line + "\n")
+    done = run("draw", lesson.name, "-t", "loss", "-o", "g.svg", cwd=lesson.parent)
+    assert done.returncode == 1
+    assert error in done.stderr and "line 7" in done.stderr and line in done.stderr
+    assert "Traceback" not in done.stderr and "__main__.py" not in done.stderr
+    assert done.stderr.endswith("teachgrad: lesson.py stopped with this error, so nothing was written\n")
+    assert not lesson.with_name("g.svg").exists()
+
+
+def test_a_script_that_gives_up(lesson: Path) -> None:
+    lesson.write_text("import sys\nsys.exit(3)\n")
+    sentence = refused(run("draw", lesson, "-t", "loss", "-o", "g.svg", cwd=lesson.parent), 1)
+    assert "ended itself with status 3" in sentence
+
+
+@pytest.mark.parametrize("tensor", ["loss", "w"])
+def test_backward_that_cannot_run_is_one_sentence(lesson: Path, tensor: str) -> None:
+    """`loss` has already been run backward, so its graph is freed; `w` is not a scalar."""
+    lesson.write_text(lesson.read_text() + "loss.backward()\n")
+    done = run("animate", lesson, "-t", tensor, "-o", "g.html", cwd=lesson.parent)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith(f"teachgrad: {tensor} cannot be shown: ")
+    assert not lesson.with_name("g.html").exists()
+
+
+def test_a_missing_package_is_one_sentence(lesson: Path) -> None:
+    lesson.write_text("import sys\nsys.modules['resvg_py'] = None\n" + lesson.read_text())
+    done = run("draw", lesson, "-t", "loss", "-o", "g.png", cwd=lesson.parent)
+    assert done.returncode == 1
+    assert "resvg" in done.stderr and "pip install" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not lesson.with_name("g.png").exists()
