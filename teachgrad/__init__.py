@@ -13,14 +13,22 @@ import importlib
 import warnings
 from typing import Any
 
-from teachgrad import autograd, dtypes, ops
-from teachgrad.autograd.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
-from teachgrad.devices import device
+from teachgrad import autograd as autograd
+from teachgrad import dtypes as dtypes
+from teachgrad import ops as ops
+from teachgrad.autograd.modes import enable_grad as enable_grad
+from teachgrad.autograd.modes import is_grad_enabled as is_grad_enabled
+from teachgrad.autograd.modes import no_grad as no_grad
+from teachgrad.autograd.modes import set_grad_enabled as set_grad_enabled
+from teachgrad.creation import *  # noqa: F403 - tensor, zeros, arange, ...
+from teachgrad.devices import device as device
+from teachgrad.devices import layout as layout
+from teachgrad.devices import strided as strided
 from teachgrad.dtypes import *  # noqa: F403 - float32, int64, ...
+from teachgrad.operators import bind
 from teachgrad.ops.table import FUNCTIONS, Op
-from teachgrad.size import Size
-from teachgrad.tensor import Tensor, bind
-from teachgrad.creation import *  # noqa: F403, I001 - tensor, zeros, arange, ...
+from teachgrad.size import Size as Size
+from teachgrad.tensor import Tensor as Tensor
 
 __version__ = "0.1.0"
 
@@ -28,7 +36,22 @@ __version__ = "0.1.0"
 warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"teachgrad\.")
 bind()
 
-_SUBMODULES = frozenset({"viz", "cuda", "nn", "optim", "random", "func", "linalg", "special", "testing", "utils", "functional", "types"})
+_SUBMODULES = frozenset(
+    {
+        "viz",
+        "cuda",
+        "nn",
+        "optim",
+        "random",
+        "func",
+        "linalg",
+        "special",
+        "testing",
+        "utils",
+        "functional",
+        "types",
+    }
+)
 
 
 def __getattr__(name: str) -> Any:

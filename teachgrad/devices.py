@@ -37,12 +37,26 @@ class device:  # noqa: N801 - PyTorch's name
         return hash((self.type, self.index))
 
     def __repr__(self) -> str:
-        return f"device(type='{self.type}')" if self.index is None else f"device(type='{self.type}', index={self.index})"
+        return (
+            f"device(type='{self.type}')"
+            if self.index is None
+            else f"device(type='{self.type}', index={self.index})"
+        )
 
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"
 
 
+class layout:  # noqa: N801 - PyTorch's name
+    """How a tensor lies in memory. Mirrors `torch.layout`; only `strided` exists here."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "torch.strided"
+
+
+strided = layout()
 CPU = device("cpu")
 
 

@@ -22,7 +22,10 @@ def explained(error: _Error, note: str) -> _Error:
 
 def internal(what: str) -> RuntimeError:
     """A state that cannot happen unless teachgrad itself is wrong."""
-    return explained(RuntimeError(f"internal error: {what}"), "This is a fault of teachgrad, not of the lesson. Please report it.")
+    return explained(
+        RuntimeError(f"internal error: {what}"),
+        "This is a fault of teachgrad, not of the lesson. Please report it.",
+    )
 
 
 # -- backward --------------------------------------------------------------------------------------------------
@@ -127,7 +130,11 @@ def type_name(value: Any) -> str:
     name = type(value).__name__
     if isinstance(value, tuple | list) and value:
         inner = {type(item).__name__ for item in value}
-        return f"{name} of {inner.pop()}" if len(inner) == 1 else f"{name} of ({', '.join(type(i).__name__ for i in value)})"
+        return (
+            f"{name} of {inner.pop()}"
+            if len(inner) == 1
+            else f"{name} of ({', '.join(type(i).__name__ for i in value)})"
+        )
     return _KINDS.get(name, name)
 
 
@@ -297,7 +304,9 @@ def many_to_scalar(size: int) -> RuntimeError:
 def ambiguous_bool(size: int) -> RuntimeError:
     """`if tensor:` where the tensor has not exactly one element."""
     return explained(
-        RuntimeError(f"Boolean value of Tensor with {'no values' if size == 0 else 'more than one value'} is ambiguous"),
+        RuntimeError(
+            f"Boolean value of Tensor with {'no values' if size == 0 else 'more than one value'} is ambiguous"
+        ),
         "Ask for one answer: (x > 0).all() or (x > 0).any().",
     )
 
@@ -330,3 +339,24 @@ def check_assigned_grad(tensor: TensorBase, grad: TensorBase) -> None:
         raise RuntimeError(
             f"assigned grad has data of a different size: {list(grad._data.shape)} instead of {list(tensor._data.shape)}"
         )
+
+
+def detach_of_view() -> RuntimeError:
+    """detach_() on a view."""
+    return RuntimeError(
+        "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, "
+        "and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() cannot be "
+        "called on these gradients. To fix this error, please refer to the Optimizer.zero_grad() function in "
+        "torch/optim/optimizer.py as a solution."
+    )
+
+
+def bad_to_argument(value: Any) -> TypeError:
+    """`x.to(...)` with something that is neither a dtype, a device nor a tensor."""
+    return TypeError(
+        f"to() received an invalid combination of arguments - got ({type_name(value)}), but expected one of:\n"
+        " * (torch.device device = None, torch.dtype dtype = None, bool non_blocking = False, bool copy = False, *, "
+        "torch.memory_format memory_format = None)\n * (torch.dtype dtype, bool non_blocking = False, bool copy = False, "
+        "*, torch.memory_format memory_format = None)\n * (Tensor tensor, bool non_blocking = False, bool copy = False, "
+        "*, torch.memory_format memory_format = None)\n"
+    )

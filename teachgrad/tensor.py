@@ -1,149 +1,44 @@
 """`torch.Tensor`: an array that remembers where it came from.
 
-The arithmetic is not here: operators, methods and their in-place forms are bound from the op table at the end of this
-file, so that `x * y`, `x.mul(y)` and `torch.mul(x, y)` are one function. What is here is the tensor as a thing: its
-properties, its place in the graph, its way out to Python and NumPy.
+The arithmetic is not here: operators, methods and their in-place forms are bound from the op table by `operators.py`,
+so that `x * y`, `x.mul(y)` and `torch.mul(x, y)` are one function. What a tensor tells about itself is in `facts.py`,
+its ways out to Python and NumPy in `crossings.py`. Here is its place in the graph, and how it is copied and converted.
 """
 
 from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterator
 from typing import Any
 from weakref import ref
 
 import numpy as np
 
-from teachgrad import autograd, devices, dtypes, errors, printing
+from teachgrad import autograd, devices, dtypes, errors
 from teachgrad.autograd import views
 from teachgrad.autograd.graph import Hook, Node, RemovableHandle, accumulator, edge_of
 from teachgrad.autograd.hooks import TensorHooks
 from teachgrad.autograd.variable import TensorBase, tensor_class, version, wrap
-from teachgrad.ops import inplace
-from teachgrad.ops.table import METHODS, OPS, Late, Op
-from teachgrad.size import Size
+from teachgrad.crossings import Crossings
+from teachgrad.ops.table import OPS
 
 
 @tensor_class
-class Tensor(TensorBase):
+class Tensor(Crossings):
     """A multi-dimensional array of one dtype that can be differentiated. Mirrors `torch.Tensor`.
 
-    Make one with `torch.tensor([1., 2.])`; `Tensor(2, 3)` and `Tensor([1, 2])` are the old constructors: an uninitialised
-    float32 tensor of that shape, or a float32 copy of that data.
+    Make one with `torch.tensor([1., 2.])`; `Tensor(2, 3)` and `Tensor([1, 2])` are the old constructors: an
+    uninitialised float32 tensor of that shape, or a float32 copy of that data.
     """
 
     __slots__ = ()
     __array_priority__ = 1000  # np.float64(2) * x is our __rmul__
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Tensor:
+        """The old constructors, which lessons still use."""
         from teachgrad.creation import legacy_tensor
 
         return legacy_tensor(cls, *args, **kwargs)
-
-    # -- what it is -------------------------------------------------------------------------------------------
-    @property
-    def shape(self) -> Size:
-        """The size of each dimension."""
-        return Size(self._data.shape)
-
-    @property
-    def dtype(self) -> dtypes.dtype:
-        """The type of the elements."""
-        return dtypes.of(self._data.dtype)
-
-    @property
-    def device(self) -> devices.device:
-        """Where the numbers live."""
-        return devices.CPU
-
-    @property
-    def layout(self) -> Any:
-        """How the numbers lie: always `torch.strided` here."""
-        return dtypes.strided
-
-    @property
-    def ndim(self) -> int:
-        """The number of dimensions."""
-        return int(self._data.ndim)
-
-    @property
-    def itemsize(self) -> int:
-        """Bytes per element."""
-        return int(self._data.itemsize)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all elements."""
-        return int(self._data.nbytes)
-
-    is_cuda = is_sparse = is_quantized = is_mps = is_meta = is_mkldnn = is_nested = False
-    names = property(lambda self: (None,) * self.ndim)
-
-    def size(self, dim: int | None = None) -> Any:
-        """The shape, or the size of one dimension. Raises IndexError for a dimension that does not exist."""
-        if dim is None:
-            return Size(self._data.shape)
-        if not -max(self.ndim, 1) <= dim < max(self.ndim, 1) or self.ndim == 0:
-            raise errors.dim_out_of_range(dim, self.ndim) if self.ndim else errors.no_dimensions(dim)
-        return self._data.shape[dim]
-
-    def dim(self) -> int:
-        """The number of dimensions."""
-        return int(self._data.ndim)
-
-    ndimension = dim
-
-    def numel(self) -> int:
-        """The number of elements."""
-        return int(self._data.size)
-
-    nelement = numel
-
-    def element_size(self) -> int:
-        """Bytes per element."""
-        return int(self._data.itemsize)
-
-    def stride(self, dim: int | None = None) -> Any:
-        """How many elements to step in memory for one step in each dimension (or in `dim`)."""
-        steps = tuple(s // self._data.itemsize for s in self._data.strides)
-        return steps if dim is None else steps[dim]
-
-    def storage_offset(self) -> int:
-        """The place of the first element in the memory of the base."""
-        owner = self._view.owner if self._view is not None else None
-        if owner is None:
-            return 0
-        whole, part = views.own_array(owner), views.own_array(self)
-        return int((part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]) // part.itemsize)
-
-    def data_ptr(self) -> int:
-        """The address of the first element."""
-        return int(views.own_array(self).__array_interface__["data"][0])
-
-    def is_contiguous(self) -> bool:
-        """True if the elements lie in memory in row-major order without gaps."""
-        return bool(self._data.flags.c_contiguous)
-
-    def is_floating_point(self) -> bool:
-        """True for float dtypes."""
-        return self.dtype.is_floating_point
-
-    def is_complex(self) -> bool:
-        """True for complex dtypes."""
-        return self.dtype.is_complex
-
-    def is_signed(self) -> bool:
-        """True for dtypes with negative numbers."""
-        return self.dtype.is_signed
-
-    def get_device(self) -> int:
-        """The index of the GPU; -1 on the CPU."""
-        return -1
-
-    def is_same_size(self, other: Tensor) -> bool:
-        """True if both have the same shape."""
-        return bool(self._data.shape == other._data.shape)
 
     # -- its place in the graph -------------------------------------------------------------------------------
     @property
@@ -188,7 +83,9 @@ class Tensor(TensorBase):
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
             if not isinstance(value, TensorBase):
-                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+                raise TypeError(
+                    f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+                )
             if value is self:
                 raise RuntimeError("can't assign Variable as its own grad")
             errors.check_assigned_grad(self, value)
@@ -245,7 +142,7 @@ class Tensor(TensorBase):
     def detach_(self) -> Tensor:
         """Takes this tensor itself out of the graph."""
         if self._view is not None and self._view.base is not None and self._requires_grad:
-            raise RuntimeError("Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() cannot be called on these gradients. To fix this error, please refer to the Optimizer.zero_grad() function in torch/optim/optimizer.py as a solution.")
+            raise errors.detach_of_view()
         self._node, self._output_nr, self._requires_grad = None, 0, False
         return self
 
@@ -318,17 +215,25 @@ class Tensor(TensorBase):
         copy._data = np.ascontiguousarray(copy._data)
         return copy
 
-    def to(self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False, copy: bool = False, memory_format: Any = None) -> Tensor:
+    def to(
+        self,
+        *args: Any,
+        dtype: Any = None,
+        device: Any = None,
+        non_blocking: bool = False,
+        copy: bool = False,
+        memory_format: Any = None,
+    ) -> Tensor:
         """This tensor with another dtype or device; itself if nothing changes. Mirrors `torch.Tensor.to`."""
         for value in args:
             if isinstance(value, dtypes.dtype):
                 dtype = value
-            elif isinstance(value, TensorBase):
+            elif isinstance(value, Tensor):
                 dtype, device = value.dtype, value.device
             elif isinstance(value, str | devices.device | int) and not isinstance(value, bool):
                 device = value
             elif not isinstance(value, bool):
-                raise TypeError(f"to() received an invalid combination of arguments - got ({errors.type_name(value)}), but expected one of: a dtype, a device, a tensor")
+                raise errors.bad_to_argument(value)
         devices.resolve(device)
         if dtype is None or dtype.numpy is self._data.dtype:
             return self.clone() if copy else self
@@ -338,7 +243,12 @@ class Tensor(TensorBase):
         """The name of the old tensor type ("torch.FloatTensor"), or the tensor converted to `dtype`."""
         if dtype is None:
             return self.dtype.type_name
-        return self.to(dtypes.from_type_name(dtype) if isinstance(dtype, str) else dtype)
+        if isinstance(dtype, str):
+            named = [d for d in vars(dtypes).values() if isinstance(d, dtypes.dtype) and d.type_name == dtype]
+            if not named:
+                raise ValueError(f"invalid type: '{dtype}'")
+            dtype = named[0]
+        return self.to(dtype)
 
     def type_as(self, other: Tensor) -> Tensor:
         """This tensor with the dtype of `other`."""
@@ -352,82 +262,6 @@ class Tensor(TensorBase):
         """Raises AssertionError: there is no GPU here."""
         devices.resolve("cuda" if device is None else device)
         return self
-
-    # -- out to Python and NumPy ------------------------------------------------------------------------------
-    def item(self) -> Any:
-        """The one element as a Python number. Raises RuntimeError if there are several."""
-        if self._data.size != 1:
-            raise errors.many_to_scalar(self._data.size)
-        return self._data.item()
-
-    def tolist(self) -> Any:
-        """The elements as nested lists of Python numbers; a number for a 0-d tensor."""
-        return self._data.tolist()
-
-    def numpy(self, *, force: bool = False) -> Any:
-        """The memory as a NumPy array: writing to one changes the other. Raises RuntimeError if it requires grad."""
-        if self._requires_grad and not force:
-            raise errors.numpy_of_grad()
-        return views.own_array(self)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        array = self.numpy()
-        return array if dtype is None else array.astype(dtype, copy=False)
-
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
-        prefix = "tensor("
-        return printing.repr_tensor(
-            self._data,
-            dtype=self.dtype,
-            device=None,
-            grad_fn_name=None if self.grad_fn is None else type(self.grad_fn).__name__,
-            requires_grad=self._requires_grad,
-            prefix=prefix,
-            default_dtype=dtypes.get_default_dtype(),
-        )
-
-    def __format__(self, spec: str) -> str:
-        if self._data.ndim == 0 and type(self) is Tensor:
-            return format(self.item(), spec)
-        return object.__format__(self, spec)
-
-    def __bool__(self) -> bool:
-        if self._data.size != 1:
-            raise errors.ambiguous_bool(self._data.size)
-        return bool(self._data)
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __complex__(self) -> complex:
-        return complex(self.item())
-
-    def __index__(self) -> int:
-        if self._data.size != 1 or self._data.dtype.kind not in "iub":
-            raise TypeError("only integer tensors of a single element can be converted to an index")
-        return int(self.item())
-
-    def __len__(self) -> int:
-        if self._data.ndim == 0:
-            raise TypeError("len() of a 0-d tensor")
-        return len(self._data)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if self._data.ndim == 0:
-            raise TypeError("iteration over a 0-d tensor")
-        return iter(self.unbind(0))  # type: ignore[attr-defined]
-
-    def __contains__(self, element: Any) -> bool:
-        return bool((self == element).any())  # type: ignore[attr-defined]
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def __reversed__(self) -> Tensor:
-        return self if self._data.ndim == 0 else self.flip(0)  # type: ignore[attr-defined, no-any-return]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self._node is not None:
@@ -460,73 +294,3 @@ def _warn_non_leaf_grad() -> None:
     if sys._getframe(depth).f_globals.get("__name__", "").startswith("teachgrad."):
         return
     warnings.warn(errors.NON_LEAF_GRAD, UserWarning, stacklevel=depth + 1)
-
-
-_OPERATORS = {
-    "__add__": "add", "__radd__": "add", "__sub__": "sub", "__mul__": "mul", "__rmul__": "mul", "__truediv__": "div",
-    "__neg__": "neg", "__abs__": "abs", "__lt__": "lt", "__le__": "le", "__gt__": "gt", "__ge__": "ge",
-    "__and__": "bitwise_and", "__rand__": "bitwise_and", "__or__": "bitwise_or", "__ror__": "bitwise_or",
-    "__xor__": "bitwise_xor", "__rxor__": "bitwise_xor", "__floordiv__": "floor_divide",
-}  # fmt: skip
-"""Operators that are an op of the table; found and compiled at their first use."""
-
-_METHOD_OPERATORS = {
-    "__rsub__": "rsub", "__pow__": "pow", "__mod__": "remainder", "__matmul__": "matmul", "__pos__": "positive",
-    "__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "div_", "__ipow__": "pow_",
-    "__imod__": "remainder_", "__ifloordiv__": "floor_divide_", "__iand__": "bitwise_and_", "__ior__": "bitwise_or_",
-    "__ixor__": "bitwise_xor_",
-}  # fmt: skip
-"""Operators that are another method."""
-
-
-def _rtruediv(self: Tensor, other: Any) -> Tensor:
-    return self.reciprocal() * other  # type: ignore[attr-defined, no-any-return]
-
-
-def _rpow(self: Tensor, other: Any) -> Any:
-    return METHODS["pow"](other, self)
-
-
-def _rmod(self: Tensor, other: Any) -> Any:
-    return METHODS["remainder"](other, self)
-
-
-def _rfloordiv(self: Tensor, other: Any) -> Any:
-    return OPS["floor_divide"](wrap(self._data.dtype.type(other)), self)
-
-
-def _rmatmul(self: Tensor, other: Any) -> Any:
-    return METHODS["matmul"](other, self)
-
-
-def _invert(self: Tensor) -> Any:
-    if self._data.dtype.kind not in "biu":
-        raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
-    return OPS["bitwise_not"](self)
-
-
-def _equality(name: str) -> Callable[[Tensor, Any], Any]:
-    def compare(self: Tensor, other: Any) -> Any:
-        if not isinstance(other, TensorBase | int | float | complex | np.generic | np.ndarray):
-            return NotImplemented
-        return OPS[name](self, other)
-
-    return compare
-
-
-def bind() -> None:
-    """Gives the class the methods and operators of the op table."""
-    inplace.derive()
-    for name, face in METHODS.items():
-        if name not in Tensor.__dict__:
-            setattr(Tensor, name, Late(face, "front", name) if isinstance(face, Op) else face)
-    for operator, op in _OPERATORS.items():
-        setattr(Tensor, operator, Late(OPS[op], "front", operator))
-    for operator, method in _METHOD_OPERATORS.items():
-        if method in Tensor.__dict__:
-            setattr(Tensor, operator, Tensor.__dict__[method])
-    for operator, function in {
-        "__rtruediv__": _rtruediv, "__rpow__": _rpow, "__rmod__": _rmod, "__rfloordiv__": _rfloordiv,
-        "__rmatmul__": _rmatmul, "__invert__": _invert, "__eq__": _equality("eq"), "__ne__": _equality("ne"),
-    }.items():  # fmt: skip
-        setattr(Tensor, operator, function)

@@ -39,7 +39,13 @@ def _root_gradients(outputs: Sequence[TensorBase], gradients: Sequence[Any], cre
         if gradient is None:
             if output._requires_grad and output._data.size != 1:
                 raise errors.not_scalar()
-            starts.append(wrap(np.ones_like(output._data)) if create_graph else output._data.dtype.type(1) if not shape else np.ones_like(output._data))
+            starts.append(
+                wrap(np.ones_like(output._data))
+                if create_graph
+                else output._data.dtype.type(1)
+                if not shape
+                else np.ones_like(output._data)
+            )
             continue
         if not isinstance(gradient, TensorBase):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
@@ -120,10 +126,22 @@ def grad(
     if not only_inputs:
         raise RuntimeError("only_inputs argument is deprecated and is ignored now (defaults to True)")
     if materialize_grads and allow_unused is False:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
     if is_grads_batched:
         rows = [
-            grad(outputs, inputs, [g[i] for g in _as_tuple(grad_outputs)], True, create_graph, True, allow_unused, False, materialize_grads)
+            grad(
+                outputs,
+                inputs,
+                [g[i] for g in _as_tuple(grad_outputs)],
+                True,
+                create_graph,
+                True,
+                allow_unused,
+                False,
+                materialize_grads,
+            )
             for i in range(len(_as_tuple(grad_outputs)[0]))
         ]
         return tuple(None if column[0] is None else stack_rows(column) for column in zip(*rows, strict=True))
@@ -140,7 +158,9 @@ def grad(
             raise errors.input_without_grad()
         targets.append((node, tensor._output_nr))
     keep = create_graph if retain_graph is None else retain_graph
-    found = engine.run(roots, starts, keep_graph=keep, create_graph=create_graph, targets=targets, accumulate=False)
+    found = engine.run(
+        roots, starts, keep_graph=keep, create_graph=create_graph, targets=targets, accumulate=False
+    )
     answer: list[Tensor | None] = []
     for index, (tensor, gradient) in enumerate(zip(wanted, found, strict=True)):
         if gradient is None:
@@ -157,5 +177,3 @@ def grad(
 def stack_rows(rows: Sequence[TensorBase]) -> Tensor:
     """Tensors of one shape along a new first dimension."""
     return wrap(np.stack([row._data for row in rows]))
-
-

@@ -141,13 +141,17 @@ def run(
                     if leaf in pending:
                         mine = leaf in owned
                         owned.discard(leaf)
-                        _finish_leaf(leaf, pending.pop(leaf), mine, wanted, captured, targets, accumulate, live)
+                        _finish_leaf(
+                            leaf, pending.pop(leaf), mine, wanted, captured, targets, accumulate, live
+                        )
     finally:
         GRAD_MODE.reset(token)
     return captured
 
 
-def _deliver(node: Node, number: int, gradient: Any, live: bool, pending: dict[Node, Any], owned: set[Node]) -> None:
+def _deliver(
+    node: Node, number: int, gradient: Any, live: bool, pending: dict[Node, Any], owned: set[Node]
+) -> None:
     """Adds a gradient to what has arrived at `node`. The first is borrowed, from the second on the sum is our own."""
     if node.outputs != 1:
         parts = pending.setdefault(node, [None] * node.outputs)

@@ -82,12 +82,16 @@ class Node:
     numbers: tuple[int, ...] | None  # which output of it; None: always output 0
     saved: tuple[Any, ...] | None  # the values its rules name; None: freed
     versions: int  # version numbers of the saved tensors when saved, 32 bits each
-    fit: tuple[tuple[tuple[int, ...], Any] | None, ...] | None  # (shape, dtype) where an argument was broadcast or cast
+    fit: (
+        tuple[tuple[tuple[int, ...], Any] | None, ...] | None
+    )  # (shape, dtype) where an argument was broadcast or cast
     _extras: Extras | None
 
     outputs: ClassVar[int] = 1
     saved_names: ClassVar[tuple[str, ...]] = ()
-    saved_tensors: ClassVar[frozenset[str]] = frozenset()  # which of them are tensors (the rest are plain arguments)
+    saved_tensors: ClassVar[frozenset[str]] = (
+        frozenset()
+    )  # which of them are tensors (the rest are plain arguments)
     result_shift: ClassVar[int] = 0  # where in `versions` the result's version number stands
     fresh: ClassVar[tuple[bool, ...]] = ()  # per edge: is the rule's result an array that nobody else holds?
 
@@ -172,7 +176,7 @@ def stale(node: Node) -> Exception:
     for name, value in zip(node.saved_names, node.saved, strict=True):
         if name not in node.saved_tensors:
             continue
-        tensor = node.owner() if name == "result" else value  # type: ignore[attr-defined]
+        tensor = node.owner() if name == "result" else value
         if isinstance(tensor, TensorBase) and version(tensor) != expected & 0xFFFFFFFF:
             return errors.modified(tensor, version(tensor), expected & 0xFFFFFFFF)
         expected >>= 32
@@ -190,7 +194,9 @@ class AccumulateGrad(Node):
         return 2**64 - 1  # PyTorch: run as soon as the last gradient has arrived
 
 
-AccumulateGrad.__module__ = "builtins"  # so that it prints as PyTorch's does: <AccumulateGrad object at 0x...>
+AccumulateGrad.__module__ = (
+    "builtins"  # so that it prints as PyTorch's does: <AccumulateGrad object at 0x...>
+)
 
 
 def accumulator(leaf: TensorBase) -> AccumulateGrad:

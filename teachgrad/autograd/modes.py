@@ -35,7 +35,9 @@ class _GradMode:
         self._before.append(GRAD_MODE.get())
         GRAD_MODE.set(self._mode)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         GRAD_MODE.set(self._before.pop())
 
     def __call__(self, function: _Function) -> _Function:

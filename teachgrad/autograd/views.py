@@ -84,7 +84,9 @@ def as_view(source: TensorBase, results: tuple[TensorBase, ...], multiple: bool)
         if viewers is None:
             viewers = _viewers[key] = []
             _forget_with(base, key)
-        elif len(viewers) > 64 and len(viewers) & (len(viewers) - 1) == 0:  # at each power of two: drop the dead
+        elif (
+            len(viewers) > 64 and len(viewers) & (len(viewers) - 1) == 0
+        ):  # at each power of two: drop the dead
             viewers[:] = [viewer for viewer in viewers if viewer() is not None]
         viewers.extend(ref(result) for result in results)
 

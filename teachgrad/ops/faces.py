@@ -73,7 +73,9 @@ def pow(input: Any, exponent: Any) -> Any:
     if isinstance(exponent, TensorBase):
         return OPS["pow.tensor"](input, exponent)
     if not isinstance(exponent, _NUMBER):
-        raise TypeError(f"pow(): argument 'exponent' (position 2) must be Tensor, not {errors.type_name(exponent)}")
+        raise TypeError(
+            f"pow(): argument 'exponent' (position 2) must be Tensor, not {errors.type_name(exponent)}"
+        )
     return OPS["pow.number"](input, exponent)
 
 
@@ -161,6 +163,8 @@ def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, eq
 
 
 @public("allclose")
-def allclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+def allclose(
+    input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> bool:
     """True if all elements are close. Mirrors `torch.allclose`."""
     return bool(isclose(input, other, rtol, atol, equal_nan).all())

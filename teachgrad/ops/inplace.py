@@ -15,6 +15,7 @@ from numpy import can_cast, ndarray
 
 from teachgrad import dtypes, errors
 from teachgrad.autograd import views
+from teachgrad.autograd.graph import edge_of
 from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.ops.table import METHODS, OPS, Op
 
@@ -43,7 +44,7 @@ def _as_it_was(tensor: TensorBase, keep: bool) -> Any:
     """A tensor with the history and the present value of `tensor`, which is about to change."""
     before = wrap(tensor._data)
     if tensor._requires_grad:
-        before._node = tensor._node or (views.edge_of(tensor) if tensor._view is not None else None)
+        before._node = tensor._node or (edge_of(tensor) if tensor._view is not None else None)
         before._output_nr, before._requires_grad = tensor._output_nr, True
         if keep and tensor._data.__class__ is ndarray:
             before._data = tensor._data.copy()
@@ -56,7 +57,22 @@ def derive() -> None:
         if isinstance(function, Op):
             if function.in_place and f"{name}_" not in METHODS:
                 METHODS[f"{name}_"] = LateInPlace(function, f"{name}_")
-        elif name in ("add", "sub", "subtract", "div", "divide", "remainder", "fmod", "pow", "square", "clamp", "clip", "clamp_min", "clamp_max", "round"):
+        elif name in (
+            "add",
+            "sub",
+            "subtract",
+            "div",
+            "divide",
+            "remainder",
+            "fmod",
+            "pow",
+            "square",
+            "clamp",
+            "clip",
+            "clamp_min",
+            "clamp_max",
+            "round",
+        ):
             METHODS[f"{name}_"] = in_place(function)
 
 

@@ -46,9 +46,30 @@ def cleared(self: Any, index: Any) -> Any:
 
 
 op("clone(self)", "CloneBackward0", "copy_of(self)", self="grad", samples=["x.clone()", "m.t().clone()"])
-op("to_copy(self; dtype)", "ToCopyBackward0", "cast_to(self, dtype)", self="to_copy(grad, self_dtype)", samples=["x.double()", "x.to(torch.float16)"])
+op(
+    "to_copy(self; dtype)",
+    "ToCopyBackward0",
+    "cast_to(self, dtype)",
+    self="to_copy(grad, self_dtype)",
+    samples=["x.double()", "x.to(torch.float16)"],
+)
 # What in-place changes of views leave behind (autograd/views.py): a view read off its changed base, and its inverse.
-op("read_flat(self; index)", "AsStridedBackward0", "self.reshape(-1)[index]", self="spread_flat(grad, index, self_shape)")
-op("spread_flat(self; index, shape)", "AsStridedBackward0", "spread(self, index, shape)", self="read_flat(grad, index)")
+op(
+    "read_flat(self; index)",
+    "AsStridedBackward0",
+    "self.reshape(-1)[index]",
+    self="spread_flat(grad, index, self_shape)",
+)
+op(
+    "spread_flat(self; index, shape)",
+    "AsStridedBackward0",
+    "spread(self, index, shape)",
+    self="read_flat(grad, index)",
+)
 op("write_flat(self, piece; index)", "AsStridedScatterBackward0", "overwritten(self, piece, index)", self="clear_flat(grad, index)", piece="read_flat(grad, index)")  # fmt: skip
-op("clear_flat(self; index)", "AsStridedScatterBackward0", "cleared(self, index)", self="clear_flat(grad, index)")
+op(
+    "clear_flat(self; index)",
+    "AsStridedScatterBackward0",
+    "cleared(self, index)",
+    self="clear_flat(grad, index)",
+)

@@ -15,11 +15,28 @@ from teachgrad.ops.table import composite, pointwise
 
 # -- arithmetic -----------------------------------------------------------------------------------------------
 pointwise("add(self, other)", "AddBackward0", "self + other", self="grad", other="grad")
-pointwise("add.alpha(self, other; alpha)", "AddBackward0", "self + alpha * other", self="grad", other="grad * alpha")
-pointwise("sub(self, other)", "SubBackward0", "subtract(self, other)", self="grad", other="-grad", also=["subtract"])
-pointwise("sub.alpha(self, other; alpha)", "SubBackward0", "self - alpha * other", self="grad", other="-grad * alpha")
+pointwise(
+    "add.alpha(self, other; alpha)", "AddBackward0", "self + alpha * other", self="grad", other="grad * alpha"
+)
+pointwise(
+    "sub(self, other)", "SubBackward0", "subtract(self, other)", self="grad", other="-grad", also=["subtract"]
+)
+pointwise(
+    "sub.alpha(self, other; alpha)",
+    "SubBackward0",
+    "self - alpha * other",
+    self="grad",
+    other="-grad * alpha",
+)
 pointwise("rsub(self; number)", "RsubBackward1", "subtract(number, self)", self="-grad")
-pointwise("mul(self, other)", "MulBackward0", "self * other", self="grad * other", other="grad * self", also=["multiply"])
+pointwise(
+    "mul(self, other)",
+    "MulBackward0",
+    "self * other",
+    self="grad * other",
+    other="grad * self",
+    also=["multiply"],
+)
 pointwise(
     "div(self, other)", "DivBackward0", "self / other", floats=True, domain="positive",
     self="grad / other", other="-grad * ((self / other) / other)",
@@ -36,14 +53,31 @@ pointwise(
     self="grad", other="-grad * trunc(self / other)",
 )  # fmt: skip
 pointwise("fmod.number(self; number)", "FmodBackward0", "fmod(self, number)", self="grad")
-pointwise("pow.number(self; exponent)", "PowBackward0", "power(self, exponent)", self="power_slope(grad, self, exponent)")
+pointwise(
+    "pow.number(self; exponent)",
+    "PowBackward0",
+    "power(self, exponent)",
+    self="power_slope(grad, self, exponent)",
+)
 pointwise(
     "pow.tensor(self, exponent)", "PowBackward1", "power(self, exponent)", domain="positive",
     self="power_slope(grad, self, exponent)", exponent="exponent_slope(grad, self, result)",
 )  # fmt: skip
-pointwise("pow.base(exponent; base)", "PowBackward2", "power(base, exponent)", exponent="grad * result * log_of_number(base)")
+pointwise(
+    "pow.base(exponent; base)",
+    "PowBackward2",
+    "power(base, exponent)",
+    exponent="grad * result * log_of_number(base)",
+)
 pointwise("neg(self)", "NegBackward0", "negate(self)", self="-grad", also=["negative"])
-pointwise("reciprocal(self)", "ReciprocalBackward0", "1 / self", floats=True, domain="positive", self="-grad * result * result")
+pointwise(
+    "reciprocal(self)",
+    "ReciprocalBackward0",
+    "1 / self",
+    floats=True,
+    domain="positive",
+    self="-grad * result * result",
+)
 pointwise("abs(self)", "AbsBackward0", "abs(self)", self="grad * sign(self)", also=["absolute"])
 pointwise("sign(self)", "SignBackward0", "sign(self)", self="grad * 0")
 
@@ -52,11 +86,36 @@ pointwise("exp(self)", "ExpBackward0", "exp(self)", floats=True, self="grad * re
 pointwise("exp2(self)", "Exp2Backward0", "exp2(self)", floats=True, self="grad * result * 0.6931471805599453")
 pointwise("expm1(self)", "Expm1Backward0", "expm1(self)", floats=True, self="grad * (result + 1)")
 pointwise("log(self)", "LogBackward0", "log(self)", floats=True, domain="positive", self="grad / self")
-pointwise("log2(self)", "Log2Backward0", "log2(self)", floats=True, domain="positive", self="grad / (self * 0.6931471805599453)")
-pointwise("log10(self)", "Log10Backward0", "log10(self)", floats=True, domain="positive", self="grad / (self * 2.302585092994046)")
-pointwise("log1p(self)", "Log1PBackward0", "log1p(self)", floats=True, domain="positive", self="grad / (self + 1)")
-pointwise("sqrt(self)", "SqrtBackward0", "sqrt(self)", floats=True, domain="positive", self="grad / (2 * result)")
-pointwise("rsqrt(self)", "RsqrtBackward0", "1 / sqrt(self)", floats=True, domain="positive", self="-0.5 * grad * result**3")
+pointwise(
+    "log2(self)",
+    "Log2Backward0",
+    "log2(self)",
+    floats=True,
+    domain="positive",
+    self="grad / (self * 0.6931471805599453)",
+)
+pointwise(
+    "log10(self)",
+    "Log10Backward0",
+    "log10(self)",
+    floats=True,
+    domain="positive",
+    self="grad / (self * 2.302585092994046)",
+)
+pointwise(
+    "log1p(self)", "Log1PBackward0", "log1p(self)", floats=True, domain="positive", self="grad / (self + 1)"
+)
+pointwise(
+    "sqrt(self)", "SqrtBackward0", "sqrt(self)", floats=True, domain="positive", self="grad / (2 * result)"
+)
+pointwise(
+    "rsqrt(self)",
+    "RsqrtBackward0",
+    "1 / sqrt(self)",
+    floats=True,
+    domain="positive",
+    self="-0.5 * grad * result**3",
+)
 pointwise(
     "logaddexp(self, other)", "LogaddexpBackward0", "logaddexp(self, other)", numbers=False,
     self="grad / (1 + exp(other - self))", other="grad / (1 + exp(self - other))",
@@ -67,12 +126,31 @@ pointwise("sin(self)", "SinBackward0", "sin(self)", floats=True, self="grad * co
 pointwise("cos(self)", "CosBackward0", "cos(self)", floats=True, self="-grad * sin(self)")
 pointwise("tan(self)", "TanBackward0", "tan(self)", floats=True, self="grad * (1 + result**2)")
 pointwise(
-    "asin(self)", "AsinBackward0", "arcsin(self)", floats=True, domain="unit", self="grad / sqrt(1 - self * self)", also=["arcsin"]
+    "asin(self)",
+    "AsinBackward0",
+    "arcsin(self)",
+    floats=True,
+    domain="unit",
+    self="grad / sqrt(1 - self * self)",
+    also=["arcsin"],
 )
 pointwise(
-    "acos(self)", "AcosBackward0", "arccos(self)", floats=True, domain="unit", self="-grad / sqrt(1 - self * self)", also=["arccos"]
+    "acos(self)",
+    "AcosBackward0",
+    "arccos(self)",
+    floats=True,
+    domain="unit",
+    self="-grad / sqrt(1 - self * self)",
+    also=["arccos"],
 )
-pointwise("atan(self)", "AtanBackward0", "arctan(self)", floats=True, self="grad / (self * self + 1)", also=["arctan"])
+pointwise(
+    "atan(self)",
+    "AtanBackward0",
+    "arctan(self)",
+    floats=True,
+    self="grad / (self * self + 1)",
+    also=["arctan"],
+)
 pointwise(
     "atan2(self, other)", "Atan2Backward0", "arctan2(self, other)", floats=True, domain="positive", numbers=False,
     self="grad * other / (self * self + other * other)", other="-grad * self / (self * self + other * other)",
@@ -81,13 +159,26 @@ pointwise(
 pointwise("sinh(self)", "SinhBackward0", "sinh(self)", floats=True, self="grad * cosh(self)")
 pointwise("cosh(self)", "CoshBackward0", "cosh(self)", floats=True, self="grad * sinh(self)")
 pointwise("tanh(self)", "TanhBackward0", "tanh(self)", floats=True, self="grad * (1 - result * result)")
-pointwise("asinh(self)", "AsinhBackward0", "arcsinh(self)", floats=True, self="grad / sqrt(self * self + 1)", also=["arcsinh"])
+pointwise(
+    "asinh(self)",
+    "AsinhBackward0",
+    "arcsinh(self)",
+    floats=True,
+    self="grad / sqrt(self * self + 1)",
+    also=["arcsinh"],
+)
 pointwise(
     "acosh(self)", "AcoshBackward0", "arccosh(self)", floats=True, domain="above one",
     self="grad / sqrt(self * self - 1)", also=["arccosh"],
 )  # fmt: skip
 pointwise(
-    "atanh(self)", "AtanhBackward0", "arctanh(self)", floats=True, domain="unit", self="grad / (1 - self * self)", also=["arctanh"]
+    "atanh(self)",
+    "AtanhBackward0",
+    "arctanh(self)",
+    floats=True,
+    domain="unit",
+    self="grad / (1 - self * self)",
+    also=["arctanh"],
 )
 pointwise(
     "hypot(self, other)", "HypotBackward0", "hypot(self, other)", domain="positive", numbers=False,
@@ -97,10 +188,18 @@ pointwise(
 # -- kinks and steps ------------------------------------------------------------------------------------------
 pointwise("relu(self)", "ReluBackward0", "maximum(self, 0)", self="where(result > 0, grad, 0)")
 pointwise(
-    "sigmoid(self)", "SigmoidBackward0", "sigmoid_of(self)", floats=True, self="grad * (1 - result) * result", also=["special_expit"]
+    "sigmoid(self)",
+    "SigmoidBackward0",
+    "sigmoid_of(self)",
+    floats=True,
+    self="grad * (1 - result) * result",
+    also=["special_expit"],
 )
 pointwise(
-    "clamp.numbers(self; min, max)", "ClampBackward1", "clip(self, min, max)", self="where(inside(self, min, max), grad, 0)"
+    "clamp.numbers(self; min, max)",
+    "ClampBackward1",
+    "clip(self, min, max)",
+    self="where(inside(self, min, max), grad, 0)",
 )
 pointwise("floor(self)", "FloorBackward0", "floor(self)", self="grad * 0")
 pointwise("ceil(self)", "CeilBackward0", "ceil(self)", self="grad * 0")
@@ -136,7 +235,9 @@ pointwise("logical_not(self)", None, "logical_not(self)")
 pointwise("bitwise_not(self)", None, "invert(self)")
 for _name in ("isnan", "isinf", "isfinite"):
     pointwise(f"{_name}(self)", None, f"{_name}(self)")
-pointwise("isclose.all(self, other; rtol, atol, equal_nan)", None, "isclose_to(self, other, rtol, atol, equal_nan)")
+pointwise(
+    "isclose.all(self, other; rtol, atol, equal_nan)", None, "isclose_to(self, other, rtol, atol, equal_nan)"
+)
 
 
 # -- rules that take more than one expression -----------------------------------------------------------------

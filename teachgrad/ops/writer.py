@@ -83,7 +83,7 @@ def _execute(op: Op, source: str, space: dict[str, Any], name: str) -> Callable[
     file = f"<teachgrad op {op.name}: {name}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     scope: dict[str, Any] = {}
-    exec(compile(source, file, "exec"), space, scope)  # noqa: S102 - the table's own text, no user input
+    exec(compile(source, file, "exec"), space, scope)
     if name == op.identifier and f"{name}_number" in scope:
         space[f"{name}__number"] = scope[f"{name}_number"]
         space[f"{name}__tensor"] = scope[name]
@@ -187,7 +187,10 @@ def front_source(op: Op, *, by_number: bool) -> str:
             f"            return {op.identifier}__tensor({arguments})",
         ]
     elif op.numbers:
-        lines += ["    if not isinstance(other, _Tensor):", f"        return {op.identifier}__number({arguments})"]
+        lines += [
+            "    if not isinstance(other, _Tensor):",
+            f"        return {op.identifier}__number({arguments})",
+        ]
     expression = _NAME.sub(lambda m: f"a_{m[0]}" if m[0] in tensors else m[0], op.forward)
     lines += ["    try:"]
     for n in tensors:
@@ -197,7 +200,11 @@ def front_source(op: Op, *, by_number: bool) -> str:
         elif n in optional:
             lines += [f"        a_{n} = None if {t} is None else {t}._data"]
         elif op.view:
-            lines += [f"        a_{n} = {t}._data", f"        if a_{n}.__class__ is not _ndarray:", f"            a_{n} = _own_array({t})"]
+            lines += [
+                f"        a_{n} = {t}._data",
+                f"        if a_{n}.__class__ is not _ndarray:",
+                f"            a_{n} = _own_array({t})",
+            ]
         else:
             lines += [f"        a_{n} = {t}._data"]
     first = f"a_{tensors[0]}"
@@ -213,23 +220,36 @@ def front_source(op: Op, *, by_number: bool) -> str:
         ]
         first = operands[0]
     lines += [f"        data = {expression}"]
-    if op.pointwise and (op.floats or (by_number and op.node_name is not None)) :
+    if op.pointwise and (op.floats or (by_number and op.node_name is not None)):
         changed = f"(data.__class__ is not {first}.__class__ or data.__class__ is _ndarray) and data.dtype is not {first}.dtype"
         convert_to = f"_promote_number({first}, other)" if by_number else first
         if op.floats:
             again = ", ".join(f"a_{n}" for n in tensors)
-            values = f"_cast_floats({convert_to})" if by_number else ", ".join(f"_cast_floats(a_{n})" for n in tensors)
+            values = (
+                f"_cast_floats({convert_to})"
+                if by_number
+                else ", ".join(f"_cast_floats(a_{n})" for n in tensors)
+            )
         else:
             again, values = first, convert_to
-        lines += [f"        if {changed}:", f"            {again} = {values}", f"            data = {expression}"]
+        lines += [
+            f"        if {changed}:",
+            f"            {again} = {values}",
+            f"            data = {expression}",
+        ]
     caught = "(AttributeError, ValueError, OverflowError)" if op.pointwise else "AttributeError"
     shown = f"*{call[tensors[0]]}" if op.list_input else ", ".join(call[n] for n in op.inputs)
-    lines += [f"    except {caught} as error:", f'        raise _explain("{op.name}", error, {shown}) from None']
+    lines += [
+        f"    except {caught} as error:",
+        f'        raise _explain("{op.name}", error, {shown}) from None',
+    ]
     lines += _outputs_source(op, tensors, call, by_number, mixing)
     return "\n".join(lines) + "\n"
 
 
-def _outputs_source(op: Op, tensors: list[str], call: dict[str, str], by_number: bool, mixing: bool) -> list[str]:
+def _outputs_source(
+    op: Op, tensors: list[str], call: dict[str, str], by_number: bool, mixing: bool
+) -> list[str]:
     """The second half of a front: wrap the result, and write the node if a gradient is wanted."""
     lines: list[str] = []
     many = len(op.outputs) > 1 or op.list_output
@@ -315,7 +335,10 @@ def _outputs_source(op: Op, tensors: list[str], call: dict[str, str], by_number:
             saved += [f"tuple({call[n]})"]
         else:
             saved += [n]
-    body += [f"node.saved = ({', '.join(saved)}{',' if saved else ''})", f"node.versions = {_packed(versions)}"]
+    body += [
+        f"node.saved = ({', '.join(saved)}{',' if saved else ''})",
+        f"node.versions = {_packed(versions)}",
+    ]
     if "result" in op.saved:
         body += ["node.owner = _ref(result)"]
     fits = "None"
@@ -354,7 +377,9 @@ def compile_rule(op: Op, by_number: bool, *, live: bool) -> Any:
 
 def rule_source(op: Op, *, by_number: bool, live: bool = False) -> str:
     """The rules of one node as a method: check that nothing saved was freed or changed, then one expression per edge."""
-    lines = [f"def vjp{'_live' if live else ''}(node, {'grads' if len(op.tracked) > 1 or op.list_output else 'grad'}):"]
+    lines = [
+        f"def vjp{'_live' if live else ''}(node, {'grads' if len(op.tracked) > 1 or op.list_output else 'grad'}):"
+    ]
     numbers = {"other"} if by_number else set()
     if op.saved:
         lines += ["    saved = node.saved", "    if saved is None:", "        raise _freed()"]

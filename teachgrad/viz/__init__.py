@@ -7,8 +7,8 @@
         loss.backward()
     r.player()
 
-All of it reads only ``grad_fn``, ``next_functions`` and node hooks, so it works on PyTorch's tensors just as well.
-Nothing optional is loaded before the function that needs it runs.
+All of it reads only ``grad_fn``, ``next_functions`` and node hooks, so it works on PyTorch's tensors just as
+well. Nothing optional is loaded before the function that needs it runs.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .recording import record as record
     from .drawing import Drawing as Drawing
     from .drawing import animate as animate
     from .drawing import draw as draw
     from .html import Player as Player
     from .model import Graph as Graph
     from .model import Trace as Trace
+    from .recording import record as record
     from .widget import Stepper as Stepper
 
 _HOMES = {

@@ -1,4 +1,4 @@
-"""From live ``grad_fn`` nodes to a :class:`Graph`, read only, by a walk over ``next_functions`` without recursion.
+"""From live ``grad_fn`` nodes to a :class:`Graph`: a walk over ``next_functions`` that changes nothing.
 
 The picture has one box per node of the graph and one per tensor at its ends: the drawn tensor hangs below its
 ``grad_fn``, and above each ``AccumulateGrad`` stands the leaf it adds to.
@@ -21,7 +21,20 @@ from .values import plain, value_of, visible, write_number
 NO_NAME = "(no name)"
 
 # Plain saved arguments worth a line in the box; shapes, strides and flags of the implementation are not.
-_CONSTANTS = ("alpha", "beta", "correction", "dim", "exponent", "index", "max", "min", "negative_slope", "other", "p", "self")
+_CONSTANTS = (
+    "alpha",
+    "beta",
+    "correction",
+    "dim",
+    "exponent",
+    "index",
+    "max",
+    "min",
+    "negative_slope",
+    "other",
+    "p",
+    "self",
+)
 
 
 @dataclass
@@ -59,8 +72,8 @@ class _Step:
 def capture(tensors: Sequence[Any], names: Namer, title: str = "", rules: Rules | None = None) -> Captured:
     """Walk the graphs behind ``tensors`` and describe them as one Graph.
 
-    Ids count in the order of the walk: depth first from each output, arguments from left to right. Raises TypeError
-    when there is nothing to walk or a thing is no tensor.
+    Ids count in the order of the walk: depth first from each output, arguments from left to right. Raises
+    TypeError when there is nothing to walk or a thing is no tensor.
     """
     if not tensors:
         raise TypeError("There is nothing to draw: give at least one tensor, such as the loss.")
@@ -88,12 +101,12 @@ def capture(tensors: Sequence[Any], names: Namer, title: str = "", rules: Rules 
 
 
 def name_of(node: Any) -> str:
-    """The node's own name without C++ namespaces: ``torch::autograd::AccumulateGrad`` -> ``AccumulateGrad``."""
+    """The node's own name, without C++ namespaces: ``AccumulateGrad``, not ``torch::autograd::AccumulateGrad``."""
     return str(node.name()).rpartition("::")[2]
 
 
 def saved(node: Any) -> dict[str, Any]:
-    """What the node kept for its rule, by argument name. What was freed, or is not known any more, is missing."""
+    """What the node kept for its rule, by argument name; what was freed or overwritten is missing."""
     found = {}
     for attribute in dir(node):
         if attribute.startswith("_saved_"):
@@ -166,7 +179,8 @@ def _onward(box: _Box, names: Namer, rules: Rules | None) -> Iterator[_Step]:
         for slot, (node, output_nr) in enumerate(slots):
             if node is not None:
                 yield _node_step(node, box.id, slot, output_nr, arguments[slot])
-        # A constant has no edge in the autograd graph. One that the learner has named is worth a box all the same.
+        # A constant has no edge in the autograd graph. One that the learner has named is worth a box all the
+        # same.
         free = iter([slot for slot, (node, _) in enumerate(slots) if node is None])
         for argument, value in box.saved.items():
             if is_tensor(value) and not value.requires_grad and names.of(value) is not None:
@@ -221,7 +235,7 @@ def _describe_op(box: _Box, results: dict[int, tuple[str | None, Any]], names: N
 
 
 def _results(boxes: Sequence[_Box], names: Namer) -> dict[Any, dict[int, tuple[str | None, Any]]]:
-    """What each op made, by output number, as far as anyone still holds it: the learner, or a node that saved it."""
+    """What each op made, by output number, as far as the learner or a node that saved it still holds it."""
     found: dict[Any, dict[int, tuple[str | None, Any]]] = {}
     for (node, output_nr), (name, tensor) in names.made.items():
         found.setdefault(node, {})[output_nr] = (name, tensor)
@@ -235,7 +249,8 @@ def _results(boxes: Sequence[_Box], names: Namer) -> dict[Any, dict[int, tuple[s
 def _constants(kept: dict[str, Any], names: Namer) -> Iterator[str]:
     for name, value in kept.items():
         if is_tensor(value):
-            if not value.requires_grad and tuple(value.shape) == () and names.of(value) is None:
+            plain_number = tuple(value.shape) == () and not value.requires_grad and names.of(value) is None
+            if plain_number and name in _CONSTANTS:
                 yield f"{name} = {plain(value_of(value).text)}"
         elif name in _CONSTANTS and not (name in ("alpha", "beta") and value == 1):
             items = value if isinstance(value, (tuple, list)) else (value,)
@@ -244,7 +259,7 @@ def _constants(kept: dict[str, Any], names: Namer) -> Iterator[str]:
 
 
 def signed(number: Any) -> Any:
-    """PyTorch hands out a saved ``dim=-1`` as an unsigned 64-bit integer; this is the number that was meant."""
+    """The number that was meant: PyTorch hands out a saved ``dim=-1`` as an unsigned 64-bit integer."""
     return number - 2**64 if isinstance(number, int) and number >= 2**63 else number
 
 

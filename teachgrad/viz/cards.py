@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .metrics import text_width
-from .model import Node, Value
+from .model import Graph, Node, Value
 from .values import shorten, visible
 
 NOT_YET = "grad: not yet"
@@ -15,17 +16,25 @@ POINT = 10.0  # how far the tip of an output box reaches below its text
 LEAST = 56.0
 
 #: Font size and weight of each kind of line, as graph.css has them.
-SIZES = {"title": (15.0, True), "word": (11.0, False), "detail": (12.0, False), "value": (12.0, False), "grad": (12.0, False)}
+SIZES = {
+    "title": (15.0, True),
+    "word": (11.0, False),
+    "detail": (12.0, False),
+    "slot": (11.0, False),
+    "value": (12.0, False),
+    "grad": (12.0, False),
+}
 _LEADING = 1.32
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of text in a box: its class without the prefix, and the baseline's distance from the top."""
+    """A text in a box: its class without the prefix, the height of its baseline, and how far across it stands."""
 
     kind: str
     text: str
     baseline: float
+    across: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -37,12 +46,20 @@ class Card:
     height: float
 
 
-def card(node: Node, gradient: str | None = None, widest_gradient: str = "") -> Card:
+def card(node: Node, gradient: str | None = None, widest_gradient: str = "", arguments: Sequence[str] = ()) -> Card:
     """Set the text of ``node``. ``gradient`` is its gradient line, None for no such line.
 
-    The box is as wide as ``widest_gradient`` needs, so that a player can write other gradients into it.
+    The box is as wide as ``widest_gradient`` needs, so that a player can write other gradients into it. Where
+    several edges arrive, ``arguments`` are their names, which stand inside along the upper side, each under
+    its arrow.
     """
     y, lines, widest = TOP, [], text_width(widest_gradient, SIZES["grad"][0])
+    if len(arguments) > 1 and any(arguments):
+        size, count = SIZES["slot"][0], len(arguments)
+        names = [fit(name, size, room=64.0) for name in arguments]
+        y = TOP - 3 + size * 1.2
+        lines = [Line("slot", name, round(y - 2, 2), (i + 0.5) / count) for i, name in enumerate(names)]
+        widest = max(widest, count * (max(text_width(name, size) for name in names) + 10) - 2 * SIDE)
     for kind, text in _texts(node, gradient):
         size, bold = SIZES[kind]
         if node.kind == "accumulate" and kind == "title":
@@ -62,6 +79,14 @@ def fit(text: str, size: float, bold: bool = False, room: float = WIDEST) -> str
     while text_width(shorten(text, most), size, bold) > room and most > 2:
         most -= 1
     return shorten(text, most)
+
+
+def argument_names(graph: Graph) -> dict[str, tuple[str, ...]]:
+    """The names of each node's drawn arguments, in the order of their slots."""
+    found: dict[str, tuple[str, ...]] = {}
+    for edge in graph.edges:
+        found[edge.source] = (*found.get(edge.source, ()), edge.input_name)
+    return found
 
 
 def gradient_line(value: Value) -> str:

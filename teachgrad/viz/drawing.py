@@ -19,6 +19,7 @@ from .naming import Names, Params, namer
 if TYPE_CHECKING:
     from .html import Player
 
+_CELL_STYLE = ".tg-drawing { overflow-x: auto; }\n.tg-fallback { display: none; }"
 SUFFIXES = (".svg", ".png", ".html", ".dot", ".json", ".txt")
 
 
@@ -31,9 +32,9 @@ def draw(
 ) -> Drawing:
     """The graph behind ``tensors``, of teachgrad or of PyTorch, as a picture that shows itself in a notebook.
 
-    ``names`` maps names to tensors (``locals()`` will do); without it the caller's variables are used. ``params`` is a
-    dict, or the pairs of ``module.named_parameters()``, and marks these leaves as parameters. ``engine`` is
-    "embedded", or "dot" for the system's Graphviz. Nothing of the graph is kept or changed.
+    ``names`` maps names to tensors (``locals()`` will do); without it the caller's variables are used.
+    ``params`` is a dict, or the pairs of ``module.named_parameters()``, and marks these leaves as parameters.
+    ``engine`` is "embedded", or "dot" for the system's Graphviz. Nothing of the graph is kept or changed.
 
     >>> viz.draw(loss).save("loss.svg")  # doctest: +SKIP
 
@@ -53,8 +54,8 @@ def animate(
 ) -> Player:
     """Run ``loss.backward(gradient, retain_graph, create_graph)`` and return it as a player to step through.
 
-    The leaves' ``.grad`` really changes, as backward() says. Names are found as in :func:`draw`. What backward()
-    raises goes on to the caller.
+    The leaves' ``.grad`` really changes, as backward() says. Names are found as in :func:`draw`. What
+    backward() raises goes on to the caller.
     """
     from .recording import record
 
@@ -65,7 +66,7 @@ def animate(
 
 
 class Drawing:
-    """A graph and its picture. The layout is made when it is first needed, so .json and .dot work for any size."""
+    """A graph and its picture. The layout is made when it is needed, so .json and .dot work for any size."""
 
     def __init__(self, graph: Graph, engine: str = "embedded") -> None:
         self.graph = graph
@@ -115,7 +116,8 @@ class Drawing:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save as what the name ends in: .svg .png .html .dot .json or .txt; the file is whole or not there.
 
-        Raises ValueError for another ending and OSError when the place cannot be written, in one sentence each.
+        Raises ValueError for another ending and OSError when the place cannot be written, in one sentence
+        each.
         """
         suffix = suffix_of(path, SUFFIXES)
         if suffix == ".png":
@@ -128,18 +130,21 @@ class Drawing:
     def __repr__(self) -> str:
         return f"<Drawing of {len(self.graph.nodes)} nodes and {len(self.graph.edges)} edges>"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG002
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         try:
             return {"text/html": html_cell(self), "text/plain": self.text()}
-        except (ValueError, RuntimeError) as problem:  # too large, or no Graphviz: say so where the picture would be
+        except (
+            ValueError,
+            RuntimeError,
+        ) as problem:  # too large, or no Graphviz: say so where the picture would be
             return {"text/plain": f"{self!r}: {problem}"}
 
 
 def html_cell(drawing: Drawing) -> str:
     """The picture for a notebook cell: inline SVG, and an image of it for where styles are taken away.
 
-    A notebook that is not trusted loses <style> and <svg>, but keeps an <img> with its data; the style that hides the
-    image goes with the rest, so exactly one of the two is seen. Every call makes ids of its own.
+    A notebook that is not trusted loses <style> and <svg>, but keeps an <img> with its data; the style that
+    hides the image goes with the rest, so exactly one of the two is seen. Every call makes ids of its own.
     """
     from .svg import render, stylesheet
 
@@ -148,7 +153,7 @@ def html_cell(drawing: Drawing) -> str:
     data = base64.b64encode(drawing.svg().encode("utf-8")).decode("ascii")
     return (
         f'<div class="tg-root tg-drawing" id="{prefix}">\n'
-        f"<style>{stylesheet()}\n.tg-drawing {{ overflow-x: auto; }}\n.tg-fallback {{ display: none; }}</style>\n"
+        f"<style>{stylesheet()}\n{_CELL_STYLE}</style>\n"
         f'<img class="tg-fallback" alt="{escape(drawing.text())}" src="data:image/svg+xml;base64,{data}">\n'
         f"{inline}</div>\n"
     )

@@ -10,8 +10,8 @@ from pathlib import Path
 def write(path: str | os.PathLike[str], data: str | bytes) -> Path:
     """Write ``data`` (text as UTF-8) to ``path`` and return it.
 
-    The data goes to a file beside it first and takes its name only when complete, so a reader, or a full disk, never
-    sees half a picture. Raises OSError with one clear sentence when the place cannot be written.
+    The data goes to a file beside it first and takes its name only when complete, so a reader, or a full
+    disk, never sees half a picture. Raises OSError with one clear sentence when the place cannot be written.
     """
     target = Path(path)
     whole = target.resolve()  # a symbolic link is written through, not replaced
@@ -32,7 +32,6 @@ def suffix_of(path: str | os.PathLike[str], known: tuple[str, ...]) -> str:
     """The suffix of ``path`` in lower case. Raises ValueError when it is not one of ``known``."""
     suffix = Path(path).suffix.lower()
     if suffix not in known:
-        raise ValueError(
-            f"Cannot tell from the name {str(path)!r} what to save; it should end in {', '.join(known[:-1])} or {known[-1]}."
-        )
+        endings = f"{', '.join(known[:-1])} or {known[-1]}"
+        raise ValueError(f"Cannot tell from the name {str(path)!r} what to save; it should end in {endings}.")
     return suffix

@@ -1,8 +1,8 @@
-"""Local derivative rules as a learner reads them: text, LaTeX, and with the numbers of this very step filled in.
+"""Local derivative rules as a learner reads them: text, LaTeX, and with the numbers of this step filled in.
 
 The rules themselves are the op table's, one expression per input, found under the node's name in
-:data:`teachgrad.rulebook.RULES`; PyTorch's nodes have the same names, so the same rules explain them. In LaTeX the
-gradient that arrives is written r-bar (the op's result being r), as in "adjoint of r".
+:data:`teachgrad.rulebook.RULES`; PyTorch's nodes have the same names, so the same rules explain them. In
+LaTeX the gradient that arrives is written r-bar (the op's result being r), as in "adjoint of r".
 
 >>> rules = {"MulBackward0": {"self": "grad * other"}}
 >>> rule = rule_for("MulBackward0", "self", {"grad": 2.0, "other": 3.0}, rules)
@@ -40,8 +40,8 @@ def input_names(op: str, slots: int, rules: Rules | None = None) -> tuple[str, .
 def rule_for(op: str, name: str, values: Mapping[str, Any], rules: Rules | None = None) -> Rule | None:
     """The rule of input ``name`` of node ``op``, or None when nobody has written one down.
 
-    ``values`` maps the rule's names to what is known at this step: a Value, a number, a tuple, or a string that is
-    taken as written. Names without a value stay names.
+    ``values`` maps the rule's names to what is known at this step: a Value, a number, a tuple, or a string
+    that is taken as written. Names without a value stay names.
     """
     expression = (_rules(rules).get(op) or {}).get(name.partition("[")[0])
     if not expression:
@@ -84,7 +84,7 @@ class _Fill(ast.NodeTransformer):
 
 
 def written(value: Any) -> str:
-    """A known value as it stands in a formula: its numbers while they are few, otherwise its shape, ``⟨64×10⟩``."""
+    """A known value as it stands in a formula: its numbers while they are few, then its shape, ``⟨64×10⟩``."""
     if isinstance(value, Value):
         if value.numbers is None or len(value.numbers) > MOST_WRITTEN:
             return f"⟨{'×'.join(map(str, value.shape))}⟩"
@@ -97,11 +97,20 @@ def written(value: Any) -> str:
 
 
 # How tightly each operator binds, as in Python: a looser one inside a tighter one needs brackets.
-_BINDING = {ast.Add: 1, ast.Sub: 1, ast.Mult: 2, ast.Div: 2, ast.MatMult: 2, ast.Mod: 2, ast.FloorDiv: 2, ast.Pow: 4}
+_BINDING = {
+    ast.Add: 1,
+    ast.Sub: 1,
+    ast.Mult: 2,
+    ast.Div: 2,
+    ast.MatMult: 2,
+    ast.Mod: 2,
+    ast.FloorDiv: 2,
+    ast.Pow: 4,
+}
 _INFIX = {ast.Add: "+", ast.Sub: "-", ast.Mult: r"\cdot", ast.MatMult: r"\,", ast.Mod: r"\bmod"}
 _COMPARE = {ast.Lt: "<", ast.LtE: r"\le", ast.Gt: ">", ast.GtE: r"\ge", ast.Eq: "=", ast.NotEq: r"\ne"}
 _NAMED = ("sin", "cos", "tan", "sinh", "cosh", "tanh", "log", "max", "min")
-_SYMBOLS = {"grad": r"\bar{r}", "result": "r", "pi": r"\pi", "inf": r"\infty"}
+_SYMBOLS = {"grad": r"\bar{r}", "result": "r", "pi": r"\pi"}
 
 
 def latex(tree: ast.expr) -> str:
@@ -109,8 +118,8 @@ def latex(tree: ast.expr) -> str:
     match tree:
         case ast.Name(id=name):
             return _symbol(name)
-        case ast.Constant(value=value):
-            return str(value).replace("inf", r"\infty") if isinstance(value, (int, float)) else rf"\text{{{value}}}"
+        case ast.Constant(value=int() | float() as number):
+            return str(number)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return f"-{_bracketed(operand, 3)}"
         case ast.BinOp():
@@ -180,4 +189,3 @@ def _symbol(name: str) -> str:
 
 def _escaped(text: str) -> str:
     return "".join(f"\\{char}" if char in "_#%&{}$" else char for char in text)
-

@@ -14,13 +14,18 @@ import base64
 import functools
 import hashlib
 import json
-import re
+import os
 from html import escape
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
+from .files import suffix_of, write
 from .mathml import mathml
 from .model import Event, Layout, Trace, Value
+from .values import visible
+
+SUFFIXES = (".html", ".svg", ".png", ".json", ".txt")
 
 #: What step 0 says, before the first event.
 START = "Before backward(): the forward values are in place and no gradient has flowed yet."
@@ -95,6 +100,51 @@ class Player:
         title = _shown(self.trace.graph.title) or "backward(), step by step"
         return _PAGE.format(policy=_POLICY.format(digest=digest), title=title, cell=self._cell(is_open=True))
 
+    def svg(self, theme: str = "auto") -> str:
+        """The picture at the end of the replay, every gradient written in, as a stand-alone SVG file.
+
+        ``theme`` is "light", "dark", or "auto", which follows the reader's mode.
+        """
+        from .cards import gradient_line
+        from .svg import render
+
+        edges = {edge.id: edge for edge in self.trace.graph.edges}
+        labels: dict[str, str] = {}
+        gradients: dict[str, str] = {}
+        for event in self.trace.events:
+            arrived = (
+                event.gradient if event.kind == "call" else event.out if event.kind == "seed" else event.delta
+            )
+            flowed = event.delta or event.out
+            if arrived:
+                gradients[event.node] = gradient_line(arrived)
+            if event.edge and flowed:
+                labels[event.edge] = flowed.brief
+            if event.edge and event.after:
+                gradients[edges[event.edge].target] = gradient_line(event.after)
+        return render(
+            self.trace.graph, self.layout, prefix=self._uid, theme=theme, labels=labels, gradients=gradients
+        )
+
+    def png(self, width: int | None = None, dark: bool = False) -> bytes:
+        """That picture as a PNG file, ``width`` dots wide (by default twice the size in a notebook)."""
+        from .images import png
+
+        return png(self.svg("dark" if dark else "light"), width)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Save as what the name ends in: .html .svg .png .json or .txt; the file is whole or not there.
+
+        Raises ValueError for another ending and OSError when the place cannot be written.
+        """
+        suffix = suffix_of(path, SUFFIXES)
+        if suffix == ".png":
+            return write(path, self.png())
+        if suffix == ".json":
+            return write(path, self.trace.to_json(indent=1) + "\n")
+        makers = {".html": self.page, ".svg": self.svg, ".txt": self.text}
+        return write(path, makers[suffix]())
+
     def options(self) -> dict[str, Any]:
         """What ``mount`` in player.js needs besides the trace and the picture, as plain JSON values."""
         rules = [event.rule for event in self.trace.events if event.rule]
@@ -114,7 +164,7 @@ class Player:
         data = json.dumps({"trace": self.trace.to_dict(), **self.options()}, allow_nan=False)
         return _CELL.format(
             uid=self._uid,
-            css=asset("player.css"),
+            css=css(),
             alt=f"The graph that backward() walks{f': {title}' if title else ''}. The table has every step.",
             picture=base64.b64encode(self.svg().encode()).decode(),
             open=" open" if is_open else "",
@@ -132,6 +182,13 @@ class Player:
 def asset(name: str) -> str:
     """A file of the ``static`` folder, as text."""
     return (files("teachgrad.viz") / "static" / name).read_text("utf-8")
+
+
+def css() -> str:
+    """The style sheet of the player and of the picture in it."""
+    from .style import stylesheet
+
+    return f"{stylesheet()}\n{asset('player.css')}"
 
 
 def _script(uid: str) -> str:
@@ -156,5 +213,5 @@ def _written(value: Value | None) -> str:
 
 
 def _shown(text: str) -> str:
-    """``text`` escaped for HTML; characters that no page may hold become the replacement character."""
-    return escape(re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]", "\ufffd", text))
+    """``text`` escaped for HTML, with what cannot be seen or may not stand in a page spelled out."""
+    return escape(visible(text))

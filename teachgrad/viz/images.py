@@ -14,8 +14,9 @@ SCALE = 2.0  # dots per CSS pixel, when no width is asked for: sharp on a dense 
 def png(svg: str, width: int | None = None) -> bytes:
     """Draw SVG text (with colours written in, theme="light" or "dark") as PNG, ``width`` dots wide.
 
-    Without a width it is twice the picture's own, and smaller where the picture is so large that this would take
-    minutes. Raises ValueError for a width that cannot be had, RuntimeError when the resvg-py package is missing.
+    Without a width it is twice the picture's own, and smaller where the picture is so large that this would
+    take minutes. Raises ValueError for a width that cannot be had, RuntimeError when the resvg-py package is
+    missing.
     """
     try:
         import resvg_py

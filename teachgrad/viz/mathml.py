@@ -161,7 +161,7 @@ def _listed(elements: list[ast.expr]) -> Tree:
         for row in rows:
             cells: Tree = [["mtd", _set(cell)[0]] for cell in row]
             table.append(["mtr", *cells])
-        return _fenced("[", table, "]")
+        return table  # its brackets are drawn by player.css: not every font can stretch one
     return _fenced("[", *_separated(elements), "]")
 
 

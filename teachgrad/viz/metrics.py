@@ -1,7 +1,7 @@
 """How wide a text is: advance widths read straight from the shipped font files, no font library.
 
-A TrueType file is a directory of tables; two of them are enough. ``cmap`` maps characters to glyphs, ``hmtx`` holds
-how far each glyph moves the pen.
+A TrueType file is a directory of tables; two of them are enough. ``cmap`` maps characters to glyphs, ``hmtx``
+holds how far each glyph moves the pen.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ FILES = tuple(Path(__file__).with_name("fonts") / name for name in ("DejaVuSans.
 
 
 def text_width(text: str, size: float, bold: bool = False) -> float:
-    """Width of ``text`` in pixels at font size ``size``; characters the font lacks count as wide as usual elsewhere."""
+    """Width of ``text`` in pixels at font size ``size``; characters the font lacks are estimated."""
     advances = _advances(bold)
     return size * sum(advances[char] if char in advances else _elsewhere(char) for char in text)
 

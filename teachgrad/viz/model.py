@@ -1,9 +1,9 @@
 """What a picture is made of: plain frozen dataclasses, no tensors, no arrays, JSON both ways.
 
 A :class:`Graph` is one autograd graph at one moment. A :class:`Trace` is that graph together with everything
-that happened while ``backward()`` ran over it, one :class:`Event` at a time. A :class:`Layout` says where each
-box and line of the picture goes. Every surface (SVG, HTML player, widget, text) reads these and nothing else,
-so a graph saved today can be drawn tomorrow without the library that made it.
+that happened while ``backward()`` ran over it, one :class:`Event` at a time. A :class:`Layout` says where
+each box and line of the picture goes. Every surface (SVG, HTML player, widget, text) reads these and nothing
+else, so a graph saved today can be drawn tomorrow without the library that made it.
 
 >>> graph = Graph(nodes=(Node("n0", "leaf", title="x", word="leaf"),), edges=())
 >>> Graph.from_json(graph.to_json()) == graph
@@ -38,7 +38,7 @@ _T = TypeVar("_T", bound="_Json")
 
 
 class _Json:
-    """``to_json`` and ``from_json`` for a frozen dataclass whose fields are plain values or such dataclasses."""
+    """``to_json`` and ``from_json`` for frozen dataclasses that hold plain values and each other."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, lists, strings and finite numbers, ready for any strict JSON writer."""
@@ -68,9 +68,10 @@ class _Json:
 class Value(_Json):
     """A tensor as it is shown: the numbers themselves while they are few, otherwise what sums them up.
 
-    ``numbers`` is flat and row-major, and None above nine elements; then ``stats`` holds min, mean, max and norm.
-    ``text`` is how the value is written out: ``-12.``, ``[4.5, 4.5]``, ``20×30 float32, mean 0.12``; ``brief`` is the
-    same where room is short (a box, an edge), at most 24 characters: ``-12.``, ``[4.5, 4.5]``, ``20×30, mean 0.12``.
+    ``numbers`` is flat and row-major, and None above nine elements; then ``stats`` holds min, mean, max and
+    norm. ``text`` is how the value is written out: ``-12.``, ``[4.5, 4.5]``, ``20×30 float32, mean 0.12``;
+    ``brief`` is the same where room is short (a box, an edge), at most 24 characters: ``-12.``, ``[4.5,
+    4.5]``, ``20×30, mean 0.12``.
     """
 
     shape: tuple[int, ...]
@@ -109,7 +110,7 @@ class Node(_Json):
 
 @dataclass(frozen=True)
 class Edge(_Json):
-    """One argument slot. ``source`` is nearer the output, ``target`` nearer the leaves: the way gradients go."""
+    """One argument slot, in the direction of the gradient: ``source`` is nearer the output than ``target``."""
 
     id: str
     source: str
@@ -153,7 +154,7 @@ class Graph(_Json):
 
 @dataclass(frozen=True)
 class Rule(_Json):
-    """A local derivative rule for one ``input`` of an operation: as text, as LaTeX, and with numbers filled in."""
+    """A local derivative rule for one ``input`` of an op: as text, as LaTeX, and with numbers filled in."""
 
     input: str
     text: str
@@ -168,9 +169,9 @@ class Event(_Json):
     kind        node                 edge                     numbers
     seed        the output           to its operation         ``out``: the gradient that starts it all
     call        the operation        None                     ``gradient``: everything that arrived
-    contribute  the operation        to the input             ``gradient`` in, ``out`` to that input (None: nothing)
-    accumulate  the AccumulateGrad   to its leaf              ``before`` + ``delta`` = ``after``; before None: was None
-    free        the output           None                     the saved values are gone
+    contribute  the operation        to the input             ``gradient`` in, ``out`` to that input (None:
+    nothing) accumulate  the AccumulateGrad   to its leaf              ``before`` + ``delta`` = ``after``;
+    before None: was None free        the output           None                     the saved values are gone
     error       where it happened    None                     ``sentence`` holds the message
 
     ``sentence`` says the event in plain English; it is what a screen reader says.
@@ -191,10 +192,10 @@ class Event(_Json):
 
 @dataclass(frozen=True)
 class Trace(_Json):
-    """A graph and what backward did to it; ``passes`` holds the index of the first event of each backward call.
+    """A graph and what backward did to it; ``passes`` are the first events of each backward call.
 
-    ``graph`` shows the moment before the first event; a leaf's ``.grad`` afterwards is the ``after`` of its last
-    accumulate event.
+    ``graph`` shows the moment before the first event; a leaf's ``.grad`` afterwards is the ``after`` of its
+    last accumulate event.
     """
 
     graph: Graph
@@ -207,7 +208,7 @@ class Trace(_Json):
         _check_schema(self.schema, TRACE_SCHEMA)
 
     def text(self) -> str:
-        """The whole trace as numbered sentences and a final table of ``.grad``, for terminals and screen readers."""
+        """The trace as numbered sentences and a table of ``.grad``, for terminals and screen readers."""
         from .text import trace_text
 
         return trace_text(self)
@@ -217,10 +218,11 @@ class Trace(_Json):
 class Layout(_Json):
     """Where everything goes, in CSS pixels from the top left.
 
-    ``boxes``: node id to (x, y, width, height). ``routes``: edge id to the points of a chain of cubic Bezier curves
-    (1 + 3 k points), in the direction of the data: from the edge's ``target`` (top) to its ``source`` (bottom), the
-    last two points being the base and the tip of the arrow head. ``labels``: edge id to the middle of its label.
-    ``gradients`` says that every box keeps a line free for a gradient that arrives later.
+    ``boxes``: node id to (x, y, width, height). ``routes``: edge id to the points of a chain of cubic Bezier
+    curves (1 + 3 k points), in the direction of the data: from the edge's ``target`` (top) to its ``source``
+    (bottom), the last two points being the base and the tip of the arrow head. ``labels``: edge id to the
+    middle of its label. ``gradients`` says that every box keeps a line free for a gradient that arrives
+    later.
     """
 
     width: float

@@ -1,4 +1,4 @@
-"""Finding out what the learner calls a tensor, without asking: their variables, and the parameters of their modules."""
+"""Finding out what the learner calls a tensor, without asking: variables, and parameters of modules."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Params = Mapping[str, Any] | Iterable[tuple[str, Any]]
 
 
 def is_tensor(thing: object) -> bool:
-    """Whether ``thing`` speaks the graph protocol (asked of its class: an instance may do work when asked)."""
+    """Whether ``thing`` speaks the graph protocol; asked of its class, since an instance may act when asked."""
     return not isinstance(thing, type) and all(hasattr(type(thing), name) for name in ("grad_fn", "detach", "is_leaf"))
 
 
@@ -28,7 +28,7 @@ class Namer:
     held: list[Any] = field(default_factory=list)
 
     def add(self, name: str, tensor: Any, parameter: bool = False) -> None:
-        """Call ``tensor`` by ``name`` unless it has a name already: the first one given is the learner's own."""
+        """Call ``tensor`` by ``name`` unless it has a name already: the first one given is the one."""
         self.held.append(tensor)
         if parameter:
             self.parameters.add(id(tensor))
@@ -45,11 +45,12 @@ class Namer:
 
 
 def namer(names: Names | None, params: Params | None, frame: types.FrameType | None) -> Namer:
-    """Collect names: those of ``params``, then those of ``names``, or of the variables in ``frame`` when it is None.
+    """Collect names: those of ``params``, then of ``names``, or of the variables in ``frame`` when it is None.
 
-    In ``names`` everything that is no tensor is passed over, so ``names=locals()`` is fine; a module among them (any
-    object with ``named_parameters``) names its parameters ``model.weight``. Variables that begin with an underscore
-    are the notebook's own (``_``, ``_12``) and are left out. Raises TypeError when an argument is of another kind.
+    In ``names`` everything that is no tensor is passed over, so ``names=locals()`` is fine; a module among
+    them (any object with ``named_parameters``) names its parameters ``model.weight``. Variables that begin
+    with an underscore are the notebook's own (``_``, ``_12``) and are left out. Raises TypeError when an
+    argument is of another kind.
     """
     found = Namer()
     for name, tensor in _pairs(params):

@@ -1,7 +1,7 @@
 """Watching ``backward()`` through node hooks: what arrives, what leaves by each edge, what each leaf adds up.
 
-The hooks only look. They return None, so the numbers stay what they are, and they keep written-out values instead of
-tensors, so memory and the freeing of saved values stay what they are too.
+The hooks only look. They return None, so the numbers stay what they are, and they keep written-out values
+instead of tensors, so memory and the freeing of saved values stay what they are too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .capture import Captured, capture, is_freed, name_of, saved, signed
 from .formulas import Rules, rule_for, written
 from .model import Edge, Event, Graph, Node, Rule, Trace, Value
-from .naming import Names, Params, is_tensor, namer
+from .naming import Namer, Names, Params, is_tensor, namer
 from .values import plain, value_of, visible
 
 if TYPE_CHECKING:
@@ -31,15 +31,21 @@ class record:  # noqa: N801  a context manager reads as a verb
             loss.backward()
         print(r.trace.text())
 
-    ``names`` and ``params`` name the boxes as in :func:`draw`; ``rules`` replaces the rule book. When the block
-    raises, the trace ends in an "error" event and the exception goes on. Hooks are gone when the block ends.
+    ``names`` and ``params`` name the boxes as in :func:`draw`; ``rules`` replaces the rule book. When the
+    block raises, the trace ends in an "error" event and the exception goes on. Hooks are gone when the block
+    ends.
     """
 
     def __init__(
-        self, *tensors: Any, names: Names | None = None, params: Params | None = None, rules: Rules | None = None
+        self,
+        *tensors: Any,
+        names: Names | Namer | None = None,
+        params: Params | None = None,
+        rules: Rules | None = None,
     ) -> None:
-        found = namer(names, params, sys._getframe(1) if names is None else None)
-        self._captured: Captured | None = capture(tensors, found, rules=rules)
+        if not isinstance(names, Namer):
+            names = namer(names, params, sys._getframe(1) if names is None else None)
+        self._captured: Captured | None = capture(tensors, names, rules=rules)
         self._graph: Graph = self._captured.graph
         self._rules = rules
         self._nodes: dict[str, Node] = {node.id: node for node in self._graph.nodes}
@@ -75,7 +81,7 @@ class record:  # noqa: N801  a context manager reads as a verb
         try:
             for node_id, node in self._captured.nodes.items():
                 leaf = self._captured.leaves.get(node_id)
-                before, after = (self._hooks(node_id, node) if leaf is None else self._leaf_hooks(node_id, *leaf))
+                before, after = self._hooks(node_id, node) if leaf is None else self._leaf_hooks(node_id, *leaf)
                 self._handles.append(node.register_prehook(before))
                 self._handles.append(node.register_hook(after))
         except BaseException:
@@ -87,8 +93,9 @@ class record:  # noqa: N801  a context manager reads as a verb
         self, kind: type[BaseException] | None, problem: BaseException | None, where: TracebackType | None
     ) -> None:
         self._remove()
-        self._see_freed()
-        if isinstance(problem, Exception):
+        if problem is None:
+            self._see_freed()
+        elif isinstance(problem, Exception):
             self._error = visible(str(problem)) or type(problem).__name__
             at = self._running or self._graph.nodes[0].id
             self._add("error", at, sentence=f"{self._says(at)}: {type(problem).__name__}: {self._error}")
@@ -109,7 +116,9 @@ class record:  # noqa: N801  a context manager reads as a verb
             self._enter(node_id, arrived)
             self._read_rules(node_id, node, edges, arrived)
             self._running = node_id
-            self._add("call", node_id, gradient=arrived, sentence=f"{self._says(node_id)} receives {_say(arrived)}.")
+            # A node with several results gets a gradient for each that was used.
+            received = " and ".join(_say(value_of(g)) for g in grad_outputs if g is not None) or "nothing"
+            self._add("call", node_id, gradient=arrived, sentence=f"{self._says(node_id)} receives {received}.")
 
         def after(grad_inputs: tuple[Any, ...], grad_outputs: tuple[Any, ...]) -> None:
             self._running = None
@@ -147,7 +156,9 @@ class record:  # noqa: N801  a context manager reads as a verb
             rule = replace(rule, filled=f"{rule.filled}{summed} = {written(out)}")
         self._add("contribute", edge.source, edge.id, gradient=arrived, out=out, rule=rule, sentence=f"{sends}.")
 
-    def _accumulate(self, at: str, edge: str | None, leaf_id: str, before: Value | None, delta: Value, leaf: Any) -> None:
+    def _accumulate(
+        self, at: str, edge: str | None, leaf_id: str, before: Value | None, delta: Value, leaf: Any
+    ) -> None:
         after = value_of(leaf.grad)
         name = f"{self._nodes[leaf_id].title}.grad"
         if before is None:
@@ -156,8 +167,8 @@ class record:  # noqa: N801  a context manager reads as a verb
             sentence = f"{name} was {_say(before)}; plus {_say(delta)} it becomes {_say(after)}."
         self._add("accumulate", at, edge, before=before, delta=delta, after=after, sentence=sentence)
 
-    # Where one pass ends and the next begins: nobody says so, but a pass calls a node once at most, and has no more
-    # to do when no gradient is waiting.
+    # Where one pass ends and the next begins: nobody says so, but a pass calls a node once at most, and has
+    # no more to do when no gradient is waiting.
 
     def _enter(self, node_id: str, arrived: Value | None) -> None:
         is_root = node_id not in self._waiting
@@ -185,7 +196,7 @@ class record:  # noqa: N801  a context manager reads as a verb
         ops = (node for node_id, node in self._captured.nodes.items() if node_id in self._called)
         if any(is_freed(node) for node in ops):
             self._freed = True
-            sentence = "The saved values are freed: another backward() over this graph needs retain_graph=True in this one."
+            sentence = "The saved values are freed: to run backward() again, this one needs retain_graph=True."
             self._add("free", self._graph.nodes[0].id, sentence=sentence)
 
     def _read_rules(self, node_id: str, node: Any, edges: list[Edge], arrived: Value | None) -> None:
@@ -206,7 +217,6 @@ class record:  # noqa: N801  a context manager reads as a verb
         if node.kind == "op":
             return f"{node.op} ({node.name})" if node.name else node.op
         return self._nodes[self._out[node_id][0].target].title if node.kind == "accumulate" else node.title
-
 
 
 def _known(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """The colours of the pictures, light and dark, and the style sheet that carries them.
 
-Every text colour reaches a contrast of 4.5 on the paper and on the tint of its box; the blue and the orange are those
-of the Okabe-Ito palette, darkened or lightened until they do. No meaning rests on a colour alone.
+Every text colour reaches a contrast of 4.5 on the paper and on the tint of its box; the blue and the orange
+are those of the Okabe-Ito palette, darkened or lightened until they do. No meaning rests on a colour alone.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ PALETTES = {
     },
 }
 
-# Who says that a page is dark: the reader's system, unless the page itself does (JupyterLab, VS Code, Sphinx themes).
+# Who says that a page is dark: the reader's system, unless the page itself does (JupyterLab, VS Code, Sphinx
+# themes).
 _DARK_PAGES = ('body[data-jp-theme-light="false"]', "body.vscode-dark", 'body[data-theme="dark"]')
 _LIGHT_PAGES = ('body[data-jp-theme-light="true"]', "body.vscode-light", 'body[data-theme="light"]')
 

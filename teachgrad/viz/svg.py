@@ -1,7 +1,7 @@
 """The one SVG writer. Every picture, on every surface, is made here.
 
-All text goes through :func:`escape`, ids are made of our own prefix and counters, and there is no script, link or
-foreign element in the output, so it can be put into a page as it is.
+All text goes through :func:`escape`, ids are made of our own prefix and counters, and there is no script,
+link or foreign element in the output, so it can be put into a page as it is.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from html import escape
 
-from .cards import NOT_YET, POINT, SIZES, card, fit, gradient_line
-from .metrics import text_width
+from .cards import NOT_YET, POINT, Card, argument_names, card, fit, gradient_line
 from .model import Edge, Graph, Layout, Node
 from .style import stylesheet as stylesheet
 from .text import describe
@@ -32,17 +31,26 @@ def render(
 ) -> str:
     """Write ``graph`` at the places of ``layout`` as SVG text.
 
-    Each id begins with ``prefix``, which must be unique in a page. A stand-alone picture carries its style sheet;
-    ``embedded=True`` leaves it to the page, which wraps the picture in an element of class ``tg-root``. A moment of
-    a replay is drawn by ``labels`` (edge id to text), ``gradients`` (node id to text) and the ids that are ``active``.
+    Each id begins with ``prefix``, which must be unique in a page. A stand-alone picture carries its style
+    sheet; ``embedded=True`` leaves it to the page, which wraps the picture in an element of class
+    ``tg-root``. A moment of a replay is drawn by ``labels`` (edge id to text), ``gradients`` (node id to
+    text) and the ids that are ``active``.
     """
     labels, gradients = labels or {}, gradients or {}
     width, height = _number(layout.width), _number(layout.height)
     title = graph.title or _default_title(graph)
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="tg-graph{"" if embedded else " tg-root"}" '
-        f'id="{_id(prefix, "graph")}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="group" '
-        f'aria-label="{_text(title)}">'
+        _open(
+            "svg",
+            ("xmlns", "http://www.w3.org/2000/svg"),
+            ("class", "tg-graph" if embedded else "tg-graph tg-root"),
+            ("id", f"{prefix}-graph"),
+            ("viewBox", f"0 0 {width} {height}"),
+            ("width", width),
+            ("height", height),
+            ("role", "group"),
+            ("aria-label", title),
+        )
     ]
     if not embedded:
         out.append(f"<style>{stylesheet(theme)}</style>")
@@ -51,17 +59,15 @@ def render(
         heading = fit(graph.title, 15.0, True, layout.width - 28)
         out.append(f'<text class="tg-heading" x="14" y="27">{_text(heading)}</text>')
     nodes = {node.id: node for node in graph.nodes}
-    siblings: dict[str, int] = {}
+    arguments = argument_names(graph)
     for edge in graph.edges:
-        siblings[edge.source] = siblings.get(edge.source, 0) + 1
-    for edge in graph.edges:
-        slot = edge.input_name if siblings[edge.source] > 1 else ""
-        out += _edge(edge, layout, nodes, prefix, labels.get(edge.id, ""), edge.id in active, slot)
+        out += _edge(edge, layout, nodes, prefix, labels.get(edge.id, ""), edge.id in active)
     for node in graph.nodes:
         line = gradients.get(node.id) or (gradient_line(node.grad) if node.grad else None)
         if line is None and layout.gradients and node.kind not in ("input", "saved"):
             line = NOT_YET
-        out += _node(node, layout.boxes[node.id], prefix, line, node.id in active)
+        content = card(node, line, arguments=arguments.get(node.id, ()))
+        out += _node(node, layout.boxes[node.id], prefix, content, node.id in active)
     out.append("</svg>")
     return "\n".join(out) + "\n"
 
@@ -71,29 +77,37 @@ def _default_title(graph: Graph) -> str:
     return f"Graph of {outputs}, {len(graph.nodes)} nodes" if outputs else f"Graph of {len(graph.nodes)} nodes"
 
 
-def _node(node: Node, box: Box, prefix: str, gradient: str | None, active: bool) -> list[str]:
+def _node(node: Node, box: Box, prefix: str, content: Card, active: bool) -> list[str]:
     x, y, w, h = box
-    label = _text(visible(describe(node)))
-    middle = _number(x + w / 2)
+    label = describe(node)
     return [
-        f'<g class="tg-node tg-{node.kind}{" tg-on" if active else ""}" id="{_id(prefix, node.id)}" data-node="{node.id}" '
-        f'data-kind="{node.kind}" tabindex="0" role="img" aria-label="{label}">',
-        f"<title>{label}</title>",
+        _open(
+            "g",
+            ("class", f"tg-node tg-{node.kind}{' tg-on' if active else ''}"),
+            ("id", f"{prefix}-{node.id}"),
+            ("data-node", node.id),
+            ("data-kind", node.kind),
+            ("tabindex", "0"),
+            ("role", "img"),
+            ("aria-label", label),
+        ),
+        f"<title>{_text(label)}</title>",
         *_shape(node.kind, x, y, w, h),
         *(
-            f'<text class="tg-{line.kind}{" tg-none" if line.text == NOT_YET else ""}" x="{middle}" y="{_number(y + line.baseline)}">{_text(line.text)}</text>'
-            for line in card(node, gradient).lines
+            f'<text class="tg-{line.kind}{" tg-none" if line.text == NOT_YET else ""}" '
+            f'x="{_number(x + w * line.across)}" y="{_number(y + line.baseline)}">{_text(line.text)}</text>'
+            for line in content.lines
         ),
         "</g>",
     ]
 
 
 def _shape(kind: str, x: float, y: float, w: float, h: float) -> list[str]:
-    """The outline that tells the kind: rounded tensor, doubled parameter, cornered operation, pill, pointed output."""
+    """The outline that tells the kind: round leaf, doubled parameter, cut corners, pill, pointed output."""
     if kind == "op":
-        c = 9.0
-        return [_path((x + c, y), (x + w - c, y), (x + w, y + c), (x + w, y + h - c), (x + w - c, y + h), (x + c, y + h),
-                      (x, y + h - c), (x, y + c))]  # fmt: skip
+        c = 9.0  # how much each corner is cut
+        sides = ((c, 0), (w - c, 0), (w, c), (w, h - c), (w - c, h), (c, h), (0, h - c), (0, c))
+        return [_path(*((x + dx, y + dy) for dx, dy in sides))]
     if kind == "output":
         low = y + h - POINT
         return [_path((x, y), (x + w, y), (x + w, low), (x + w / 2, y + h), (x, low))]
@@ -104,35 +118,29 @@ def _shape(kind: str, x: float, y: float, w: float, h: float) -> list[str]:
     return shapes
 
 
-def _edge(
-    edge: Edge, layout: Layout, nodes: Mapping[str, Node], prefix: str, label: str, active: bool, slot: str
-) -> list[str]:
+def _edge(edge: Edge, layout: Layout, nodes: Mapping[str, Node], prefix: str, label: str, active: bool) -> list[str]:
     *points, tip = layout.routes[edge.id]
     start, *rest = points
     curve = " ".join(f"{_number(x)},{_number(y)}" for x, y in rest)
     x, y = layout.labels.get(edge.id, points[len(points) // 2])
     classes = f"tg-edge{' tg-constant' if edge.constant else ''}{' tg-on' if active else ''}"
-    says = f"{nodes[edge.target].title} to {nodes[edge.source].title}{f', as {edge.input_name}' if edge.input_name else ''}"
+    role = f", as {edge.input_name}" if edge.input_name else ""
+    says = f"{nodes[edge.target].title} to {nodes[edge.source].title}{role}"
     out = [
-        f'<g class="{classes}" id="{_id(prefix, edge.id)}" data-edge="{edge.id}" data-source="{edge.source}" '
-        f'data-target="{edge.target}">',
-        f"<title>{_text(visible(says))}</title>",
+        _open(
+            "g",
+            ("class", classes),
+            ("id", f"{prefix}-{edge.id}"),
+            ("data-edge", edge.id),
+            ("data-source", edge.source),
+            ("data-target", edge.target),
+        ),
+        f"<title>{_text(says)}</title>",
         f'<path class="tg-line" d="M{_number(start[0])},{_number(start[1])} C{curve}"/>',
         _head(points[-1], tip),
     ]
-    if slot:
-        out.append(_slot(slot, points[-1], tip, layout.boxes[edge.source]))
-    out.append(f'<text class="tg-edge-label" x="{_number(x)}" y="{_number(y + 4)}">{_text(visible(label))}</text>')
+    out.append(f'<text class="tg-edge-label" x="{_number(x)}" y="{_number(y + 4)}">{_text(label)}</text>')
     return [*out, "</g>"]
-
-
-def _slot(name: str, base: tuple[float, float], tip: tuple[float, float], box: Box) -> str:
-    """The argument's name beside the arrow head, on the outer side of the box."""
-    left = tip[0] < box[0] + box[2] / 2
-    x = tip[0] + (-7 if left else 7)
-    anchor = "end" if left else "start"
-    text = fit(name, SIZES["word"][0], room=60)
-    return f'<text class="tg-slot" x="{_number(x)}" y="{_number(base[1] + 1)}" style="text-anchor: {anchor}">{_text(text)}</text>'
 
 
 def _head(base: tuple[float, float], tip: tuple[float, float]) -> str:
@@ -157,8 +165,10 @@ def _number(value: float) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(text, quote=True)
+    """Text that is drawn and said as it stands, and executes nothing."""
+    return escape(visible(text), quote=True)
 
 
-def _id(prefix: str, name: str) -> str:
-    return _text(f"{prefix}-{name}")
+def _open(tag: str, *attributes: tuple[str, str]) -> str:
+    written = "".join(f' {name}="{_text(value)}"' for name, value in attributes)
+    return f"<{tag}{written}>"

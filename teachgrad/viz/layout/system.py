@@ -1,4 +1,4 @@
-"""The ``dot`` program of this machine, through the ``graphviz`` package. Its pictures depend on its version."""
+"""The ``dot`` program of this machine, through the ``graphviz`` package; its pictures vary with its version."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def run(source: str) -> str:
         return str(graphviz.Source(source).pipe(format="json0", encoding="utf-8"))
     except graphviz.ExecutableNotFound as problem:
         raise RuntimeError(
-            "engine='dot' needs the program `dot`, which is not on this machine's PATH; install Graphviz, or leave "
-            "engine='embedded', which brings its own."
+            "engine='dot' needs the program `dot`, which is not on the PATH of this machine; install Graphviz, or "
+            "leave engine='embedded', which brings its own."
         ) from problem
     except graphviz.CalledProcessError as problem:
         raise RuntimeError(f"The program `dot` failed: {problem}") from problem

@@ -12,6 +12,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 const MATHML = "http://www.w3.org/1998/Math/MathML";
 const SPEEDS = [0.5, 1, 2, 4];
+const ROOM = 14; // characters in a column of the leaf table
 const SECONDS_PER_STEP = 1.4; // at speed 1: time to read one short sentence
 const LEAF_KINDS = new Set(["leaf", "parameter"]);
 const HELP = [
@@ -77,25 +78,24 @@ const brief = (value) => plus(value) + withMinus(value.brief); // where room is 
 
 const signClass = (value) => ({ "+": "tg-plus", "\u2212": "tg-minus" })[signOf(value)] ?? "";
 
-/** A value for the panel: a small matrix is typeset as one, everything else is a line of text. */
-function valueNode(value, show = written) {
-  const text = written(value);
-  const cells = text.match(/[^\s,[\]()]+/g) ?? [];
-  const node = html("span", { class: `tg-number ${signClass(value)}` });
-  if (value.numbers && value.shape.length === 2 && cells.length === value.numbers.length) {
-    const width = value.shape[1];
+/** A value for the panel: a matrix of few numbers is typeset as one, all else is text; `room` is in characters. */
+function valueNode(value, show = written, room = Infinity) {
+  const node = html("span", { class: `tg-number ${signClass(value)}`, title: written(value) });
+  const cells = withMinus(value.text).match(/[^\s,[\]()]+/g) ?? [];
+  const width = value.shape[1];
+  if (value.shape.length === 2 && cells.length === value.numbers?.length && width * 7 <= room) {
     const rows = Array.from({ length: value.shape[0] }, (_, row) =>
       ["mtr", ...cells.slice(row * width, (row + 1) * width).map((cell) => ["mtd", ["mn", cell]])]);
-    node.append(mathNode(["math", ["mrow", ["mo", "["], ["mtable", ...rows], ["mo", "]"]]]));
+    node.append(mathNode(["math", ["mtable", ...rows]]));
   } else {
-    node.textContent = show(value);
+    node.textContent = show(value).length > room ? brief(value) : show(value);
   }
   return node;
 }
 
 const titleOf = (node) => node.name ?? node.title;
 const pending = (text) => html("span", { class: "tg-pending" }, text);
-const orNone = (value) => (value ? valueNode(value) : pending("None"));
+const orNone = (value, room) => (value ? valueNode(value, written, room) : pending("None"));
 
 // ---- State --------------------------------------------------------------------------------------
 
@@ -179,8 +179,9 @@ function importPicture(text, prefix) {
 /** Draws frames onto the SVG; `update` may be called with any frame in any order. */
 function makePicture(trace, index, text, prefix) {
   const root = importPicture(text, prefix);
-  const [, , width] = (root.getAttribute("viewBox") ?? "0 0 600 400").split(/[\s,]+/).map(Number);
+  const { width, height } = root.viewBox.baseVal;
   root.style.setProperty("--tg-natural", `${width}px`);
+  root.style.setProperty("--tg-ratio", width / height);
   const nodes = new Map([...root.querySelectorAll("[data-node]")].map((g) => [g.dataset.node, g]));
   const edges = new Map([...root.querySelectorAll("[data-edge]")].map((g) => [g.dataset.edge, g]));
   const labels = new Map([...nodes].map(([id, g]) => [id, g.getAttribute("aria-label") ?? id]));
@@ -188,9 +189,9 @@ function makePicture(trace, index, text, prefix) {
 
   function gradText(id, frame) {
     const value = frame.grads.get(id);
-    if (value) return `grad: ${brief(value)}`;
+    if (value) return `grad ${brief(value)}`;
     const row = frame.rows.get(id);
-    if (row?.before) return `grad: ${brief(row.before)}`;
+    if (row?.before) return `grad ${brief(row.before)}`;
     if (row && frame.over) return "grad: None";
     const [here, all] = [frame.arrived.get(id), index.expected.get(`${frame.pass} ${id}`)];
     return here && all > 1 ? `grad: ${here} of ${all} here` : "grad: not yet";
@@ -211,7 +212,9 @@ function makePicture(trace, index, text, prefix) {
     }
     for (const [id, g] of edges) {
       const value = frame.flows.get(id);
-      setText(g.querySelector(".tg-edge-label"), value ? brief(value) : "");
+      const label = g.querySelector(".tg-edge-label");
+      setText(label, value ? brief(value) : "");
+      label.setAttribute("dx", value && plus(value) ? 5 : 0); // room for the sign, away from the line
       toggle(g, { "tg-flowed": Boolean(value), "tg-active": id === event?.edge,
                   "tg-plus": signOf(value) === "+", "tg-minus": signOf(value) === "\u2212" });
       // Width shows the size of a gradient, next to the largest one of this replay.
@@ -303,9 +306,9 @@ function makePanel(trace, index, { math, start }) {
     const now = frame.event?.kind === "accumulate" && index.leafOf.get(frame.event.node) === leaf.id;
     return html("tr", { class: now ? "tg-now" : "" },
       html("th", { scope: "row" }, html("bdi", null, titleOf(leaf))),
-      html("td", null, orNone(before)),
-      html("td", null, delta ? valueNode(delta, signed) : pending(missing)),
-      html("td", null, frame.over ? orNone(after ?? before) : after ? valueNode(after) : pending("not yet")));
+      html("td", null, orNone(before, ROOM)),
+      html("td", null, delta ? valueNode(delta, signed, ROOM) : pending(missing)),
+      html("td", null, after || frame.over ? orNone(after ?? before, ROOM) : pending("not yet")));
   }
 
   /** The selected node: its numbers, and one rule per edge it sends a gradient along. */
@@ -422,11 +425,15 @@ export function mount(root, trace, options = {}) {
     controls.update({ ...state, sentence: frame.event?.sentence ?? options.start });
     return frame;
   }
-  function follow() { // a tall picture scrolls inside its own frame; the page itself is never moved
-    const target = picture.root.querySelector(".tg-node.tg-active");
-    if (!target || figure.scrollHeight <= figure.clientHeight) return;
-    const [box, view] = [target.getBoundingClientRect(), figure.getBoundingClientRect()];
-    if (box.top < view.top || box.bottom > view.bottom) figure.scrollTop += box.top - view.top - view.height / 3;
+  /** A tall picture scrolls inside its own frame to what is happening; the page itself is never moved. */
+  function follow() {
+    const boxes = [...picture.root.querySelectorAll(".tg-active")].map((g) => g.getBoundingClientRect());
+    if (!boxes.length) return;
+    const view = figure.getBoundingClientRect();
+    const above = Math.min(...boxes.map((box) => box.top)) - view.top - 24;
+    const below = Math.max(...boxes.map((box) => box.bottom)) - view.bottom + 24;
+    if (above < 0) figure.scrollTop += above;
+    else if (below > 0) figure.scrollTop += below;
   }
   function setStep(step) {
     const wanted = Math.min(Math.max(Math.round(step), 0), steps);
@@ -537,6 +544,7 @@ export function mount(root, trace, options = {}) {
   for (const element of still) element.hidden = true;
   for (const details of root.querySelectorAll(".tg-events")) details.open = false;
   draw(); // once more, now that text can be measured
+  figure.scrollTop = figure.scrollHeight; // backward begins at the bottom
 
   return {
     get step() { return state.step; },

@@ -1,0 +1,94 @@
+"""Ways out of the tensor world: to Python numbers, lists, NumPy arrays and text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from teachgrad import dtypes, errors, printing
+from teachgrad.autograd import views
+from teachgrad.facts import Facts
+
+if TYPE_CHECKING:
+    from teachgrad.tensor import Tensor
+
+
+class Crossings(Facts):
+    """The part of `Tensor` that Python, NumPy and `print` meet. Mirrors `torch.Tensor`."""
+
+    __slots__ = ()
+
+    def item(self) -> Any:
+        """The one element as a Python number. Raises RuntimeError if there are several."""
+        if self._data.size != 1:
+            raise errors.many_to_scalar(self._data.size)
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers; a number for a 0-d tensor."""
+        return self._data.tolist()
+
+    def numpy(self, *, force: bool = False) -> Any:
+        """The memory as a NumPy array: writing to one changes the other. Raises RuntimeError if it requires grad."""
+        if self._requires_grad and not force:
+            raise errors.numpy_of_grad()
+        return views.own_array(self)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        array = self.numpy()
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        prefix = "tensor("
+        return printing.repr_tensor(
+            self._data,
+            dtype=self.dtype,
+            device=None,
+            grad_fn_name=None if self.grad_fn is None else type(self.grad_fn).__name__,
+            requires_grad=self._requires_grad,
+            prefix=prefix,
+            default_dtype=dtypes.get_default_dtype(),
+        )
+
+    def __format__(self, spec: str) -> str:
+        if self._data.ndim == 0 and type(self) is Tensor:
+            return format(self.item(), spec)
+        return object.__format__(self, spec)
+
+    def __bool__(self) -> bool:
+        if self._data.size != 1:
+            raise errors.ambiguous_bool(self._data.size)
+        return bool(self._data)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self._data.size != 1 or self._data.dtype.kind not in "iub":
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def __len__(self) -> int:
+        if self._data.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self._data.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(self.unbind(0))  # type: ignore[attr-defined]
+
+    def __contains__(self, element: Any) -> bool:
+        return bool((self == element).any())  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __reversed__(self) -> Tensor:
+        return self if self._data.ndim == 0 else self.flip(0)  # type: ignore[attr-defined, no-any-return]

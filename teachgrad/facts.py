@@ -1,0 +1,119 @@
+"""What a tensor tells about itself: shape, dtype, device, memory. Reading these touches no graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from teachgrad import devices, dtypes, errors
+from teachgrad.autograd import views
+from teachgrad.autograd.variable import TensorBase
+from teachgrad.size import Size
+
+
+class Facts(TensorBase):
+    """The part of `Tensor` that describes it. Mirrors the attributes of `torch.Tensor` of the same names."""
+
+    __slots__ = ()
+
+    @property
+    def shape(self) -> Size:
+        """The size of each dimension."""
+        return Size(self._data.shape)
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        """The type of the elements."""
+        return dtypes.of(self._data.dtype)
+
+    @property
+    def device(self) -> devices.device:
+        """Where the numbers live."""
+        return devices.CPU
+
+    @property
+    def layout(self) -> Any:
+        """How the numbers lie: always `torch.strided` here."""
+        return devices.strided
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return int(self._data.ndim)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes per element."""
+        return int(self._data.itemsize)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return int(self._data.nbytes)
+
+    is_cuda = is_sparse = is_quantized = is_mps = is_meta = is_mkldnn = is_nested = False
+    names = property(lambda self: (None,) * self.ndim)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size of one dimension. Raises IndexError for a dimension that does not exist."""
+        if dim is None:
+            return Size(self._data.shape)
+        if not -max(self.ndim, 1) <= dim < max(self.ndim, 1) or self.ndim == 0:
+            raise errors.dim_out_of_range(dim, self.ndim) if self.ndim else errors.no_dimensions(dim)
+        return self._data.shape[dim]
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return int(self._data.ndim)
+
+    ndimension = dim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return int(self._data.size)
+
+    nelement = numel
+
+    def element_size(self) -> int:
+        """Bytes per element."""
+        return int(self._data.itemsize)
+
+    def stride(self, dim: int | None = None) -> Any:
+        """How many elements to step in memory for one step in each dimension (or in `dim`)."""
+        steps = tuple(s // self._data.itemsize for s in self._data.strides)
+        return steps if dim is None else steps[dim]
+
+    def storage_offset(self) -> int:
+        """The place of the first element in the memory of the base."""
+        owner = self._view.owner if self._view is not None else None
+        if owner is None:
+            return 0
+        whole, part = views.own_array(owner), views.own_array(self)
+        return int((part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]) // part.itemsize)
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        return int(views.own_array(self).__array_interface__["data"][0])
+
+    def is_contiguous(self) -> bool:
+        """True if the elements lie in memory in row-major order without gaps."""
+        return bool(self._data.flags.c_contiguous)
+
+    def is_floating_point(self) -> bool:
+        """True for float dtypes."""
+        return self.dtype.is_floating_point
+
+    def is_complex(self) -> bool:
+        """True for complex dtypes."""
+        return self.dtype.is_complex
+
+    def is_signed(self) -> bool:
+        """True for dtypes with negative numbers."""
+        return self.dtype.is_signed
+
+    def get_device(self) -> int:
+        """The index of the GPU; -1 on the CPU."""
+        return -1
+
+    def is_same_size(self, other: TensorBase) -> bool:
+        """True if both have the same shape."""
+        return bool(self._data.shape == other._data.shape)

@@ -1,0 +1,277 @@
+"""Every entry of the op table against PyTorch: values, dtypes, shapes, graphs, gradients and second derivatives.
+
+Nothing here lists ops. The pointwise ones say their domain and are called generically; the others bring `samples`; an
+entry with neither fails `test_every_entry_is_covered`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import teachgrad  # noqa: E402 - after the skip
+from oracle.compare import (  # noqa: E402
+    LIBRARIES,
+    check_tensor,
+    check_values,
+    cotangent,
+    first_line,
+    make,
+    name_of,
+    outcome,
+    outputs_of,
+)
+from oracle.inputs import CALLS, FACES, numbers, sample_arrays  # noqa: E402
+from teachgrad.ops.table import FUNCTIONS, METHODS, OPS  # noqa: E402
+
+POINTWISE = {name: op for name, op in OPS.items() if op.pointwise and not op.samples}
+INTERNAL = {"read_flat", "spread_flat", "write_flat", "clear_flat"}
+"""Ops that only rules and views call; test_views.py and second derivatives run them."""
+
+EXACT = set(
+    "add sub rsub mul neg abs sign relu clamp.numbers floor ceil trunc round.whole maximum minimum where.tensors frac "
+    "remainder remainder.number fmod fmod.number div sqrt reciprocal add.alpha sub.alpha".split()
+)
+"""Ops whose result is rounded at most once, and so the same everywhere."""
+
+SAMPLES = sorted({(sample, name) for name, op in OPS.items() for sample in op.samples})
+NAMES = re.compile(r"\b[a-z]\w*\b")
+
+
+def call_of(op):
+    return CALLS.get(op.name) or f"torch.{op.name}({', '.join('AB'[: len(op.inputs)])})"
+
+
+def evaluate(text, library, tensors):
+    space = dict(tensors, torch=library)
+    if "F." in text:
+        space["F"] = library.nn.functional
+    return eval(text, space)  # noqa: S307 - lines from the op table
+
+
+def pair(text, tensors_of):
+    """The outcome of one line in both libraries, with the tensors that went in: (mine, theirs)."""
+    results = []
+    for library in LIBRARIES:
+        tensors = tensors_of(library)
+        results.append((*outcome(lambda lib=library, t=tensors: evaluate(text, lib, t)), tensors))
+    (mine, my_error, my_tensors), (theirs, their_error, their_tensors) = results
+    if their_error is not None:
+        assert my_error is not None, f"{text}: PyTorch raises {their_error!r}, we return {mine}"
+        assert type(my_error) is type(their_error), f"{text}: PyTorch raises {their_error!r}, we {my_error!r}"
+    elif my_error is not None:
+        raise AssertionError(f"{text}: PyTorch returns {theirs}") from my_error
+    return mine, theirs, my_tensors, their_tensors, my_error, their_error
+
+
+def gradients(library, results, tensors, *, create_graph=False):
+    """The gradients of all tensors that require one, for fixed cotangents of all differentiable results."""
+    roots = [result for result in results if result.requires_grad]
+    leaves = [tensor for tensor in tensors.values() if tensor.requires_grad]
+    if not roots:
+        return []
+    grads = library.autograd.grad(
+        roots, leaves, [cotangent(r, library, n) for n, r in enumerate(roots)], create_graph=create_graph, allow_unused=True
+    )
+    return list(grads)
+
+
+def check_gradients(mine, theirs, about, *, ulps=16):
+    assert len(mine) == len(theirs)
+    for mine_one, theirs_one in zip(mine, theirs, strict=True):
+        assert (mine_one is None) == (theirs_one is None), f"{about}: {mine_one} but PyTorch {theirs_one}"
+        if theirs_one is not None:
+            check_values(mine_one, theirs_one, ulps=ulps, about=f"gradient of {about}")
+
+
+def check_line(text, tensors_of, *, ulps=8, second=False):
+    """One line in both libraries: results, graph, gradients and, if asked, second derivatives."""
+    mine, theirs, my_tensors, their_tensors, my_error, their_error = pair(text, tensors_of)
+    if their_error is not None:
+        return
+    my_results, their_results = outputs_of(mine), outputs_of(theirs)
+    assert len(my_results) == len(their_results), text
+    for one, other in zip(my_results, their_results, strict=True):
+        check_tensor(one, other, ulps=ulps, about=text)
+    if not second:
+        check_gradients(gradients(teachgrad, my_results, my_tensors), gradients(torch, their_results, their_tensors), text)
+        return
+    wanted, error = outcome(lambda: gradients(torch, their_results, their_tensors, create_graph=True))
+    if error is not None:
+        return
+    found = gradients(teachgrad, my_results, my_tensors, create_graph=True)
+    check_gradients(found, wanted, text)
+    wanted = [g for g in wanted if g is not None]
+    found = [g for g in found if g is not None]
+    assert [g.requires_grad for g in found] == [g.requires_grad for g in wanted], text
+    more, error = outcome(lambda: gradients(torch, wanted, their_tensors))
+    if error is None:
+        check_gradients(gradients(teachgrad, found, my_tensors), more, f"the gradient of {text}", ulps=64)
+
+
+def operands(op, shapes, dtypes_, *, key=""):
+    """Arrays for A, B and the mask C of a pointwise op."""
+    names = [n for n in ("A", "B") if re.search(rf"\b{n}\b", call_of(op))]
+    arrays = {
+        name: numbers(f"{op.name}{name}{key}", shape, dtype, op.domain)
+        for name, shape, dtype in zip(names, shapes, dtypes_, strict=False)
+    }
+    return arrays
+
+
+def tensors_from(arrays, *, grad=True, mask=True):
+    def build(library):
+        tensors = {
+            name: make(library, array, requires_grad=grad and array.dtype.kind in "fc") for name, array in arrays.items()
+        }
+        if mask:
+            shape = np.broadcast_shapes(*(array.shape for array in arrays.values()))
+            tensors["C"] = make(library, np.arange(int(np.prod(shape))).reshape(shape) % 2 == 0)
+        return tensors
+
+    return build
+
+
+def check_op(op, arrays, *, second=False, note=""):
+    ulps = 0 if op.name in EXACT else 8
+    check_line(call_of(op) + note, tensors_from(arrays), ulps=ulps, second=second)
+
+
+ALL_POINTWISE = pytest.mark.parametrize("op", POINTWISE.values(), ids=POINTWISE)
+SHAPES = [
+    ((2, 3), (2, 3)), ((2, 3), (3,)), ((3,), (2, 3)), ((2, 1), (1, 3)), ((2, 3), ()), ((), (2, 3)), ((), ()), ((4, 1, 3), (2, 1)),
+    ((1,), ()), ((1, 1), (1,)), ((0,), (0,)), ((0, 3), (3,)), ((2, 0), ()), ((2, 0, 3), (1, 1)),
+]  # fmt: skip
+DTYPES = ["float32", "float64", "float16", "int64", "int32", "uint8", "bool"]
+
+
+def test_every_entry_is_covered():
+    """An entry that is neither pointwise nor has samples is tested by nothing."""
+    missing = [name for name, op in OPS.items() if not op.pointwise and not op.samples and name not in INTERNAL]
+    assert not missing, f"these entries need samples=[...]: {missing}"
+    without_call = [n for n, op in POINTWISE.items() if (op.plain or "." in n) and n not in CALLS]
+    assert not without_call, f"these entries need samples=[...] or a line in inputs.CALLS: {without_call}"
+
+
+def test_every_function_is_run_by_some_line():
+    lines = " ".join([*FACES, *(sample for sample, _ in SAMPLES), *map(call_of, POINTWISE.values())])
+    run = set(re.findall(r"\.(\w+)\(", lines))
+    missing = sorted(name for name in FUNCTIONS if name not in run)
+    assert not missing, f"no sample and no line in inputs.FACES calls {missing}"
+
+
+def test_every_name_is_one_of_pytorch():
+    assert not [name for name in FUNCTIONS if not hasattr(torch, name)]
+    assert not [name for name in METHODS if not hasattr(torch.Tensor, name)]
+
+
+def test_every_node_name_is_one_of_pytorch():
+    known = {name for name in dir(torch._C._functions)}
+    unknown = {op.node_name for op in OPS.values() if op.node_name} - known - {"NotImplemented"}
+    made = set()
+    for sample, _ in SAMPLES:
+        result, _ = outcome(lambda s=sample: evaluate(s, torch, sample_tensors()(torch)))
+        made |= {name_of(r.grad_fn) for r in outputs_of(result)}
+    assert not {name for name in unknown if not re.search(r"Backward\d+(_copy)?$", name)}, unknown
+
+
+@ALL_POINTWISE
+def test_pointwise_shapes(op):
+    """float32, over all ways to broadcast."""
+    for shapes in SHAPES:
+        check_op(op, operands(op, shapes, ("float32", "float32")))
+
+
+@ALL_POINTWISE
+def test_pointwise_dtypes(op):
+    """All dtypes, and all pairs of them, with and without dimensions."""
+    if "B" not in call_of(op):
+        for dtype, shape in itertools.product(DTYPES, ((3,), ())):
+            check_op(op, operands(op, (shape,), (dtype,)), note="" if shape else "  # 0-d")
+        return
+    for first, second in itertools.product(DTYPES, DTYPES):
+        for shapes in (((3,), (3,)), ((3,), ()), ((), (3,)), ((), ())):
+            check_op(op, operands(op, shapes, (first, second)), note=f"  # {first} {shapes[0]}, {second} {shapes[1]}")
+
+
+@ALL_POINTWISE
+def test_pointwise_strides(op):
+    """Transposed, strided and expanded inputs."""
+    whole = operands(op, ((4, 3), (4, 3)), ("float32", "float32"))
+    for change in (lambda a: a.T, lambda a: a[::2], lambda a: a[:, 1:], lambda a: np.broadcast_to(a[:1], a.shape)):
+        check_op(op, {name: change(array) for name, array in whole.items()})
+
+
+@ALL_POINTWISE
+def test_pointwise_second_order(op):
+    for shapes in (((2, 3), (2, 3)), ((2, 1), (3,)), ((), ())):
+        check_op(op, operands(op, shapes, ("float64", "float64")), second=True)
+    check_op(op, operands(op, ((3,), (3,)), ("float32", "float64")), second=True)
+
+
+@ALL_POINTWISE
+def test_pointwise_numbers(op):
+    """Python and NumPy numbers on either side of an op that takes two tensors."""
+    call = call_of(op)
+    if "B" not in call:
+        return
+    for dtype, shape in itertools.product(DTYPES, ((3,), ())):
+        arrays = operands(op, (shape,), (dtype,))
+        for number in ("2", "1.5", "True", "np.float64(1.5)", "np.int64(2)"):
+            for text in (call.replace("B", number), call.replace("A", number).replace("B", "A")):
+                line = f"{text}  # {dtype} {shape}"
+                build = tensors_from(arrays)
+                check_line(line, lambda library, b=build: dict(b(library), np=np), ulps=8)
+
+
+@ALL_POINTWISE
+def test_pointwise_mixed_requires_grad(op):
+    """Only one of two inputs requires a gradient: the other's edge leads to None."""
+    arrays = operands(op, ((2, 3), (3,)), ("float32", "float32"))
+    for wanting in arrays:
+        check_line(
+            call_of(op),
+            lambda library, w=wanting: {n: t.requires_grad_(n == w) for n, t in tensors_from(arrays, grad=False)(library).items()},
+        )
+
+
+@ALL_POINTWISE
+def test_pointwise_on_results(op):
+    """On the results of other ops: 0-d results and graphs with more than one node."""
+    for shape in ((), (2, 3)):
+        arrays = operands(op, (shape, shape), ("float32", "float32"))
+        text = re.sub(r"\b([AB])\b", r"(\1 * 1.0)", call_of(op))
+        check_line(text, tensors_from(arrays))
+
+
+def sample_tensors(dtype="float32"):
+    floats, others = sample_arrays(dtype)
+
+    def build(library):
+        tensors = {name: make(library, array, requires_grad=True) for name, array in floats.items()}
+        return tensors | {name: make(library, array) for name, array in others.items()}
+
+    return build
+
+
+def needed(text, dtype="float32"):
+    """Only the inputs that a line mentions."""
+    build = sample_tensors(dtype)
+    words = set(NAMES.findall(text))
+    return lambda library: {name: tensor for name, tensor in build(library).items() if name in words}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("text", sorted({*FACES, *(sample for sample, _ in SAMPLES)}))
+def test_line(text, dtype):
+    check_line(text, needed(text, dtype), ulps=16)
+
+
+@pytest.mark.parametrize("text", sorted({*FACES, *(sample for sample, _ in SAMPLES)}))
+def test_line_second_order(text):
+    check_line(text, needed(text, "float64"), ulps=16, second=True)
