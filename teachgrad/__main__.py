@@ -21,8 +21,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
-DRAWING_FORMATS = (".svg", ".png", ".html", ".dot", ".json", ".txt")
-PLAYER_FORMATS = (".html", ".json", ".txt")
+from teachgrad import demo, viz
+from teachgrad.viz import drawing, html
+from teachgrad.viz.files import suffix_of
+
 PACKAGE = Path(__file__).parent
 
 
@@ -48,8 +50,8 @@ def parser() -> Parser:
     top.add_argument("--version", action="version", version=f"teachgrad {version('teachgrad')}")
     commands = top.add_subparsers(dest="command", required=True, metavar="{draw,animate,demo}")
     for name, formats, what in (
-        ("draw", DRAWING_FORMATS, "draw the graph of a tensor"),
-        ("animate", PLAYER_FORMATS, "run backward on a tensor and write a page that plays it"),
+        ("draw", drawing.SUFFIXES, "draw the graph of a tensor"),
+        ("animate", html.SUFFIXES, "run backward on a tensor and write a page that plays it"),
     ):
         command = commands.add_parser(
             name,
@@ -57,18 +59,13 @@ def parser() -> Parser:
             description=f"Run a script, then {what}. What follows `--` is passed to the script.",
         )
         command.add_argument("script", type=Path, help="a Python file that makes the tensor")
-        command.add_argument(
-            "--tensor", "-t", required=True, metavar="NAME", help="the variable that holds it"
-        )
+        command.add_argument("--tensor", "-t", required=True, metavar="NAME", help="the variable that holds it")
         command.add_argument(
             "--output", "-o", required=True, type=Path, metavar="FILE", help=f"one of {', '.join(formats)}"
         )
-        command.add_argument("--title", help="the heading of the picture")
         command.set_defaults(formats=formats)
-    demo = commands.add_parser("demo", help="lesson 2's regression, in words and pictures")
-    demo.add_argument(
-        "--out", type=Path, default=Path("demo-out"), metavar="FOLDER", help="default: demo-out"
-    )
+    example = commands.add_parser("demo", help="lesson 2's regression, in words and pictures")
+    example.add_argument("--out", type=Path, default=Path("demo-out"), metavar="FOLDER", help="default: demo-out")
     return top
 
 
@@ -79,8 +76,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parser().parse_args(given[:end])
         if options.command == "demo":
-            from teachgrad import demo  # inside: `--version` needs no engine
-
             demo.main(options.out)
         else:
             picture(options, given[end + 1 :])
@@ -89,8 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return failure.status
     except KeyboardInterrupt:
         return 130
-    except OSError as error:
-        print(f"teachgrad: cannot write {error.filename}: {error.strerror}", file=sys.stderr)
+    except OSError as error:  # the pictures' own sentence, or the system's number, words and file
+        reason = f"Cannot write {error.filename}: {error.strerror}." if error.errno else error
+        print(f"teachgrad: {reason}", file=sys.stderr)
         return 1
     return 0
 
@@ -100,22 +96,25 @@ def picture(options: argparse.Namespace, rest: list[str]) -> None:
     check_output(options.output, options.formats)
     variables = run_script(options.script, rest)
     tensor = find_tensor(variables, options.tensor, options.script)
-    from teachgrad import viz  # only now: a wrong command line is answered without loading it
-
     show = viz.draw if options.command == "draw" else viz.animate
     try:
-        show(tensor, names=variables, title=options.title).save(options.output)
+        show(tensor, names=variables).save(options.output)
     except (ImportError, RuntimeError, TypeError, ValueError) as error:
+        if "backward through the graph a second time" in str(error):
+            raise CommandError(
+                f"{options.script} has already run backward on {options.tensor}, which uses its graph up; "
+                "animate runs it itself, so take that call out of the script"
+            ) from error
         raise CommandError(f"{options.tensor} cannot be shown: {error}") from error
     print(f"wrote {options.output}")
 
 
 def check_output(output: Path, formats: tuple[str, ...]) -> None:
     """Refuse an output that cannot work before the script, which may run for minutes, has started."""
-    if output.suffix.lower() not in formats:
-        raise CommandError(
-            f"cannot tell the format of {output}: end it in one of {', '.join(formats)}", status=2
-        )
+    try:
+        suffix_of(output, formats)
+    except ValueError as error:
+        raise CommandError(str(error), status=2) from error
     if not output.parent.is_dir():
         raise CommandError(f"cannot write {output}: there is no folder {output.parent}", status=2)
     if output.is_dir():
@@ -143,9 +142,7 @@ def run_script(script: Path, rest: list[str]) -> dict[str, Any]:
         exec(compile(source, str(script), "exec", dont_inherit=True), module.__dict__)
     except SystemExit as end:
         if end.code not in (None, 0):
-            raise CommandError(
-                f"{script} ended itself with status {end.code!r}, so nothing was written"
-            ) from end
+            raise CommandError(f"{script} ended itself with status {end.code!r}, so nothing was written") from end
     except Exception as error:  # whatever a learner's script may raise
         print(own_error(error, script), file=sys.stderr)
         raise CommandError(f"{script} stopped with this error, so nothing was written") from error

@@ -30,25 +30,22 @@ Edge = tuple[Node, int]
 
 def collect(roots: Sequence[Node]) -> tuple[list[Node], dict[Node, int]]:
     """All nodes that can be reached, youngest first, and how many gradients each AccumulateGrad will receive."""
+    order: list[Node] = []
     seen: set[Node] = set()
     waiting: dict[Node, int] = {}
-    stack: list[Node] = []
-    for root in roots:
-        if root.__class__ is AccumulateGrad:
-            waiting[root] = waiting.get(root, 0) + 1
-        elif root not in seen:
-            seen.add(root)
-            stack.append(root)
-    while stack:
-        for below in stack.pop().edges:
-            if below is None:
-                continue
-            if below.__class__ is AccumulateGrad:
-                waiting[below] = waiting.get(below, 0) + 1
-            elif below not in seen:
-                seen.add(below)
-                stack.append(below)
-    return sorted(seen, key=attrgetter("birth"), reverse=True), waiting
+    found: list[Node | None] = list(roots)  # a stack instead of recursion: a graph may be a million nodes deep
+    while found:
+        node = found.pop()
+        if node is None:
+            continue
+        if node.__class__ is AccumulateGrad:
+            waiting[node] = waiting.get(node, 0) + 1
+        elif node not in seen:
+            seen.add(node)
+            order.append(node)
+            found += node.edges
+    order.sort(key=attrgetter("birth"), reverse=True)
+    return order, waiting
 
 
 def leads_to(order: Sequence[Node], targets: set[Node]) -> set[Node]:
@@ -93,14 +90,13 @@ def run(
     token = GRAD_MODE.set(create_graph)
     try:
         for (node, number), gradient in zip(roots, gradients, strict=True):
-            _deliver(node, number, gradient, False, pending, owned)
+            _deliver(node, number, gradient, pending, owned)
             if node.__class__ is AccumulateGrad:
                 waiting[node] -= 1
                 if not waiting[node]:
                     _finish_leaf(node, pending.pop(node), False, wanted, captured, targets, accumulate, live)
         for node in order:
             grad = pending.pop(node, None)
-            owned.discard(node)
             if node._extras is not None:
                 grad = run_before(node, grad, live)
             if useful is not None:
@@ -117,21 +113,20 @@ def run(
                     grads = fitted(grads, node.fit, live)
             if node._extras is not None:
                 grads = run_after(node, grads, grad, live)
-            if not keep_graph:
-                node.release()
-            numbers, fresh, arrived = node.numbers, node.fresh, None
+            if not keep_graph and node.saved_tensors:
+                node.saved = None  # freed as backward passes
+            arrived = None
             for i, below in enumerate(edges):
                 if below is None:
                     continue
                 gradient = grads[i]
                 if gradient is not None:
-                    known = pending.get(below)
-                    if known is None and below.outputs == 1:
+                    if below not in pending and below.outputs == 1:  # the first to arrive: the common case
                         pending[below] = gradient
-                        if fresh and fresh[i]:
+                        if gradient.__class__ is ndarray and node.fresh[i]:
                             owned.add(below)
                     else:
-                        _deliver(below, numbers[i] if numbers else 0, gradient, live, pending, owned)
+                        _deliver(below, node.numbers[i] if node.numbers else 0, gradient, pending, owned)
                 if below.__class__ is AccumulateGrad:
                     waiting[below] -= 1
                     if not waiting[below]:
@@ -139,19 +134,13 @@ def run(
             if arrived is not None:
                 for leaf in arrived:
                     if leaf in pending:
-                        mine = leaf in owned
-                        owned.discard(leaf)
-                        _finish_leaf(
-                            leaf, pending.pop(leaf), mine, wanted, captured, targets, accumulate, live
-                        )
+                        _finish_leaf(leaf, pending.pop(leaf), leaf in owned, wanted, captured, targets, accumulate, live)
     finally:
         GRAD_MODE.reset(token)
     return captured
 
 
-def _deliver(
-    node: Node, number: int, gradient: Any, live: bool, pending: dict[Node, Any], owned: set[Node]
-) -> None:
+def _deliver(node: Node, number: int, gradient: Any, pending: dict[Node, Any], owned: set[Node]) -> None:
     """Adds a gradient to what has arrived at `node`. The first is borrowed, from the second on the sum is our own."""
     if node.outputs != 1:
         parts = pending.setdefault(node, [None] * node.outputs)
@@ -160,11 +149,12 @@ def _deliver(
     known = pending.get(node)
     if known is None:
         pending[node] = gradient
-    elif node in owned and not live and known.__class__ is ndarray:
+    elif known.__class__ is ndarray and node in owned:
         add(known, gradient, out=known)
     else:
-        pending[node] = known + gradient
-        owned.add(node)
+        pending[node] = known = known + gradient
+        if known.__class__ is ndarray:
+            owned.add(node)
 
 
 def _finish_leaf(

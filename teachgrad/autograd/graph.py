@@ -18,9 +18,11 @@ Mirrors `torch.autograd.graph.Node`.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import ref
+
+from numpy import asarray
 
 from teachgrad import errors
 from teachgrad.autograd.variable import TensorBase, version, wrap
@@ -70,6 +72,19 @@ class Extras:
         self.metadata: dict[Any, Any] = {}
 
 
+class _Never(Sequence[bool]):
+    """False at every index."""
+
+    def __getitem__(self, index: Any) -> Any:
+        return False
+
+    def __len__(self) -> int:
+        return 0
+
+
+NEVER_FRESH = _Never()
+
+
 class Node:
     """One op of the graph, undone by `vjp`. Subclasses are written by the op table, one per op.
 
@@ -93,7 +108,7 @@ class Node:
         frozenset()
     )  # which of them are tensors (the rest are plain arguments)
     result_shift: ClassVar[int] = 0  # where in `versions` the result's version number stands
-    fresh: ClassVar[tuple[bool, ...]] = ()  # per edge: is the rule's result an array that nobody else holds?
+    fresh: ClassVar[Sequence[bool]] = NEVER_FRESH  # per edge: is the rule's result an array that nobody else holds?
 
     def vjp(self, grad: Any) -> tuple[Any, ...]:
         """The gradient of each argument, given the gradient of the output: arrays in, arrays out."""
@@ -135,11 +150,6 @@ class Node:
     def _sequence_nr(self) -> int:
         return self.birth
 
-    def release(self) -> None:
-        """Drops the saved values: the graph is freed as backward passes through it."""
-        if self.saved_tensors:
-            self.saved = None
-
     def __getattr__(self, name: str) -> Any:
         """`_saved_self`, `_saved_result`, ...: what the node kept for its rule."""
         key = name.removeprefix("_saved_")
@@ -151,7 +161,7 @@ class Node:
         if key == "result" and key in self.saved_tensors:
             return result_of(self, value)
         if key in self.saved_tensors and value is not None and not isinstance(value, TensorBase | tuple):
-            return wrap(value)
+            return wrap(asarray(value)[()])  # a Python number, as PyTorch wraps it: int64, float64, ...
         return value
 
     def __dir__(self) -> Iterator[str]:
@@ -188,7 +198,6 @@ class AccumulateGrad(Node):
 
     __slots__ = ("__weakref__", "variable")
     variable: Tensor
-    fresh = ()
 
     def _sequence_nr(self) -> int:
         return 2**64 - 1  # PyTorch: run as soon as the last gradient has arrived

@@ -131,7 +131,6 @@ class CopySlices(Node):
     __slots__ = ()
     saved_names = ("index", "fn")
     saved_tensors = frozenset({"fn"})
-    fresh = ()
 
     def vjp(self, grad: Any) -> tuple[Any, ...]:
         """Takes the slice out of `grad`, sends it through the op's rule, puts the answer in its place."""

@@ -189,19 +189,21 @@ class Late:
 def op(signature: str, node_name: str | None, forward: str, **entry: Any) -> Op:
     """Adds an op to the table and returns it. Keywords that name an input are its rule; the others are options of `Op`.
 
-    `forward` is an expression over arrays in the namespace RAW; `node_name` None says that the op has no gradient.
+    `shown` gives, for an input whose rule calls a helper, the formula that the pictures show instead: the same mathematics
+    without the special cases. `forward` is an expression over arrays in the namespace RAW; `node_name` None says that the op has no gradient.
     """
     match = _SIGNATURE.fullmatch(signature)
     assert match, signature
     inputs = {word.strip().lstrip("*") for word in match[2].split(",")}
     rules = {name: entry.pop(name) for name in list(entry) if name in inputs}
+    shown = entry.pop("shown", {})
     made = Op(signature, node_name, forward, rules, **entry)
     assert made.name not in OPS, f"{made.name} stands in the table twice"
     OPS[made.name] = made
     RAW.setdefault(made.identifier, Late(made, "raw", made.identifier, RAW))
     LIVE[made.identifier] = Late(made, "front", made.identifier, LIVE)
     if node_name is not None:
-        RULES.setdefault(node_name, rules)
+        RULES.setdefault(node_name, {**rules, **shown})
     return made
 
 

@@ -125,7 +125,7 @@ def make_node(op: Op, *, by_number: bool) -> type[graph.Node]:
         slots.append("outputs")
         del body["outputs"]
     if op.list_input:
-        body["fresh"] = ()
+        body["fresh"] = graph.NEVER_FRESH
     body["__slots__"] = tuple(slots)
     cls: type[graph.Node] = type(op.node_name, (graph.Node,), body)
     op.nodes[key] = RAW[_node_key(op, by_number)] = cls

@@ -69,7 +69,7 @@ def write_number(number: float | int | bool) -> str:
         # 2.99999 reads 3.0000, not 3.: the zeros say that it is not exactly three
         return text if text.endswith(".0000") else text.rstrip("0")
     mantissa, _, exponent = f"{number:.4e}".partition("e")
-    return f"{mantissa.rstrip('0')}e{exponent}"
+    return f"{mantissa.rstrip('0').rstrip('.')}e{exponent}"
 
 
 def plain(text: str) -> str:
@@ -86,7 +86,7 @@ def visible(text: str) -> str:
     return "".join(_escape(char) if unicodedata.category(char) in _UNSEEN else char for char in text)
 
 
-_UNSEEN = frozenset(("Cc", "Cf", "Cs", "Cn", "Zl", "Zp"))  # controls, bidi marks, lone surrogates, non-characters
+_UNSEEN = frozenset(("Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"))  # controls, bidi marks, surrogates, nobody's
 
 
 def _escape(char: str) -> str:

@@ -79,12 +79,6 @@ def test_animate_writes_a_page_that_needs_no_other_file(tmp_path: Path, library:
     assert "<script" in page and "src=" not in page.split("<script", 1)[1].split(">", 1)[0]
 
 
-def test_title_is_drawn(lesson: Path) -> None:
-    done = run("draw", lesson, "-t", "loss", "-o", "g.svg", "--title", "Sum & squares", cwd=lesson.parent)
-    assert done.returncode == 0, done.stderr
-    assert "Sum &amp; squares" in lesson.with_name("g.svg").read_text(encoding="utf-8")
-
-
 def test_the_script_sees_itself_as_the_program(tmp_path: Path) -> None:
     folder = tmp_path / "elsewhere"
     folder.mkdir()
@@ -141,15 +135,13 @@ def test_a_script_without_tensors(tmp_path: Path) -> None:
     [
         ("missing.py", "g.html", "cannot read the script missing.py"),
         (".", "g.html", "cannot read the script ."),
-        ("lesson.py", "g.bmp", "end it in one of"),
-        ("lesson.py", "graph", "end it in one of"),
+        ("lesson.py", "g.bmp", "should end in"),
+        ("lesson.py", "graph", "should end in"),
         ("lesson.py", "nowhere/g.html", "there is no folder nowhere"),
         ("lesson.py", "folder.html", "it is a folder"),
     ],
 )
-def test_a_wrong_command_is_one_sentence(
-    lesson: Path, command: str, script: str, output: str, said: str
-) -> None:
+def test_a_wrong_command_is_one_sentence(lesson: Path, command: str, script: str, output: str, said: str) -> None:
     lesson.with_name("folder.html").mkdir()
     before = sorted(lesson.parent.iterdir())
     assert said in refused(run(command, script, "-t", "loss", "-o", output, cwd=lesson.parent), 2)
@@ -161,14 +153,10 @@ def test_a_wrong_option_is_one_sentence(lesson: Path, arguments: tuple[str, ...]
     assert "--help" in refused(run(*arguments, cwd=lesson.parent), 2)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "regression.svg").symlink_to("/dev/full")
-    done = run("demo", "--out", ".", cwd=tmp_path)
-    if done.returncode:  # a writer that replaces the file whole never meets the device
-        assert "No space left" in refused(done, 1)
-    else:
-        assert (tmp_path / "regression.svg").stat().st_size > 1000
+@pytest.mark.parametrize("place", ["file.txt", "file.txt/inside"])
+def test_demo_that_cannot_write_is_one_sentence(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file.txt").write_text("in the way")
+    assert "Cannot write" in refused(run("demo", "--out", place, cwd=tmp_path), 1)
 
 
 @pytest.mark.parametrize(
@@ -195,14 +183,13 @@ def test_a_script_that_gives_up(lesson: Path) -> None:
     assert "ended itself with status 3" in sentence
 
 
-@pytest.mark.parametrize("tensor", ["loss", "w"])
-def test_backward_that_cannot_run_is_one_sentence(lesson: Path, tensor: str) -> None:
-    """`loss` has already been run backward, so its graph is freed; `w` is not a scalar."""
+@pytest.mark.parametrize(
+    ("tensor", "said"),
+    [("loss", "take that call out of the script"), ("w", "grad can be implicitly created only for scalar outputs")],
+)
+def test_backward_that_cannot_run_is_one_sentence(lesson: Path, tensor: str, said: str) -> None:
     lesson.write_text(lesson.read_text() + "loss.backward()\n")
-    done = run("animate", lesson, "-t", tensor, "-o", "g.html", cwd=lesson.parent)
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert done.stderr.startswith(f"teachgrad: {tensor} cannot be shown: ")
+    assert said in refused(run("animate", lesson, "-t", tensor, "-o", "g.html", cwd=lesson.parent), 1)
     assert not lesson.with_name("g.html").exists()
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import teachgrad
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "teachgrad"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -63,9 +65,7 @@ def test_an_import_loads_no_optional_package(statement: str) -> None:
 
 def test_import_prints_and_warns_nothing() -> None:
     code = "import teachgrad, teachgrad.viz"
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout + done.stderr == ""
 
 
@@ -94,7 +94,7 @@ def test_one_version_everywhere() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     newest = re.search(r"^## (\S+?),? ", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert newest is not None
-    assert {declared, newest[1], version("teachgrad")} == {declared}
+    assert {declared, newest[1], version("teachgrad"), teachgrad.__version__} == {declared}
 
 
 def test_constraints_fit_the_bounds() -> None:
@@ -111,9 +111,7 @@ def test_constraints_fit_the_bounds() -> None:
     assert names <= {line.split("==")[0].lower().replace("_", "-") for line in lines}
 
 
-@pytest.mark.parametrize(
-    "paper", ["README.md", "CHANGELOG.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))]
-)
+@pytest.mark.parametrize("paper", ["README.md", "CHANGELOG.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))])
 def test_papers_point_at_things_that_exist(paper: str) -> None:
     text = (ROOT / paper).read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))

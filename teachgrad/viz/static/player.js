@@ -73,8 +73,9 @@ function magnitude(value) {
 
 /** A gradient with its sign always written: "+6." or "−12."; arrays keep the signs of their numbers. */
 const plus = (value) => (signOf(value) === "+" && value.shape.length === 0 ? "+" : "");
-const signed = (value) => plus(value) + withMinus(value.text);
-const brief = (value) => plus(value) + withMinus(value.brief); // where room is short
+const signed = (value) => plus(value) + written(value);
+/** The same in the picture, where room was measured for an array as it stands. */
+const brief = (value) => (value.shape.length ? value.brief : plus(value) + withMinus(value.brief));
 
 const signClass = (value) => ({ "+": "tg-plus", "\u2212": "tg-minus" })[signOf(value)] ?? "";
 
@@ -88,7 +89,7 @@ function valueNode(value, show = written, room = Infinity) {
       ["mtr", ...cells.slice(row * width, (row + 1) * width).map((cell) => ["mtd", ["mn", cell]])]);
     node.append(mathNode(["math", ["mtable", ...rows]]));
   } else {
-    node.textContent = show(value).length > room ? brief(value) : show(value);
+    node.textContent = show(value).length > room ? withMinus(brief(value)) : show(value);
   }
   return node;
 }
@@ -166,13 +167,15 @@ function importPicture(text, prefix) {
   const unique = prefix ? text.replaceAll(prefix, `${prefix}c${(copies += 1)}`) : text;
   const parsed = new DOMParser().parseFromString(unique, "image/svg+xml");
   if (parsed.querySelector("parsererror")) throw new Error("the picture is not well-formed SVG");
-  for (const element of parsed.querySelectorAll("script, foreignObject, iframe, image")) element.remove();
+  // The style sheet stands beside the player already; the rest has no place in a drawing of ours.
+  for (const element of parsed.querySelectorAll("style, script, foreignObject, image")) element.remove();
   for (const element of parsed.querySelectorAll("*")) {
     for (const { name, value } of [...element.attributes]) {
       const isLink = /href$/i.test(name) && !value.startsWith("#");
       if (isLink || /^on/i.test(name)) element.removeAttribute(name);
     }
   }
+  parsed.documentElement.classList.remove("tg-root");
   return document.importNode(parsed.documentElement, true);
 }
 
@@ -331,7 +334,7 @@ function makePanel(trace, index, { math, start }) {
   function update(frame, step, selected) {
     const { event } = frame;
     setText(kind, `Step ${step} of ${trace.events.length}` + (event ? ` \u00b7 ${KIND_WORDS[event.kind]}` : ""));
-    setText(sentence, event?.sentence ?? start);
+    setText(sentence, withMinus(event?.sentence ?? start));
     facts.replaceChildren(event ? factsOf(event) : help);
     rows.replaceChildren(...[...frame.rows.values()].map((row) => leafRow(row, frame)));
     table.hidden = frame.rows.size === 0;
