@@ -41,7 +41,7 @@ docs: $(VENV)/.has-docs  ## the documentation as pages, in build/docs/
 	$(PYTHON) -m sphinx --fail-on-warning --quiet docs build/docs
 	@echo "Open build/docs/index.html"
 
-images: $(VENV)/.has-core  ## draw the README's pictures again, from real runs
+images: $(VENV)/.has-test  ## take the README's picture again, from a real run in Chromium
 	$(PYTHON) docs/images/make.py
 
 dist: $(VENV)/.has-dev  ## wheel and source archive, in dist/

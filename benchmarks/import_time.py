@@ -26,9 +26,7 @@ def seconds(statement: str) -> float:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=40, help="runs of each statement (default 40)")
     rounds = parser.parse_args().rounds
     for statement in STATEMENTS.values():  # fills the file cache and writes the .pyc files

@@ -17,11 +17,10 @@ import sys
 import traceback
 import types
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from teachgrad import demo, viz
+from teachgrad import __version__, demo, viz
 from teachgrad.viz import drawing, html
 from teachgrad.viz.files import suffix_of
 
@@ -47,7 +46,7 @@ class Parser(argparse.ArgumentParser):
 def parser() -> Parser:
     """The commands and their options."""
     top = Parser(prog="python -m teachgrad", description="Draw a tensor's graph, or play its backward.")
-    top.add_argument("--version", action="version", version=f"teachgrad {version('teachgrad')}")
+    top.add_argument("--version", action="version", version=f"teachgrad {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="{draw,animate,demo}")
     for name, formats, what in (
         ("draw", drawing.SUFFIXES, "draw the graph of a tensor"),
@@ -116,11 +115,11 @@ def check_output(output: Path, formats: tuple[str, ...]) -> None:
     except ValueError as error:
         raise CommandError(str(error), status=2) from error
     if not output.parent.is_dir():
-        raise CommandError(f"cannot write {output}: there is no folder {output.parent}", status=2)
+        raise CommandError(f"Cannot write {output}: there is no folder {output.parent}", status=2)
     if output.is_dir():
-        raise CommandError(f"cannot write {output}: it is a folder", status=2)
+        raise CommandError(f"Cannot write {output}: it is a folder", status=2)
     if not os.access(output if output.exists() else output.parent, os.W_OK):
-        raise CommandError(f"cannot write {output}: no permission", status=2)
+        raise CommandError(f"Cannot write {output}: no permission", status=2)
 
 
 def run_script(script: Path, rest: list[str]) -> dict[str, Any]:
@@ -132,7 +131,7 @@ def run_script(script: Path, rest: list[str]) -> dict[str, Any]:
     try:
         source = script.read_bytes()
     except OSError as error:
-        raise CommandError(f"cannot read the script {script}: {error.strerror}", status=2) from error
+        raise CommandError(f"Cannot read the script {script}: {error.strerror}", status=2) from error
     module = types.ModuleType("__main__")
     module.__file__ = str(script)
     sys.modules["__main__"] = module

@@ -43,8 +43,10 @@ def fused_double(a: Double, b: float, c: float) -> Double:
     Dekker's method splits each factor into two halves of 26 bits, whose products are exact; that gives the
     product as an unevaluated sum ``product + error``.  ``math.fsum`` adds three numbers with one rounding.
     """
-    if c == 0.0 or not abs(b) < 2.0**990:  # nothing to fuse, or too large to be split
+    if c == 0.0 or not math.isfinite(b):  # nothing to fuse
         return a * b + c
+    if abs(b) > 2.0**990:  # the splitting would overflow
+        return fused_double(a, b * 2.0**-64, c * 2.0**-64) * 2.0**64
     if b == 1.0:
         return a + c
     a_high, b_high = _high_half(a), float(_high_half(np.float64(b)))

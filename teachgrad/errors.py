@@ -360,3 +360,46 @@ def bad_to_argument(value: Any) -> TypeError:
         "*, torch.memory_format memory_format = None)\n * (Tensor tensor, bool non_blocking = False, bool copy = False, "
         "*, torch.memory_format memory_format = None)\n"
     )
+
+
+# -- custom functions ------------------------------------------------------------------------------------------
+
+
+def wrong_gradient_count(name: str, expected: int, got: int) -> RuntimeError:
+    """A custom backward returned more or fewer gradients than forward has arguments."""
+    return explained(
+        RuntimeError(
+            f"function {name} returned an incorrect number of gradients (expected {expected}, got {got})"
+        ),
+        "backward() returns one gradient per argument of forward(), in the same order, and None for an argument that is "
+        "not a tensor or needs no gradient.",
+    )
+
+
+def gradient_has_wrong_shape(name: str, index: int, got: tuple[int, ...], want: tuple[int, ...]) -> RuntimeError:
+    """A custom backward returned a gradient that does not fit its argument."""
+    return explained(
+        RuntimeError(
+            f"Function {name} returned an invalid gradient at index {index} - got {list(got)} but expected shape "
+            f"compatible with {list(want)}"
+        ),
+        "A gradient has the shape of the argument it belongs to.",
+    )
+
+
+def gradient_not_a_tensor(value: Any) -> RuntimeError:
+    """A custom backward returned something that is neither a tensor nor None."""
+    return RuntimeError(f"expected Variable or None (got {type(value).__name__})")
+
+
+def gradient_of_non_tensor(name: str, index: int) -> RuntimeError:
+    """A custom backward returned a gradient for an argument that is not a tensor."""
+    return RuntimeError(
+        f"function {name} returned a gradient different than None at position {index + 1}, but the corresponding forward "
+        "input was not a Variable"
+    )
+
+
+def leaf_used_in_place() -> RuntimeError:
+    """mark_dirty() on a leaf that requires grad."""
+    return RuntimeError("a leaf Variable that requires grad has been used in an in-place operation.")

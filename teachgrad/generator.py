@@ -107,9 +107,7 @@ class Generator:
         record = np.frombuffer(state.tobytes(), layout)[0]
         left, position = int(record["left"]), int(record["next"])
         if not record["seeded"] or not 0 < left <= _WORDS_OF_STATE or position > _WORDS_OF_STATE:
-            raise RuntimeError(
-                "Invalid mt19937 state\nPass what get_state() or torch.get_rng_state() returned."
-            )
+            raise RuntimeError("Invalid mt19937 state\nPass what get_state() or torch.get_rng_state() returned.")
         self._seed = int(record["seed"])
         self._spare = float(record["normal"]) if record["normal_is_valid"] else None
         self._untouched = left == 1 and position == 0
@@ -181,7 +179,7 @@ def manual_seed(seed: int) -> Generator:
 
 
 @contextmanager
-def fork_rng(devices: Any = None, enabled: bool = True) -> Iterator[None]:  # noqa: ARG001
+def fork_rng(devices: Any = None, enabled: bool = True) -> Iterator[None]:
     """Put the default stream back to where it was when the ``with`` block ends.
 
     Mirrors ``torch.random.fork_rng``; ``devices``, its list of GPUs, has no meaning here.

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from teachgrad import dtypes
 from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.ops import inplace
 from teachgrad.ops.table import METHODS, OPS, Late, Op
@@ -64,6 +65,14 @@ def _equality(name: str) -> Callable[[Tensor, Any], Any]:
     return compare
 
 
+def _conversion(dtype: dtypes.dtype) -> Callable[..., Tensor]:
+    def convert(self: Tensor, memory_format: Any = None) -> Tensor:
+        return self._cast(dtype.numpy)
+
+    convert.__doc__ = f"This tensor as {dtype}."
+    return convert
+
+
 def bind() -> None:
     """Gives the class the methods and operators of the op table."""
     inplace.derive()
@@ -80,3 +89,7 @@ def bind() -> None:
         "__rmatmul__": _rmatmul, "__invert__": _invert, "__eq__": _equality("eq"), "__ne__": _equality("ne"),
     }.items():  # fmt: skip
         setattr(Tensor, operator, function)
+    for name in ("half", "float", "double", "cfloat", "cdouble", "bool", "short", "int", "long"):
+        setattr(Tensor, name, _conversion(getattr(dtypes, name)))
+    Tensor.byte = _conversion(dtypes.uint8)  # type: ignore[attr-defined]
+    Tensor.char = _conversion(dtypes.int8)  # type: ignore[attr-defined]

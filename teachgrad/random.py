@@ -43,9 +43,7 @@ _BLOCK = 16  # PyTorch makes many normals in blocks of sixteen
 # ------------------------------------------------------------------------------
 
 
-def uniform(
-    gen: Generator | None, shape: Sequence[int], dtype: DType, lo: float = 0.0, hi: float = 1.0
-) -> Array:
+def uniform(gen: Generator | None, shape: Sequence[int], dtype: DType, lo: float = 0.0, hi: float = 1.0) -> Array:
     """Numbers uniform in [lo, hi).  Mirrors ``torch.rand`` and ``Tensor.uniform_``.
 
     Args:
@@ -109,9 +107,7 @@ def normal(
         )
     gen, count = gen or default_generator, _count(shape)
     if dtype.kind == "c":
-        return (
-            normal(gen, (2 * count,), real, mean, std / math.sqrt(2), contiguous).view(dtype).reshape(shape)
-        )
+        return normal(gen, (2 * count,), real, mean, std / math.sqrt(2), contiguous).view(dtype).reshape(shape)
     if count < _BLOCK or not contiguous:
         drawn = _narrow(fused_double(_normal_pairs(gen, count), std, mean), real)
     elif real == np.float64:
@@ -262,9 +258,7 @@ def exponential(gen: Generator | None, shape: Sequence[int], dtype: DType, rate:
     return _narrow(drawn, dtype).reshape(shape)
 
 
-def multinomial(
-    gen: Generator | None, weights: Array, count: int, replacement: bool = False
-) -> NDArray[np.int64]:
+def multinomial(gen: Generator | None, weights: Array, count: int, replacement: bool = False) -> NDArray[np.int64]:
     """Indices drawn with probability proportional to their weight.  Mirrors ``torch.multinomial``.
 
     Args:
@@ -289,7 +283,6 @@ def multinomial(
         for row, drawn in zip(rows, chosen, strict=True):
             reached = np.cumsum(row, dtype=np.float32 if row.dtype == np.float16 else row.dtype)
             reached /= reached[-1]
-            reached[-1] = 1
             drawn[:] = np.searchsorted(reached.astype(np.float64), gen.doubles(count))
     return chosen.reshape(weights.shape[:-1] + (count,)).astype(np.int64)
 
@@ -297,9 +290,7 @@ def multinomial(
 def _check_multinomial(weights: Array, count: int, replacement: bool) -> None:
     kind = dtypes.of(weights.dtype)
     if not kind.is_floating_point:
-        raise RuntimeError(
-            f"multinomial only supports floating-point dtypes for input, got: {kind.scalar_name}"
-        )
+        raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {kind.scalar_name}")
     if weights.ndim not in (1, 2):
         raise RuntimeError("prob_dist must be 1 or 2 dim")
     if count <= 0:
@@ -314,9 +305,7 @@ def _check_multinomial(weights: Array, count: int, replacement: bool) -> None:
     elif negative:
         raise RuntimeError("invalid multinomial distribution (encountering probability entry < 0)")
     elif not finite:
-        raise RuntimeError(
-            "invalid multinomial distribution (encountering probability entry = infinity or NaN)"
-        )
+        raise RuntimeError("invalid multinomial distribution (encountering probability entry = infinity or NaN)")
     if not (weights.sum(axis=-1) > 0).all():
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from teachgrad import errors
 from teachgrad.autograd import engine
+from teachgrad.autograd.function import Function
 from teachgrad.autograd.graph import Node, edge_of
 from teachgrad.autograd.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from teachgrad.autograd.variable import TensorBase, wrap
@@ -19,7 +20,7 @@ from teachgrad.autograd.variable import TensorBase, wrap
 if TYPE_CHECKING:
     from teachgrad.tensor import Tensor
 
-__all__ = ["backward", "enable_grad", "grad", "is_grad_enabled", "no_grad", "set_grad_enabled"]
+__all__ = ["Function", "backward", "enable_grad", "grad", "is_grad_enabled", "no_grad", "set_grad_enabled"]
 
 Tensors = Any  # a tensor, or a sequence of tensors
 
@@ -158,9 +159,7 @@ def grad(
             raise errors.input_without_grad()
         targets.append((node, tensor._output_nr))
     keep = create_graph if retain_graph is None else retain_graph
-    found = engine.run(
-        roots, starts, keep_graph=keep, create_graph=create_graph, targets=targets, accumulate=False
-    )
+    found = engine.run(roots, starts, keep_graph=keep, create_graph=create_graph, targets=targets, accumulate=False)
     answer: list[Tensor | None] = []
     for index, (tensor, gradient) in enumerate(zip(wanted, found, strict=True)):
         if gradient is None:

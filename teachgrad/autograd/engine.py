@@ -113,7 +113,7 @@ def run(
                     grads = fitted(grads, node.fit, live)
             if node._extras is not None:
                 grads = run_after(node, grads, grad, live)
-            if not keep_graph and node.saved_tensors:
+            if not keep_graph and node.tensor_names:
                 node.saved = None  # freed as backward passes
             arrived = None
             for i, below in enumerate(edges):
@@ -134,7 +134,9 @@ def run(
             if arrived is not None:
                 for leaf in arrived:
                     if leaf in pending:
-                        _finish_leaf(leaf, pending.pop(leaf), leaf in owned, wanted, captured, targets, accumulate, live)
+                        _finish_leaf(
+                            leaf, pending.pop(leaf), leaf in owned, wanted, captured, targets, accumulate, live
+                        )
     finally:
         GRAD_MODE.reset(token)
     return captured

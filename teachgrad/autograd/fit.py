@@ -19,8 +19,7 @@ def fitted(grads: tuple[Any, ...], fit: Fit, live: bool) -> tuple[Any, ...]:
     """Each gradient in the shape and dtype of its argument; None stays None."""
     undo = unbroadcast_live if live else unbroadcast
     return tuple(
-        grad if grad is None or want is None else undo(grad, *want)
-        for grad, want in zip(grads, fit, strict=True)
+        grad if grad is None or want is None else undo(grad, *want) for grad, want in zip(grads, fit, strict=True)
     )
 
 

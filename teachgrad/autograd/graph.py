@@ -97,16 +97,12 @@ class Node:
     numbers: tuple[int, ...] | None  # which output of it; None: always output 0
     saved: tuple[Any, ...] | None  # the values its rules name; None: freed
     versions: int  # version numbers of the saved tensors when saved, 32 bits each
-    fit: (
-        tuple[tuple[tuple[int, ...], Any] | None, ...] | None
-    )  # (shape, dtype) where an argument was broadcast or cast
+    fit: tuple[tuple[tuple[int, ...], Any] | None, ...] | None  # (shape, dtype) where an argument was broadcast or cast
     _extras: Extras | None
 
     outputs: ClassVar[int] = 1
     saved_names: ClassVar[tuple[str, ...]] = ()
-    saved_tensors: ClassVar[frozenset[str]] = (
-        frozenset()
-    )  # which of them are tensors (the rest are plain arguments)
+    tensor_names: ClassVar[frozenset[str]] = frozenset()  # which of them are tensors (the rest are plain arguments)
     result_shift: ClassVar[int] = 0  # where in `versions` the result's version number stands
     fresh: ClassVar[Sequence[bool]] = NEVER_FRESH  # per edge: is the rule's result an array that nobody else holds?
 
@@ -158,9 +154,9 @@ class Node:
         if self.saved is None:
             raise errors.freed()
         value = self.saved[self.saved_names.index(key)]
-        if key == "result" and key in self.saved_tensors:
+        if key == "result" and key in self.tensor_names:
             return result_of(self, value)
-        if key in self.saved_tensors and value is not None and not isinstance(value, TensorBase | tuple):
+        if key in self.tensor_names and value is not None and not isinstance(value, TensorBase | tuple):
             return wrap(asarray(value)[()])  # a Python number, as PyTorch wraps it: int64, float64, ...
         return value
 
@@ -184,7 +180,7 @@ def stale(node: Node) -> Exception:
     assert node.saved is not None
     expected = node.versions
     for name, value in zip(node.saved_names, node.saved, strict=True):
-        if name not in node.saved_tensors:
+        if name not in node.tensor_names:
             continue
         tensor = node.owner() if name == "result" else value
         if isinstance(tensor, TensorBase) and version(tensor) != expected & 0xFFFFFFFF:
@@ -203,9 +199,7 @@ class AccumulateGrad(Node):
         return 2**64 - 1  # PyTorch: run as soon as the last gradient has arrived
 
 
-AccumulateGrad.__module__ = (
-    "builtins"  # so that it prints as PyTorch's does: <AccumulateGrad object at 0x...>
-)
+AccumulateGrad.__module__ = "builtins"  # so that it prints as PyTorch's does: <AccumulateGrad object at 0x...>
 
 
 def accumulator(leaf: TensorBase) -> AccumulateGrad:

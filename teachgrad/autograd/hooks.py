@@ -73,11 +73,7 @@ def run_after(node: Node, grads: tuple[Any, ...], grad: Any, live: bool) -> tupl
     if not extras.post:
         return grads
     inputs = tuple(_seen(part) for part in grads)
-    outputs = (
-        tuple(_seen(part) for part in (grad or [None] * node.outputs))
-        if node.outputs != 1
-        else (_seen(grad),)
-    )
+    outputs = tuple(_seen(part) for part in (grad or [None] * node.outputs)) if node.outputs != 1 else (_seen(grad),)
     for hook in tuple(extras.post.values()):
         answer = hook(inputs, outputs)
         if answer is not None:

@@ -60,6 +60,7 @@ class _Switch(_GradMode):
     mode: bool
 
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        """A block or, given a function, that function running in this mode."""
         switch = super().__new__(cls)
         if function is None:
             return switch

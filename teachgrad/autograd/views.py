@@ -84,9 +84,7 @@ def as_view(source: TensorBase, results: tuple[TensorBase, ...], multiple: bool)
         if viewers is None:
             viewers = _viewers[key] = []
             _forget_with(base, key)
-        elif (
-            len(viewers) > 64 and len(viewers) & (len(viewers) - 1) == 0
-        ):  # at each power of two: drop the dead
+        elif len(viewers) > 64 and len(viewers) & (len(viewers) - 1) == 0:  # at each power of two: drop the dead
             viewers[:] = [viewer for viewer in viewers if viewer() is not None]
         viewers.extend(ref(result) for result in results)
 
@@ -130,7 +128,7 @@ class CopySlices(Node):
 
     __slots__ = ()
     saved_names = ("index", "fn")
-    saved_tensors = frozenset({"fn"})
+    tensor_names = frozenset({"fn"})
 
     def vjp(self, grad: Any) -> tuple[Any, ...]:
         """Takes the slice out of `grad`, sends it through the op's rule, puts the answer in its place."""

@@ -58,12 +58,12 @@ pointwise(
     "PowBackward0",
     "power(self, exponent)",
     self="power_slope(grad, self, exponent)",
-    shown={"self": "grad * (exponent * self ** (exponent - 1))"},
+    shown={"self": "grad * exponent * self ** (exponent - 1)"},
 )
 pointwise(
     "pow.tensor(self, exponent)", "PowBackward1", "power(self, exponent)", domain="positive",
     self="power_slope(grad, self, exponent)", exponent="exponent_slope(grad, self, result)",
-    shown={"self": "grad * (exponent * self ** (exponent - 1))", "exponent": "grad * (result * log(self))"},
+    shown={"self": "grad * exponent * self ** (exponent - 1)", "exponent": "grad * result * log(self)"},
 )  # fmt: skip
 pointwise(
     "pow.base(exponent; base)",

@@ -114,7 +114,7 @@ def make_node(op: Op, *, by_number: bool) -> type[graph.Node]:
         "vjp": vjp,
         "vjp_live": vjp_live,
         "saved_names": op.saved,
-        "saved_tensors": frozenset(n for n in op.saved if n in op.inputs or n in op.outputs),
+        "tensor_names": frozenset(n for n in op.saved if n in op.inputs or n in op.outputs),
         "fresh": tuple(_is_fresh(op.rules[name]) for name in op.inputs if name in op.rules),
         "outputs": len(op.tracked),
     }

@@ -49,8 +49,9 @@ def namer(names: Names | None, params: Params | None, frame: types.FrameType | N
 
     In ``names`` everything that is no tensor is passed over, so ``names=locals()`` is fine; a module among
     them (any object with ``named_parameters``) names its parameters ``model.weight``. Variables that begin
-    with an underscore are the notebook's own (``_``, ``_12``) and are left out. Raises TypeError when an
-    argument is of another kind.
+    with an underscore are the notebook's own (``_``, ``_12``) and are left out. (Before Python 3.13 the frame
+    of a function keeps the snapshot taken here, and so the tensors in it, until the function returns;
+    ``names=`` avoids that.) Raises TypeError when an argument is of another kind.
     """
     found = Namer()
     for name, tensor in _pairs(params):

@@ -62,15 +62,11 @@ def test_there_is_one_object_per_kind():
 def test_a_dtype_cannot_be_made_or_changed():
     with pytest.raises(TypeError, match=r"cannot create 'torch\.dtype' instances"):
         dtypes.dtype()
-    with pytest.raises(
-        AttributeError, match=r"attribute 'itemsize' of 'torch\.dtype' objects is not writable"
-    ):
+    with pytest.raises(AttributeError, match=r"attribute 'itemsize' of 'torch\.dtype' objects is not writable"):
         dtypes.float32.itemsize = 8
     with pytest.raises(AttributeError, match=r"'torch\.dtype' object has no attribute 'colour'"):
         dtypes.float32.colour = 1
-    with pytest.raises(
-        TypeError, match=r"can't convert np\.ndarray of type numpy\.str_\. The only supported"
-    ):
+    with pytest.raises(TypeError, match=r"can't convert np\.ndarray of type numpy\.str_\. The only supported"):
         dtypes.of(np.array(["a"]).dtype)
 
 

@@ -72,6 +72,17 @@ def test_floats_of_every_size_and_magnitude(torch, options):
 
 
 @pytest.mark.oracle
+def test_where_scientific_notation_begins(torch):
+    smallest, largest = 1e-4, 1e8
+    for values in (
+        *[[1.0, 1000.0], [1.0, 1001.0], [0.5, 500.0], [0.5, 500.5], [0.0, 0.5, 500.0]],
+        *[[smallest], [math.nextafter(smallest, 0)], [largest], [math.nextafter(largest, math.inf)]],
+    ):
+        for tensor in (torch.tensor(values), torch.tensor(values, dtype=torch.float64)):
+            assert text(tensor) == repr(tensor)
+
+
+@pytest.mark.oracle
 @pytest.mark.parametrize("options", SETTINGS[::3], ids=str)
 @pytest.mark.parametrize("dtype", dtypes.ALL, ids=str)
 def test_every_dtype(torch, dtype, options):

@@ -47,13 +47,6 @@ def same_state(gen, theirs):
     return gen.get_state().tobytes() == theirs.get_state().numpy().tobytes()
 
 
-def first_line(function, *arguments, **options):
-    """The type and first line of the error that a call must raise."""
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - the type is part of the comparison
-        function(*arguments, **options)
-    return type(caught.value), str(caught.value).split("\n")[0]
-
-
 # One entry per kind of draw: ours, PyTorch's, and the dtypes it is tried with.
 DRAWS = {
     "rand": (
@@ -119,9 +112,7 @@ def test_every_size_and_the_state_after_it(torch, kind, dtype):
 
 
 @pytest.mark.oracle
-@pytest.mark.parametrize(
-    "kind", ["rand", "uniform", "randn", "normal", "exponential", "bernoulli", "randint"]
-)
+@pytest.mark.parametrize("kind", ["rand", "uniform", "randn", "normal", "exponential", "bernoulli", "randint"])
 def test_a_thousand_draws_of_three(torch, kind):
     ours, theirs, _ = DRAWS[kind]
     gen, their_gen = seeded(torch, 42)
@@ -149,6 +140,9 @@ def test_any_sequence_of_calls(seed, calls):
 def test_large_tensors(torch):
     gen, their_gen = seeded(torch, 0)
     for _ in range(2):
+        # 100,000 float16 numbers, of which a few show in which steps they were rounded
+        ours, theirs, _ = DRAWS["exponential"]
+        assert same_bits(ours(gen, (10**5,), F16), theirs(torch, their_gen, (10**5,), torch.float16))
         assert same_bits(random.normal(gen, (500, 999), F32), torch.randn(500, 999, generator=their_gen))
     assert same_bits(
         random.uniform(gen, (10**5,), F64, -0.1, 0.7),
@@ -157,13 +151,20 @@ def test_large_tensors(torch):
 
 
 @pytest.mark.oracle
+def test_ends_near_the_largest_double(torch):
+    gen, their_gen = seeded(torch, 0)
+    ours = random.uniform(gen, (100,), F64, -1e308, 1e300)
+    theirs = torch.empty(100, dtype=torch.float64).uniform_(-1e308, 1e300, generator=their_gen)
+    assert same_bits(ours, theirs)
+    assert np.isinf(random.normal(gen, (3,), F64, 1.0, math.inf)).all()
+
+
+@pytest.mark.oracle
 @pytest.mark.parametrize("ends", [(0, 10), (-5, 7), (0, 2**28 - 1), (0, 2**28), (-(2**40), 2**41), (7, 8)])
 def test_randint_ranges(torch, ends):
     gen, their_gen = seeded(torch, 5)
     for size in SIZES:
-        assert same_bits(
-            random.integers(gen, (size,), *ends, I64), torch.randint(*ends, (size,), generator=their_gen)
-        )
+        assert same_bits(random.integers(gen, (size,), *ends, I64), torch.randint(*ends, (size,), generator=their_gen))
     assert same_state(gen, their_gen)
 
 
@@ -187,9 +188,7 @@ def test_multinomial(torch, dtype, count, replacement):
             continue
         for given_weights in (weights, weights[0]):
             ours = random.multinomial(gen, given_weights, count, replacement)
-            theirs = torch.multinomial(
-                torch.from_numpy(given_weights), count, replacement, generator=their_gen
-            )
+            theirs = torch.multinomial(torch.from_numpy(given_weights), count, replacement, generator=their_gen)
             assert same_bits(ours, theirs)
     assert same_state(gen, their_gen)
 
@@ -235,6 +234,13 @@ def test_states_travel_both_ways(torch, drawn):
     assert same_bits(random.normal(gen, (5,), F32), wanted)
 
 
+def test_the_state_of_a_fresh_generator():
+    gen, other = random.Generator().manual_seed(5), random.Generator().manual_seed(6)
+    other.set_state(gen.get_state())
+    assert np.array_equal(other.get_state(), gen.get_state())
+    assert np.array_equal(random.uniform(other, (9,), F32), random.uniform(gen, (9,), F32))
+
+
 def test_generators_copy_and_pickle():
     gen = random.Generator().manual_seed(1)
     random.normal(gen, (3,), F32)
@@ -253,9 +259,6 @@ def test_seeds(torch):
         assert gen.initial_seed() == their_gen.initial_seed()
         assert same_state(gen, their_gen)
     assert same_state(random.Generator(), torch.Generator())
-    for bad in (2**64, -(2**63) - 1, 1.5, "a", True, None):
-        ours = first_line(random.Generator().manual_seed, bad)
-        assert ours == first_line(torch.Generator().manual_seed, bad)
     gen = random.Generator()
     assert gen.seed() == gen.initial_seed()
 
@@ -274,9 +277,7 @@ def test_the_default_generator():
 
 def test_an_unseeded_program_differs_from_run_to_run():
     program = "from teachgrad import random; print(random.default_generator.initial_seed())"
-    runs = {
-        subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout for _ in "ab"
-    }
+    runs = {subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout for _ in "ab"}
     assert len(runs) == 2
 
 
@@ -300,130 +301,3 @@ def test_golden_numbers():
     ]
     assert random.integers(gen, (5,), 0, 100, I64).tolist() == [69, 49, 80, 81, 12]
     assert random.permutation(gen, 8).tolist() == [3, 6, 0, 2, 1, 7, 5, 4]
-
-
-BAD = {
-    "randint empty": (
-        lambda gen: random.integers(gen, (2,), 5, 3, I64),
-        lambda torch: torch.randint(5, 3, (2,)),
-    ),
-    "randint high": (
-        lambda gen: random.integers(gen, (2,), 0, 300, np.dtype("u1")),
-        lambda torch: torch.randint(0, 300, (2,), dtype=torch.uint8),
-    ),
-    "randint low": (
-        lambda gen: random.integers(gen, (2,), -1, 2, np.dtype("u1")),
-        lambda torch: torch.randint(-1, 2, (2,), dtype=torch.uint8),
-    ),
-    "randint half": (
-        lambda gen: random.integers(gen, (2,), 0, 70000, F16),
-        lambda torch: torch.randint(0, 70000, (2,), dtype=torch.float16),
-    ),
-    "randint complex": (
-        lambda gen: random.integers(gen, (2,), 0, 3, C64),
-        lambda torch: torch.randint(0, 3, (2,), dtype=torch.complex64),
-    ),
-    "randperm": (lambda gen: random.permutation(gen, -1), lambda torch: torch.randperm(-1)),
-    "shape": (lambda gen: random.uniform(gen, (2, -3), F32), lambda torch: torch.rand(2, -3)),
-    "std": (
-        lambda gen: random.normal(gen, (2,), F32, 0, -1.5),
-        lambda torch: torch.empty(2).normal_(0, -1.5),
-    ),
-    "std nan": (
-        lambda gen: random.normal(gen, (2,), F32, 0, math.nan),
-        lambda torch: torch.empty(2).normal_(0, math.nan),
-    ),
-    "normal int": (
-        lambda gen: random.normal(gen, (2,), I64),
-        lambda torch: torch.randn(2, dtype=torch.int64),
-    ),
-    "uniform int": (
-        lambda gen: random.uniform(gen, (2,), I64),
-        lambda torch: torch.rand(2, dtype=torch.int64),
-    ),
-    "uniform order": (
-        lambda gen: random.uniform(gen, (2,), F32, 2, 1.5),
-        lambda torch: torch.empty(2).uniform_(2, 1.5),
-    ),
-    "uniform from": (
-        lambda gen: random.uniform(gen, (2,), F32, -1e39, 1),
-        lambda torch: torch.empty(2).uniform_(-1e39, 1),
-    ),
-    "uniform to": (
-        lambda gen: random.uniform(gen, (2,), F64, 0, math.inf),
-        lambda torch: torch.empty(2, dtype=torch.float64).uniform_(0, math.inf),
-    ),
-    "uniform nan": (
-        lambda gen: random.uniform(gen, (2,), F16, math.nan, 1),
-        lambda torch: torch.empty(2, dtype=torch.float16).uniform_(math.nan, 1),
-    ),
-    "uniform wide": (
-        lambda gen: random.uniform(gen, (2,), F32, -3e38, 3e38),
-        lambda torch: torch.empty(2).uniform_(-3e38, 3e38),
-    ),
-    "bernoulli": (
-        lambda gen: random.bernoulli(gen, (2,), 1.5),
-        lambda torch: torch.empty(2).bernoulli_(1.5),
-    ),
-    "bernoulli of": (
-        lambda gen: random.bernoulli_of(gen, np.array([1.5], F32)),
-        lambda torch: torch.bernoulli(torch.tensor([1.5])),
-    ),
-    "bernoulli int": (
-        lambda gen: random.bernoulli_of(gen, np.array([1])),
-        lambda torch: torch.bernoulli(torch.tensor([1])),
-    ),
-    "exponential": (
-        lambda gen: random.exponential(gen, (2,), F32, -1),
-        lambda torch: torch.empty(2).exponential_(-1),
-    ),
-    "exponential int": (
-        lambda gen: random.exponential(gen, (2,), I64),
-        lambda torch: torch.empty(2, dtype=torch.int64).exponential_(),
-    ),
-    "state dtype": (
-        lambda gen: gen.set_state(np.zeros(3)),
-        lambda torch: torch.Generator().set_state(torch.zeros(3)),
-    ),
-    "state size": (
-        lambda gen: gen.set_state(np.zeros(3, np.uint8)),
-        lambda torch: torch.Generator().set_state(torch.zeros(3, dtype=torch.uint8)),
-    ),
-    "state": (
-        lambda gen: gen.set_state(np.zeros(5056, np.uint8)),
-        lambda torch: torch.Generator().set_state(torch.zeros(5056, dtype=torch.uint8)),
-    ),
-}
-for weights, count, replacement in [
-    *[([0.1, 0.2], 3, False), ([0.1, -0.2], 1, False), ([0.0, 0.0], 1, False), ([0.0, 0.0], 2, True)],
-    *[
-        ([1, 1], 1, False),
-        ([0.1], 0, False),
-        ([[[1.0]]], 1, False),
-        (1.0, 1, False),
-        ([math.inf, 1], 1, True),
-    ],
-    *[([-1.0, 1], 2, True), ([math.nan, 1], 2, True), ([math.nan, 1], 1, False), ([], 1, False)],
-]:
-    BAD[f"multinomial {weights} {count} {replacement}"] = (
-        lambda gen, w=weights, n=count, r=replacement: random.multinomial(
-            gen, np.array(w, F32 if np.array(w).dtype == F64 else None), n, r
-        ),
-        lambda torch, w=weights, n=count, r=replacement: torch.multinomial(torch.tensor(w), n, r),
-    )
-
-
-@pytest.mark.oracle
-@pytest.mark.parametrize("case", BAD)
-def test_errors_and_that_they_draw_nothing(torch, case):
-    ours, theirs = BAD[case]
-    gen = random.Generator()
-    before = gen.get_state()
-    assert first_line(ours, gen) == first_line(theirs, torch)
-    assert np.array_equal(gen.get_state(), before)
-
-
-def test_whole_numbers_beyond_the_precision_are_refused():
-    """PyTorch only warns here, and says that it will become an error."""
-    with pytest.raises(RuntimeError, match="to - 1 is out of bounds for float"):
-        random.integers(None, (2,), 0, 2**30, F32)

@@ -28,11 +28,14 @@ def array_of(tensor):
     """The numbers of a tensor of either library."""
     if isinstance(tensor, TensorBase):
         return np.asarray(tensor._data)
-    return tensor.detach().resolve_conj().resolve_neg().numpy()
+    return tensor.numpy(force=True)
 
 
-def check_values(mine, theirs, *, ulps=8, about=""):
-    """Same shape, dtype and numbers, up to `ulps` roundings of the largest number; integers and bools exactly."""
+def check_values(mine, theirs, *, ulps=8, about="", largest=0.0):
+    """Same shape, dtype and numbers, up to `ulps` roundings of the largest number; integers and bools exactly.
+
+    `largest` says how large the numbers were of which these are sums.
+    """
     ours, wanted = array_of(mine), array_of(theirs)
     assert str(mine.dtype) == str(theirs.dtype), f"{about}: dtype {mine.dtype}, PyTorch {theirs.dtype}"
     assert tuple(mine.shape) == tuple(theirs.shape), f"{about}: shape {mine.shape}, PyTorch {theirs.shape}"
@@ -42,7 +45,7 @@ def check_values(mine, theirs, *, ulps=8, about=""):
         return
     finite = np.abs(wanted[np.isfinite(wanted)])
     step = float(np.finfo(wanted.dtype).eps) * ulps
-    largest = float(finite.max()) if finite.size else 0.0
+    largest = max(largest, float(finite.max()) if finite.size else 0.0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         np.testing.assert_allclose(ours, wanted, rtol=step, atol=step * min(largest, 1e30), err_msg=about)

@@ -17,6 +17,7 @@ torch = pytest.importorskip("torch")
 import teachgrad  # noqa: E402 - after the skip
 from oracle.compare import (  # noqa: E402
     LIBRARIES,
+    array_of,
     check_tensor,
     check_values,
     cotangent,
@@ -48,7 +49,7 @@ def call_of(op):
 
 
 def evaluate(text, library, tensors):
-    space = dict(tensors, torch=library)
+    space = dict(tensors, torch=library, np=np)
     if "F." in text:
         space["F"] = library.nn.functional
     return eval(text, space)  # noqa: S307 - lines from the op table
@@ -64,6 +65,7 @@ def pair(text, tensors_of):
     if their_error is not None:
         assert my_error is not None, f"{text}: PyTorch raises {their_error!r}, we return {mine}"
         assert type(my_error) is type(their_error), f"{text}: PyTorch raises {their_error!r}, we {my_error!r}"
+        assert first_line(my_error) == first_line(their_error), f"{text}: PyTorch {their_error!r}, we {my_error!r}"
     elif my_error is not None:
         raise AssertionError(f"{text}: PyTorch returns {theirs}") from my_error
     return mine, theirs, my_tensors, their_tensors, my_error, their_error
@@ -83,10 +85,12 @@ def gradients(library, results, tensors, *, create_graph=False):
 
 def check_gradients(mine, theirs, about, *, ulps=16):
     assert len(mine) == len(theirs)
+    sizes = [np.abs(array_of(g)[np.isfinite(array_of(g))]).max(initial=0.0) for g in theirs if g is not None]
+    largest = float(max(sizes, default=0.0))
     for mine_one, theirs_one in zip(mine, theirs, strict=True):
         assert (mine_one is None) == (theirs_one is None), f"{about}: {mine_one} but PyTorch {theirs_one}"
         if theirs_one is not None:
-            check_values(mine_one, theirs_one, ulps=ulps, about=f"gradient of {about}")
+            check_values(mine_one, theirs_one, ulps=ulps, about=f"gradient of {about}", largest=largest)
 
 
 def check_line(text, tensors_of, *, ulps=8, second=False):
@@ -131,7 +135,7 @@ def tensors_from(arrays, *, grad=True, mask=True):
         }
         if mask:
             shape = np.broadcast_shapes(*(array.shape for array in arrays.values()))
-            tensors["C"] = make(library, np.arange(int(np.prod(shape))).reshape(shape) % 2 == 0)
+            tensors["C"] = make(library, np.asarray(np.arange(int(np.prod(shape))).reshape(shape) % 2 == 0))
         return tensors
 
     return build
@@ -224,9 +228,7 @@ def test_pointwise_numbers(op):
         arrays = operands(op, (shape,), (dtype,))
         for number in ("2", "1.5", "True", "np.float64(1.5)", "np.int64(2)"):
             for text in (call.replace("B", number), call.replace("A", number).replace("B", "A")):
-                line = f"{text}  # {dtype} {shape}"
-                build = tensors_from(arrays)
-                check_line(line, lambda library, b=build: dict(b(library), np=np), ulps=8)
+                check_line(f"{text}  # {dtype} {shape}", tensors_from(arrays), ulps=8)
 
 
 @ALL_POINTWISE

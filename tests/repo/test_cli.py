@@ -27,7 +27,8 @@ def refused(done: subprocess.CompletedProcess[str], status: int) -> str:
     """The one sentence on stderr of a run that must have failed with `status`."""
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
-    assert done.stderr.startswith("teachgrad: ") and done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith("teachgrad: ")
+    assert done.stderr.count("\n") == 1, done.stderr
     return done.stderr
 
 
@@ -133,8 +134,8 @@ def test_a_script_without_tensors(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("script", "output", "said"),
     [
-        ("missing.py", "g.html", "cannot read the script missing.py"),
-        (".", "g.html", "cannot read the script ."),
+        ("missing.py", "g.html", "Cannot read the script missing.py"),
+        (".", "g.html", "Cannot read the script ."),
         ("lesson.py", "g.bmp", "should end in"),
         ("lesson.py", "graph", "should end in"),
         ("lesson.py", "nowhere/g.html", "there is no folder nowhere"),

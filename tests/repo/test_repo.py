@@ -38,7 +38,7 @@ FORBIDDEN = {
     "ops": ["teachgrad.viz", "teachgrad.nn", "teachgrad.optim"],
     "dtypes.py": GROUND,
     "devices.py": GROUND,
-    "errors.py": GROUND,
+    "rulebook.py": GROUND,
 }
 
 

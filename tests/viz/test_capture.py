@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import random
+import sys
 import weakref
 from typing import Any
 
@@ -167,16 +168,7 @@ def test_wrong_names_are_refused(lib: Any, wrong: dict[str, Any]) -> None:
 
 
 def test_a_long_chain_is_walked_without_recursion(lib: Any) -> None:
-    x = y = lib.tensor(1.0, requires_grad=True)
-    for _ in range(3000):
-        y = y + 1
-    assert len(viz.draw(y).graph.nodes) == 3003
-
-
-def test_a_million_step_chain_would_not_recurse(lib: Any) -> None:
     """Depth costs a list entry, not a stack frame: 20,000 steps under a limit of a few hundred frames."""
-    import sys
-
     x = y = lib.tensor(1.0, requires_grad=True)
     for _ in range(20_000):
         y = y + x
@@ -329,7 +321,7 @@ def test_a_recorder_lets_the_graph_go(lib: Any) -> None:
     x = lib.tensor([3.0], requires_grad=True)
     y = x * x
     loss = y.sum()
-    with viz.record(loss) as r:
+    with viz.record(loss, names={"x": x, "y": y}) as r:
         loss.backward()
     gone = weakref.ref(y)
     del y, loss
@@ -356,6 +348,7 @@ def test_a_broadcast_input_gets_the_sum(lib: Any) -> None:
     assert event.rule.filled == "[1, 1] * [1, 2], summed to shape () = 3"
 
 
+@pytest.mark.filterwarnings("ignore:Using backward.. with create_graph=True")
 def test_create_graph_is_recorded_like_any_pass(lib: Any) -> None:
     x = lib.tensor(2.0, requires_grad=True)
     loss = x**3

@@ -1,0 +1,205 @@
+"""The player as HTML, read as text: what is in it, what is not, and how it is saved."""
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+import teachgrad as torch
+from teachgrad import viz
+from teachgrad.viz.html import Player, asset, css
+from teachgrad.viz.mathml import mathml
+from teachgrad.viz.style import PALETTES
+
+HOSTILE = ["<img src=x onerror=alert(1)>", "</script><script>alert(1)</script>", "\"'&<b>", "nul\0", "שלום", "🙂"]
+
+
+def replay(names: list[str] | None = None) -> Player:
+    """z = x * y + x at x = 3, y = -2, with other names if given."""
+    x = torch.tensor(3.0, requires_grad=True)
+    y = torch.tensor(-2.0, requires_grad=True)
+    z = x * y + x
+    return viz.animate(z, names=dict(zip(names or ["x", "y"], (x, y), strict=False)) | {"z": z})
+
+
+class Elements(HTMLParser):
+    """The start tags of a page, and the text inside its scripts."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.cdata_elem == "script":
+            self.scripts[-1] += data
+
+    def of(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def test_a_cell_holds_the_picture_the_trace_and_the_script() -> None:
+    player = replay()
+    cell = Elements(player.html())
+    (picture,) = cell.of("img")
+    assert picture["src"].startswith("data:image/svg+xml;base64,")
+    assert base64.b64decode(picture["src"].split(",")[1]).decode() == player.svg()
+    data, script = cell.scripts
+    assert json.loads(data)["trace"] == json.loads(player.trace.to_json())
+    assert script.startswith(asset("player.js"))
+
+
+def test_a_cell_asks_nobody_for_anything() -> None:
+    cell = Elements(replay().html())
+    addresses = [a[key] for _, a in cell.tags for key in ("src", "href", "srcset", "data") if key in a]
+    assert [address for address in addresses if not address.startswith("data:")] == []
+    assert not re.search(r"@import|url\(|fetch\(|import\(|XMLHttpRequest|WebSocket", css() + asset("player.js"))
+
+
+def test_the_script_is_small_and_never_reads_text_as_code() -> None:
+    script = asset("player.js")
+    assert len(script.encode()) < 30_000
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", script)
+
+
+def test_the_same_replay_is_the_same_bytes() -> None:
+    assert replay().html() == replay().html()
+    assert replay().html() != replay(["u", "v"]).html()
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_stays_text(name: str) -> None:
+    plain, hostile = Elements(replay(["x", "y"]).page()), Elements(replay([name, "y"]).page())
+    assert [tag for tag, _ in hostile.tags] == [tag for tag, _ in plain.tags]
+    assert len(hostile.scripts) == 2
+    assert not [key for _, attributes in hostile.tags for key in attributes if key.startswith("on")]
+    page = replay([name, "y"]).page()
+    page.encode()  # no lone surrogate
+    assert "\0" not in page
+
+
+def test_a_page_is_complete_and_runs_its_own_script_only() -> None:
+    page = replay().page()
+    elements = Elements(page)
+    assert page.startswith("<!doctype html>")
+    assert elements.of("html") == [{"lang": "en"}]
+    assert "<title>" in page
+    assert "<noscript>" in page
+    (policy,) = [a["content"] for a in elements.of("meta") if a.get("http-equiv") == "Content-Security-Policy"]
+    digest = base64.b64encode(hashlib.sha256(elements.scripts[1].encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy
+    assert "default-src 'none'" in policy
+
+
+def test_the_table_has_every_step_and_is_open_only_on_a_page() -> None:
+    player = replay()
+    assert player.page().count('<th scope="row">') == len(player.trace.events)
+    assert 'class="tg-events" open' in player.page()
+    assert 'class="tg-events">' in player.html()
+    for event in player.trace.events:
+        assert event.sentence in player.html()
+
+
+def test_a_notebook_gets_html_and_words() -> None:
+    player = replay()
+    bundle = player._repr_mimebundle_()
+    assert bundle == {"text/html": player.html(), "text/plain": player.trace.text()}
+
+
+def test_the_picture_shows_the_end() -> None:
+    picture = replay().svg()
+    assert re.findall(r'class="tg-edge-label"[^>]*>([^<]*)<', picture) == ["1.", "1.", "1.", "-2.", "3.", "-1.", "3."]
+    assert "grad: not yet" not in picture
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start"),
+    [
+        (".html", b"<!doctype html>"),
+        (".svg", b"<svg "),
+        (".png", b"\x89PNG"),
+        (".json", b"{"),
+        (".txt", b"  1. backward() starts at z"),
+        (".HTML", b"<!doctype html>"),
+    ],
+)
+def test_save_goes_by_the_ending(tmp_path: Path, suffix: str, start: bytes) -> None:
+    path = replay().save(tmp_path / f"replay{suffix}")
+    assert path.read_bytes().startswith(start)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_saved_trace_is_the_trace(tmp_path: Path) -> None:
+    player = replay()
+    saved = player.save(tmp_path / "replay.json").read_text("utf-8")
+    assert viz.Trace.from_json(saved) == player.trace
+
+
+def test_save_refuses_in_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"should end in \.html, \.svg, \.png, \.json or \.txt"):
+        replay().save(tmp_path / "replay.mp4")
+    with pytest.raises(OSError, match=r"^Cannot write .*\.html: .*\.$"):
+        replay().save(tmp_path / "missing" / "replay.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "tree"),
+    [
+        ("a * b + c", ["mrow", ["mi", "a"], ["mo", "·"], ["mi", "b"], ["mo", "+"], ["mi", "c"]]),
+        (
+            "1 * -3",
+            ["mrow", ["mn", "1"], ["mo", "·"], ["mrow", ["mo", "("], ["mrow", ["mo", "−"], ["mn", "3"]], ["mo", ")"]]],
+        ),
+        ("a / (b + c)", ["mfrac", ["mi", "a"], ["mrow", ["mi", "b"], ["mo", "+"], ["mi", "c"]]]),
+        ("a.mm(b.t())", ["mrow", ["mi", "a"], ["mo", "@"], ["msup", ["mi", "b"], ["mo", "⊤"]]]),
+        ("exp(a)", ["msup", ["mi", "e"], ["mi", "a"]]),
+        ("F.sqrt(a)", ["msqrt", ["mi", "a"]]),
+        ("[[1, 2]]", ["mtable", ["mtr", ["mtd", ["mn", "1"]], ["mtd", ["mn", "2"]]]]),
+        ("⟨2×3⟩", ["mi", "⟨2×3⟩"]),
+        ("a, summed to shape (1,)", ["mrow", ["mi", "a"], ["mtext", ", summed to shape (1,)"]]),
+        ("2x3 float32, mean 0.12", None),
+        ("lambda: 1", None),
+        ("(" * 500 + ")" * 500, None),
+    ],
+)
+def test_formulas_are_typeset_or_left_alone(expression: str, tree: object) -> None:
+    assert mathml(expression) == tree
+
+
+@pytest.mark.parametrize(
+    ("expression", "brackets"),
+    [("a - (b - c)", 1), ("(a - b) - c", 0), ("(a + b) * c", 1), ("a * (b * c)", 1), ("(-a) ** 2", 1), ("-a ** 2", 0)],
+)
+def test_formulas_keep_the_brackets_that_matter(expression: str, brackets: int) -> None:
+    assert json.dumps(mathml(expression)).count('["mo", "("]') == brackets
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize(("mode", "place"), [("light", 1), ("dark", 2)])
+def test_every_text_colour_has_contrast_on_every_paper(mode: str, place: int) -> None:
+    pairs = re.findall(r"--tg-(\w+): light-dark\((#\w{6}), (#\w{6})\)", asset("player.css"))
+    colours = {pair[0]: pair[place] for pair in pairs} | PALETTES[mode]
+    for text in ("ink", "muted", "plus", "minus", "now"):
+        for paper in ("paper", "surface", "wash"):
+            assert contrast(colours[text], colours[paper]) >= 4.5, (text, paper)

