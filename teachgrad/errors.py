@@ -88,37 +88,25 @@ def not_scalar() -> RuntimeError:
 # -- arguments -------------------------------------------------------------------------------------------------
 
 
-def explain_failed_op(name: str, error: Exception, *tensors: Any) -> Exception:
-    """The error a learner should see when the array computation of op `name` failed on `tensors` with `error`."""
-    from teachgrad.autograd.variable import TensorBase
-
-    name = name.partition(".")[0]
-    for position, tensor in enumerate(tensors):
-        if not isinstance(tensor, TensorBase) and tensor is not None:
-            return not_a_tensor(name, "input" if position == 0 else "other", position + 1, tensor)
-    if isinstance(error, ValueError):
-        shapes = [tensor._data.shape for tensor in tensors if tensor is not None]
-        for i, second in enumerate(shapes[1:], 1):
-            clash = broadcast(shapes[0], second, "ab" if i == 1 else "ac")
-            if clash is not None:
-                return clash
-    return error
-
-
-def broadcast(a: tuple[int, ...], b: tuple[int, ...], names: str = "ab") -> RuntimeError | None:
-    """The error for two shapes that do not broadcast; None if they do."""
-    for back in range(1, min(len(a), len(b)) + 1):
-        first, second = a[-back], b[-back]
-        if first != second and 1 not in (first, second):
-            dim = max(len(a), len(b)) - back
-            return explained(
-                RuntimeError(
-                    f"The size of tensor {names[0]} ({first}) must match the size of tensor {names[1]} ({second}) at "
-                    f"non-singleton dimension {dim}"
-                ),
-                f"Shapes {list(a)} and {list(b)} are compared from the right; in each dimension the sizes must be "
-                "equal, or one of them 1 (or missing).",
-            )
+def broadcast(*shapes: tuple[int, ...]) -> RuntimeError | None:
+    """The error for shapes that do not broadcast; None if they do. They are met one by one, as in PyTorch."""
+    result = shapes[0]
+    for shape in shapes[1:]:
+        for back in range(1, min(len(result), len(shape)) + 1):
+            first, second = result[-back], shape[-back]
+            if first != second and 1 not in (first, second):
+                dim = max(len(result), len(shape)) - back
+                return explained(
+                    RuntimeError(
+                        f"The size of tensor a ({first}) must match the size of tensor b ({second}) at non-singleton "
+                        f"dimension {dim}"
+                    ),
+                    f"Shapes {list(result)} and {list(shape)} are compared from the right; in each dimension the sizes "
+                    "must be equal, or one of them 1 (or missing).",
+                )
+        longer, shorter = (result, shape) if len(result) >= len(shape) else (shape, result)
+        padded = (1,) * (len(longer) - len(shorter)) + shorter
+        result = tuple(b if a == 1 else a for a, b in zip(longer, padded, strict=True))
     return None
 
 
@@ -145,9 +133,59 @@ def not_a_tensor(function: str, argument: str, position: int, value: Any) -> Typ
     )
 
 
-def not_a_number(function: str, value: Any) -> TypeError:
-    """The second operand is neither a tensor nor a number."""
-    return TypeError(f"{function}(): argument 'other' must be Tensor or Number, but got {type_name(value)}")
+def invalid_combination(function: str, *given: Any) -> TypeError:
+    """No form of a function takes arguments of these types; a type may be given by its name."""
+    names = ", ".join(each if each == "Tensor" else type_name(each) for each in given)
+    return explained(
+        TypeError(f"{function}() received an invalid combination of arguments - got ({names}), but expected one of:"),
+        f"{function}() takes tensors, or a tensor and a Python number.",
+    )
+
+
+def element_not_a_tensor(index: int, value: Any) -> TypeError:
+    """A list of tensors has something else in it."""
+    return TypeError(f"expected Tensor as element {index} in argument 0, but got {type_name(value)}")
+
+
+def not_for_dtype(kernel: str, dtype: str) -> NotImplementedError:
+    """An op that makes no sense for, or was not written for, a dtype."""
+    return explained(
+        NotImplementedError(f'"{kernel}" not implemented for \'{dtype}\''),
+        f"This operation does not exist for {dtype} tensors. Convert first, as in x.float().",
+    )
+
+
+def bool_subtraction(of: str) -> RuntimeError:
+    """`mask - mask`, `1 - mask`."""
+    if of == "two bool tensors":
+        return RuntimeError(
+            f"Subtraction, the `-` operator, with {of} is not supported. Use the `^` or `logical_xor()` operator instead."
+        )
+    return RuntimeError(
+        f"Subtraction, the `-` operator, with {of} is not supported. If you are trying to invert a mask, use the `~` or "
+        "`logical_not()` operator instead."
+    )
+
+
+def bool_negation() -> RuntimeError:
+    """`-mask`."""
+    return RuntimeError(
+        "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+        "`logical_not()` operator instead."
+    )
+
+
+def no_derivative(name: str) -> RuntimeError:
+    """Backward through an op that has no rule."""
+    return explained(
+        RuntimeError(f"derivative for aten::{name} is not implemented"),
+        "The result is a staircase: its slope is 0 wherever it has one. Use torch.floor(x / y) if a gradient of 0 is meant.",
+    )
+
+
+def zero_division() -> RuntimeError:
+    """Integers divided by zero; floats give inf or nan instead."""
+    return explained(RuntimeError("ZeroDivisionError"), "Integers have no infinity. Divide floats, or check for 0 first.")
 
 
 def dim_out_of_range(dim: int, ndim: int) -> IndexError:

@@ -8,46 +8,61 @@ from typing import Any
 import numpy as np
 
 from teachgrad import dtypes
-from teachgrad.autograd.variable import TensorBase, wrap
+from teachgrad.autograd.variable import TensorBase
 from teachgrad.ops import inplace
-from teachgrad.ops.table import METHODS, OPS, Late, Op
+from teachgrad.ops.convert import NUMBERS
+from teachgrad.ops.table import FUNCTIONS, METHODS, OPS, Late, Op
 from teachgrad.tensor import Tensor
 
 _OPERATORS = {
     "__add__": "add", "__radd__": "add", "__sub__": "sub", "__mul__": "mul", "__rmul__": "mul", "__truediv__": "div",
     "__neg__": "neg", "__abs__": "abs", "__lt__": "lt", "__le__": "le", "__gt__": "gt", "__ge__": "ge",
     "__and__": "bitwise_and", "__rand__": "bitwise_and", "__or__": "bitwise_or", "__ror__": "bitwise_or",
-    "__xor__": "bitwise_xor", "__rxor__": "bitwise_xor", "__floordiv__": "floor_divide",
+    "__xor__": "bitwise_xor", "__rxor__": "bitwise_xor", "__lshift__": "bitwise_left_shift",
+    "__rshift__": "bitwise_right_shift",
 }  # fmt: skip
 """Operators that are an op of the table; found and compiled at their first use."""
 
 _METHOD_OPERATORS = {
-    "__rsub__": "rsub", "__pow__": "pow", "__mod__": "remainder", "__matmul__": "matmul", "__pos__": "positive",
+    "__rsub__": "rsub", "__pow__": "pow", "__mod__": "remainder", "__floordiv__": "floor_divide",
     "__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "div_", "__ipow__": "pow_",
     "__imod__": "remainder_", "__ifloordiv__": "floor_divide_", "__iand__": "bitwise_and_", "__ior__": "bitwise_or_",
-    "__ixor__": "bitwise_xor_",
+    "__ixor__": "bitwise_xor_", "__ilshift__": "bitwise_left_shift_", "__irshift__": "bitwise_right_shift_",
 }  # fmt: skip
 """Operators that are another method."""
 
+_REFLECTED = {
+    "__rpow__": "pow", "__rmod__": "remainder", "__rfloordiv__": "floor_divide", "__rlshift__": "bitwise_left_shift",
+    "__rrshift__": "bitwise_right_shift",
+}  # fmt: skip
+"""Operators that are a function with its arguments swapped."""
 
-def _rtruediv(self: Tensor, other: Any) -> Tensor:
-    return self.reciprocal() * other  # type: ignore[attr-defined, no-any-return]
-
-
-def _rpow(self: Tensor, other: Any) -> Any:
-    return METHODS["pow"](other, self)
-
-
-def _rmod(self: Tensor, other: Any) -> Any:
-    return METHODS["remainder"](other, self)
+_OPERAND = TensorBase | NUMBERS | np.generic
 
 
-def _rfloordiv(self: Tensor, other: Any) -> Any:
-    return OPS["floor_divide"](wrap(self._data.dtype.type(other)), self)
+def _method_operator(method: str) -> Callable[[Tensor, Any], Any]:
+    """The method as an operator, which leaves what is neither tensor nor number to Python: it raises TypeError then."""
+
+    def operator(self: Tensor, other: Any) -> Any:
+        return getattr(self, method)(other) if isinstance(other, _OPERAND) else NotImplemented
+
+    return operator
 
 
-def _rmatmul(self: Tensor, other: Any) -> Any:
-    return METHODS["matmul"](other, self)
+def _reflected(function: str) -> Callable[[Tensor, Any], Any]:
+    def operator(self: Tensor, other: Any) -> Any:
+        return FUNCTIONS[function](other, self) if isinstance(other, _OPERAND) else NotImplemented
+
+    return operator
+
+
+def _rtruediv(self: Tensor, other: Any) -> Any:
+    """2 / x is x.reciprocal() * 2, in PyTorch too."""
+    return self.reciprocal() * other if isinstance(other, _OPERAND) else NotImplemented  # type: ignore[attr-defined]
+
+
+def _matmul(self: Tensor, other: Any) -> Any:
+    return self.matmul(other) if isinstance(other, TensorBase) else NotImplemented  # type: ignore[attr-defined]
 
 
 def _invert(self: Tensor) -> Any:
@@ -58,9 +73,7 @@ def _invert(self: Tensor) -> Any:
 
 def _equality(name: str) -> Callable[[Tensor, Any], Any]:
     def compare(self: Tensor, other: Any) -> Any:
-        if not isinstance(other, TensorBase | int | float | complex | np.generic | np.ndarray):
-            return NotImplemented
-        return OPS[name](self, other)
+        return OPS[name](self, other) if isinstance(other, _OPERAND) else NotImplemented
 
     return compare
 
@@ -80,15 +93,17 @@ def bind() -> None:
         if name not in Tensor.__dict__:
             setattr(Tensor, name, Late(face, "front", name) if isinstance(face, Op) else face)
     for operator, op in _OPERATORS.items():
-        setattr(Tensor, operator, Late(OPS[op], "front", operator))
+        setattr(Tensor, operator, Late(OPS[op], "operator", operator))
     for operator, method in _METHOD_OPERATORS.items():
-        if method in Tensor.__dict__:
-            setattr(Tensor, operator, Tensor.__dict__[method])
-    for operator, function in {
-        "__rtruediv__": _rtruediv, "__rpow__": _rpow, "__rmod__": _rmod, "__rfloordiv__": _rfloordiv,
-        "__rmatmul__": _rmatmul, "__invert__": _invert, "__eq__": _equality("eq"), "__ne__": _equality("ne"),
-    }.items():  # fmt: skip
-        setattr(Tensor, operator, function)
+        setattr(Tensor, operator, _method_operator(method))
+    for operator, function in _REFLECTED.items():
+        setattr(Tensor, operator, _reflected(function))
+    Tensor.__rtruediv__ = _rtruediv  # type: ignore[attr-defined]
+    Tensor.__matmul__ = _matmul  # type: ignore[attr-defined]
+    Tensor.__pos__ = METHODS["positive"]  # type: ignore[attr-defined]
+    Tensor.__invert__ = _invert  # type: ignore[attr-defined]
+    Tensor.__eq__ = _equality("eq")  # type: ignore[assignment, method-assign]
+    Tensor.__ne__ = _equality("ne")  # type: ignore[assignment, method-assign]
     for name in ("half", "float", "double", "cfloat", "cdouble", "bool", "short", "int", "long"):
         setattr(Tensor, name, _conversion(getattr(dtypes, name)))
     Tensor.byte = _conversion(dtypes.uint8)  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from teachgrad import dtypes, errors
+from teachgrad import devices, dtypes, errors
 from teachgrad.autograd import views
 from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.tensor import Tensor
@@ -80,6 +80,15 @@ class Buffer(Tensor):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return _rebuild, (Buffer, views.own_array(self).copy(), False)
+
+
+def empty_parameter(shape: tuple[int, ...], device: Any = None, dtype: Any = None) -> Parameter:
+    """A parameter whose numbers `reset_parameters` is about to write. Raises RuntimeError for a negative size."""
+    devices.resolve(device)
+    if any(size < 0 for size in shape):
+        size = next(size for size in shape if size < 0)
+        raise RuntimeError(f"Trying to create tensor with negative dimension {size}: {list(shape)}")
+    return Parameter(wrap(np.empty(shape, (dtype or dtypes.get_default_dtype()).numpy)))
 
 
 Parameter.__module__ = "torch.nn.parameter"  # print(type(p)) shows what it shows in the lessons

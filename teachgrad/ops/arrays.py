@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from teachgrad import errors
-from teachgrad.ops.table import RAW, raw
+from teachgrad.autograd.variable import wrap
+from teachgrad.ops.table import LIVE, RAW, raw
 
 RAW.update(
     {
@@ -32,59 +33,67 @@ def where(condition: Any, self: Any, other: Any) -> Any:
 
 
 @raw
-def subtract(self: Any, other: Any) -> Any:
-    """The difference, which bools do not have."""
-    if getattr(self, "dtype", None) == np.bool_ and np.asarray(other).dtype == np.bool_:
-        raise RuntimeError(
-            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
-            "operator instead."
-        )
-    return self - other
+def zeros(grad: Any) -> Any:
+    """No gradient flows: zeros in the shape and dtype of `grad`."""
+    return np.zeros_like(grad)[()]
+
+
+LIVE["zeros"] = lambda grad: wrap(zeros(grad._data))
 
 
 @raw
-def negate(self: Any) -> Any:
-    """Minus; bools have none."""
-    if self.dtype == np.bool_:
-        raise RuntimeError(
-            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the "
-            "`~` or `logical_not()` operator instead."
-        )
-    return -self
+def sign_of(self: Any) -> Any:
+    """-1, 0 or 1; a bool is its own sign."""
+    return self if self.dtype == np.bool_ else np.sign(self)
 
 
 @raw
 def floor_divide(self: Any, other: Any) -> Any:
-    """Division rounded down."""
-    if _whole(self) and _whole(other) and np.any(np.asarray(other) == 0):
-        raise RuntimeError("ZeroDivisionError")
-    return np.floor_divide(self, other)
+    """Division rounded down; x // 0 is infinite, where NumPy says nan."""
+    _check_divisor(self, other)
+    quotient = np.floor_divide(self, other)
+    return quotient if _whole(quotient) else where(np.equal(other, 0), self / other, quotient).astype(quotient.dtype)
+
+
+@raw
+def truncated_quotient(self: Any, other: Any) -> Any:
+    """Division rounded towards zero."""
+    if _whole(self) and _whole(other):
+        _check_divisor(self, other)
+        return (self - np.fmod(self, other)) // other
+    return np.trunc(self / other)
 
 
 @raw
 def remainder(self: Any, other: Any) -> Any:
     """What is left over, with the sign of the divisor."""
-    if _whole(self) and _whole(other) and np.any(np.asarray(other) == 0):
-        raise RuntimeError("ZeroDivisionError")
+    _check_divisor(self, other)
     return np.remainder(self, other)
 
 
 @raw
 def fmod(self: Any, other: Any) -> Any:
     """What is left over, with the sign of the dividend."""
-    if _whole(self) and _whole(other) and np.any(np.asarray(other) == 0):
-        raise RuntimeError("ZeroDivisionError")
+    _check_divisor(self, other)
     return np.fmod(self, other)
+
+
+def _check_divisor(self: Any, other: Any) -> None:
+    if _whole(self) and _whole(other) and np.any(np.equal(other, 0)):
+        raise errors.zero_division()
 
 
 @raw
 def power(self: Any, exponent: Any) -> Any:
-    """`self ** exponent`; integers have no negative powers."""
-    if _whole(self) and _whole(exponent) and np.ndim(exponent) == 0 and exponent < 0:
-        raise errors.explained(
-            RuntimeError("Integers to negative integer powers are not allowed."),
-            "The result would be a fraction. Make the base a float first: x.float() ** -1.",
-        )
+    """`self ** exponent`; for integers, negative powers are 0 unless the base is 1 or -1."""
+    if _whole(exponent) and _whole(self) and np.any(np.less(exponent, 0)):
+        if isinstance(exponent, int):
+            raise errors.explained(
+                RuntimeError("Integers to negative integer powers are not allowed."),
+                "The result would be a fraction. Make the base a float first: x.float() ** -1.",
+            )
+        inverse = where(np.equal(self, 1), 1, where(np.equal(self, -1), 1 - 2 * (exponent & 1), 0))
+        return where(np.less(exponent, 0), inverse, self ** np.maximum(exponent, 0)).astype(exponent.dtype)
     return self**exponent
 
 
@@ -102,7 +111,7 @@ def clip(self: Any, lower: Any, upper: Any) -> Any:
 @raw
 def sigmoid_of(self: Any) -> Any:
     """1 / (1 + exp(-x)); for very negative x the exponential is inf and the quotient 0, as it should be."""
-    return 1 / (1 + np.exp(-self))
+    return 1 / (1 + np.exp(0 - self))
 
 
 @raw

@@ -1,4 +1,4 @@
-"""Dtypes meet: promotion of the operands of one op, off the hot path.
+"""Off the hot path: dtypes that meet in one op, and calls whose array computation failed.
 
 PyTorch promotes by category (bool < integers < floats < complex), and within a category a 0-d tensor and a Python
 number give way to a tensor with dimensions. NumPy's own promotion knows the second rule for Python numbers only, so the
@@ -13,6 +13,10 @@ import numpy as np
 
 from teachgrad import dtypes, errors
 from teachgrad.autograd.variable import TensorBase, wrap
+from teachgrad.ops.table import OPS, Op
+
+NUMBERS = bool | int | float | complex
+"""What a Python number is; NumPy's scalars are welcome too, as Python numbers."""
 
 
 def promote(*arrays: Any) -> tuple[Any, ...]:
@@ -21,9 +25,9 @@ def promote(*arrays: Any) -> tuple[Any, ...]:
     return tuple(array if array.dtype is dtype else array.astype(dtype) for array in arrays)
 
 
-def promote_number(array: Any, number: Any) -> Any:
-    """`array` cast to the dtype in which PyTorch would combine it with a Python number."""
-    dtype = dtypes.result_numpy_dtype((array, number))
+def promote_number(array: Any, *numbers: Any) -> Any:
+    """`array` cast to the dtype in which PyTorch would combine it with Python numbers (None: no number)."""
+    dtype = dtypes.result_numpy_dtype((array, *(number for number in numbers if number is not None)))
     return array if array.dtype is dtype else array.astype(dtype)
 
 
@@ -35,17 +39,22 @@ def to_floats(array: Any) -> Any:
 
 
 def number(name: str, value: Any) -> Any:
-    """`value` as a Python number, or as a tensor if it is a NumPy array.
-
-    Raises TypeError for anything that is not a number.
-    """
-    if isinstance(value, bool | int | float | complex) and not isinstance(value, np.generic):
-        return value
+    """`value` as a Python number. Raises TypeError for anything that is not a number."""
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, np.ndarray):
-        return wrap(value)
-    raise errors.not_a_number(name, value)
+    if isinstance(value, NUMBERS):
+        return value
+    op = OPS[name]
+    if op.numbers_first:
+        raise errors.not_a_tensor(name.partition(".")[0], "other", 2, value)
+    raise errors.invalid_combination(name.partition(".")[0], "Tensor", value)
+
+
+def operand(value: Any) -> Any:
+    """`value` as a Python number, or NotImplemented: then Python asks the other operand, and raises TypeError."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return value if isinstance(value, NUMBERS) else NotImplemented
 
 
 def fit(*tensors: TensorBase | None) -> tuple[tuple[tuple[int, ...], Any] | None, ...]:
@@ -53,3 +62,72 @@ def fit(*tensors: TensorBase | None) -> tuple[tuple[tuple[int, ...], Any] | None
     return tuple(
         (t._data.shape, t._data.dtype) if t is not None and t._requires_grad else None for t in tensors
     )
+
+
+def no_bools(*operands: Any) -> None:
+    """Raises RuntimeError if a bool tensor is about to be subtracted, or subtracted from."""
+    if any(getattr(each, "dtype", None) == np.bool_ for each in operands):
+        raise errors.bool_subtraction("a bool tensor")
+
+
+def same_dtype(first: Any, second: Any) -> None:
+    """Raises RuntimeError for the ops that do not promote."""
+    names = [dtypes.of(array.dtype).scalar_name for array in (first, second)]
+    raise RuntimeError(f"{names[0]} did not match {names[1]}")
+
+
+def refused(kernel: str, array: Any) -> Exception:
+    """The error for a dtype that an op has no computation for; `kernel` is what PyTorch calls the op in that message."""
+    if " " in kernel:
+        return RuntimeError(kernel)
+    return errors.not_for_dtype(kernel, dtypes.of(array.dtype).scalar_name)
+
+
+def rescue(name: str, error: Exception, *arguments: Any) -> Any:
+    """What happens when the array computation of an op failed: it is called again with operands it understands (a number
+    first, `2 * x`; a number too large for the dtype), or the error is raised that a learner should see.
+    """
+    op = OPS[name]
+    title = name.partition(".")[0]
+    operands = arguments[0] if op.list_input else arguments[: len(op.inputs)]
+    if isinstance(error, AttributeError):
+        first = arguments[0]
+        if op.numbers_first and isinstance(first, NUMBERS | np.generic):
+            plain = first.item() if isinstance(first, np.generic) else first
+            return op(wrap(dtypes.of_number(plain).numpy.type(plain)), *arguments[1:])
+        for position, value in enumerate(operands):
+            if isinstance(value, TensorBase) or (value is None and op.is_optional(op.inputs[position])):
+                continue
+            if op.list_input:
+                raise errors.element_not_a_tensor(position, value) from None
+            raise errors.not_a_tensor(title, "input" if position == 0 else op.inputs[position], position + 1, value) from None
+    if isinstance(error, OverflowError):
+        return op(*_wrapped(op, arguments))
+    arrays = [each._data if isinstance(each, TensorBase) else each for each in operands if each is not None]
+    if isinstance(error, TypeError) and op.pointwise:
+        raise _refusal(op, arrays) or error from None
+    if isinstance(error, ValueError):
+        clash = errors.broadcast(*(np.shape(array) for array in arrays))
+        raise clash or error from None
+    raise error
+
+
+def _wrapped(op: Op, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments with integers wrapped into the range of the tensor's dtype, as C does: 300 is 44 in uint8."""
+    dtype = arguments[0]._data.dtype
+    if any(type(value) is int and not -(2**63) <= value < 2**63 for value in arguments):
+        raise OverflowError("int too big to convert")
+    return tuple(int(np.int64(value).astype(dtype)) if type(value) is int else value for value in arguments)
+
+
+def _refusal(op: Op, operands: list[Any]) -> Exception | None:
+    """Why NumPy would not compute `op` on these operands, in PyTorch's words."""
+    if op.name == "sub" and all(np.asarray(each).dtype == np.bool_ for each in operands):
+        return errors.bool_subtraction("two bool tensors" if isinstance(operands[1], np.ndarray | np.generic) else "a bool tensor")
+    if op.name == "neg":
+        return errors.bool_negation()
+    dtype = dtypes.result_type(*operands)
+    for kinds, kernel in op.refuses.items():
+        if dtype.numpy.kind in kinds:
+            return refused(kernel, np.empty(0, dtype.numpy))
+    return None

@@ -4,32 +4,49 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from teachgrad import dtypes, errors
 from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.ops import pointwise  # noqa: F401 - the entries that are called below
+from teachgrad.ops.convert import NUMBERS, number
 from teachgrad.ops.table import OPS, public
-
-_NUMBER = int | float | complex
-
 
 @public("add")
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """`input + alpha * other`. Mirrors `torch.add`."""
-    if not isinstance(input, TensorBase) and isinstance(other, TensorBase) and isinstance(input, _NUMBER):
-        input = wrap(dtypes.of_number(input).numpy.type(input))
-    return OPS["add"](input, other) if alpha == 1 else OPS["add.alpha"](input, other, alpha)
+    if alpha.__class__ is int and alpha == 1:
+        return OPS["add"](input, other)
+    return OPS["add.alpha"](*_scaled(input, other, alpha))
 
 
 @public("sub", "subtract")
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """`input - alpha * other`. Mirrors `torch.sub`."""
-    return OPS["sub"](input, other) if alpha == 1 else OPS["sub.alpha"](input, other, alpha)
+    if alpha.__class__ is int and alpha == 1:
+        return OPS["sub"](input, other)
+    return OPS["sub.alpha"](*_scaled(input, other, alpha))
+
+
+def _scaled(input: Any, other: Any, alpha: Any) -> tuple[Any, Any, Any]:
+    """The arguments of `add` or `sub` with an `alpha` that fits their dtype. Raises RuntimeError if it does not."""
+    if not isinstance(alpha, NUMBERS):
+        raise TypeError(f"add(): argument 'alpha' must be Number, not {errors.type_name(alpha)}")
+    input, other = (_as_tensor(value, (input, other)) for value in (input, other))
+    kinds = input._data.dtype.kind + other._data.dtype.kind
+    if kinds == "bb":
+        return input, other, bool(alpha)
+    if isinstance(alpha, bool):
+        raise RuntimeError("Boolean alpha only supported for Boolean results.")
+    if isinstance(alpha, float) and "f" not in kinds and "c" not in kinds:
+        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    return input, other, alpha
 
 
 @public("rsub")
 def rsub(input: Any, other: Any) -> Any:
     """`other - input`. Mirrors `torch.rsub`."""
-    return OPS["sub"](other, input) if isinstance(other, TensorBase) else OPS["rsub"](input, other)
+    return _by_kind("rsub", input, other)
 
 
 @public("div", "divide")
@@ -37,46 +54,60 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
     """`input / other`, rounded down ("floor") or towards zero ("trunc") if asked. Mirrors `torch.div`."""
     if rounding_mode is None:
         return OPS["div"](input, other)
-    if rounding_mode == "floor":
-        return OPS["floor_divide"](input, other)
-    if rounding_mode == "trunc":
-        quotient = OPS["trunc"](OPS["div"](input, other))
-        return quotient.to(input.dtype) if not input.dtype.is_floating_point else quotient
-    raise RuntimeError(
-        f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
-    )
+    if rounding_mode not in ("floor", "trunc"):
+        raise RuntimeError(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
+        )
+    return OPS[f"div.{rounding_mode}"](input, other)
+
+
+@public("floor_divide")
+def floor_divide(input: Any, other: Any) -> Any:
+    """`input / other`, rounded down; it has no gradient rule. Mirrors `torch.floor_divide`."""
+    if isinstance(input, NUMBERS | np.generic) and isinstance(other, TensorBase):
+        return OPS["floor_divide.of_number"](other, number("floor_divide", input))
+    return _by_kind("floor_divide", input, other)
 
 
 @public("remainder")
 def remainder(input: Any, other: Any) -> Any:
     """What is left over after division, with the sign of the divisor: Python's `%`. Mirrors `torch.remainder`."""
-    if isinstance(other, TensorBase):
-        if not isinstance(input, TensorBase):
-            input = wrap(dtypes.of_number(input).numpy.type(input))
-        return OPS["remainder"](input, other)
-    return OPS["remainder.number"](input, other)
+    if isinstance(input, NUMBERS | np.generic) and isinstance(other, TensorBase):
+        return OPS["remainder.of_number"](other, number("remainder", input))
+    return _by_kind("remainder", input, other)
 
 
 @public("fmod")
 def fmod(input: Any, other: Any) -> Any:
     """What is left over after division, with the sign of the dividend: C's `fmod`. Mirrors `torch.fmod`."""
-    return OPS["fmod"](input, other) if isinstance(other, TensorBase) else OPS["fmod.number"](input, other)
+    return _by_kind("fmod", input, other)
+
+
+def _by_kind(name: str, input: Any, other: Any) -> Any:
+    """The form of an op for two tensors, or for a tensor and a Python number."""
+    if not isinstance(input, TensorBase):
+        raise errors.invalid_combination(name, input, other)
+    if isinstance(other, TensorBase):
+        return OPS[f"{name}.tensor"](input, other)
+    if isinstance(other, NUMBERS | np.generic):
+        return OPS[f"{name}.number"](input, number(name, other))
+    raise errors.invalid_combination(name, input, other)
 
 
 @public("pow")
 def pow(input: Any, exponent: Any) -> Any:
     """`input ** exponent`, where either may be a Python number. Mirrors `torch.pow`."""
-    if not isinstance(input, TensorBase):
-        if not isinstance(exponent, TensorBase):
-            raise errors.not_a_tensor("pow", "input", 1, input)
-        return OPS["pow.base"](exponent, input)
-    if isinstance(exponent, TensorBase):
-        return OPS["pow.tensor"](input, exponent)
-    if not isinstance(exponent, _NUMBER):
-        raise TypeError(
-            f"pow(): argument 'exponent' (position 2) must be Tensor, not {errors.type_name(exponent)}"
-        )
-    return OPS["pow.number"](input, exponent)
+    if exponent.__class__ is int or exponent.__class__ is float:
+        if isinstance(input, TensorBase):
+            return OPS["pow.number"](input, exponent)
+    elif isinstance(exponent, TensorBase):
+        if isinstance(input, TensorBase):
+            return OPS["pow.tensor"](input, exponent)
+        if isinstance(input, NUMBERS | np.generic):
+            return OPS["pow.base"](exponent, number("pow", input))
+    elif isinstance(exponent, NUMBERS | np.generic) and isinstance(input, TensorBase):
+        return OPS["pow.number"](input, number("pow", exponent))
+    raise errors.invalid_combination("pow", input, exponent)
 
 
 @public("square")
@@ -93,33 +124,30 @@ def positive(input: Any) -> Any:
 
 @public("clamp", "clip")
 def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
-    """`input` held between `min` and `max`, numbers or tensors. Mirrors `torch.clamp`.
+    """`input` held between `min` and `max`, two numbers or two tensors. Mirrors `torch.clamp`.
 
-    Raises ValueError if neither bound is given.
+    Raises RuntimeError if neither bound is given, TypeError for a number beside a tensor.
     """
     if min is None and max is None:
-        raise ValueError("At least one of 'min' or 'max' must not be None")
-    if isinstance(min, TensorBase) or isinstance(max, TensorBase):
-        if min is not None:
-            input = OPS["maximum"](input, _tensor_like(input, min))
-        return input if max is None else OPS["minimum"](input, _tensor_like(input, max))
-    return OPS["clamp.numbers"](input, min, max)
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    given = [bound for bound in (min, max) if bound is not None]
+    if all(isinstance(bound, NUMBERS | np.generic) for bound in given):
+        return OPS["clamp.numbers"](input, *(None if b is None else number("clamp", b) for b in (min, max)))
+    if not all(isinstance(bound, TensorBase) for bound in given):
+        raise errors.invalid_combination("clamp", input, *(bound for bound in (min, max) if bound is not None))
+    return OPS["clamp.tensors"](input, min, max)
 
 
 @public("clamp_min")
 def clamp_min(input: Any, min: Any) -> Any:
     """`input`, at least `min`. Mirrors `torch.clamp_min`."""
-    return clamp(input, min=min)
+    return _by_kind("clamp_min", input, min)
 
 
 @public("clamp_max")
 def clamp_max(input: Any, max: Any) -> Any:
     """`input`, at most `max`. Mirrors `torch.clamp_max`."""
-    return clamp(input, max=max)
-
-
-def _tensor_like(input: Any, value: Any) -> Any:
-    return value if isinstance(value, TensorBase) else wrap(input._data.dtype.type(value))
+    return _by_kind("clamp_max", input, max)
 
 
 @public("round")
@@ -136,7 +164,7 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     """
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
-    return OPS["where.tensors"](condition, *(_operand(value, (input, other)) for value in (input, other)))
+    return OPS["where.tensors"](condition, *(_as_tensor(value, (input, other)) for value in (input, other)))
 
 
 @public("where", function=False)
@@ -145,14 +173,12 @@ def where_method(input: Any, condition: Any, other: Any) -> Any:
     return where(condition, input, other)
 
 
-def _operand(value: Any, among: tuple[Any, ...]) -> Any:
-    """A Python number as a 0-d tensor of the dtype that a number of its kind has."""
-    if isinstance(value, TensorBase):
+def _as_tensor(value: Any, among: tuple[Any, ...]) -> Any:
+    """A Python number as a 0-d tensor of the dtype that it has among the other operands; a tensor as it is."""
+    if not isinstance(value, NUMBERS | np.generic):
         return value
-    dtype = dtypes.of_number(value)
-    for other in among:
-        if isinstance(other, TensorBase) and dtypes.of(other._data.dtype).category >= dtype.category:
-            dtype = dtypes.of(other._data.dtype)
+    value = value.item() if isinstance(value, np.generic) else value
+    dtype = dtypes.result_type(value, *(each._data for each in among if isinstance(each, TensorBase)))
     return wrap(dtype.numpy.type(value))
 
 

@@ -61,6 +61,7 @@ def derive() -> None:
             "add",
             "sub",
             "subtract",
+            "floor_divide",
             "div",
             "divide",
             "remainder",

@@ -10,68 +10,96 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from teachgrad import errors
 from teachgrad.ops import arrays  # noqa: F401 - fills the namespace that the expressions below use
 from teachgrad.ops.table import composite, pointwise
 
+_NO_SLOPE = {"self": "grad * 0"}  # a staircase: flat wherever it has a derivative
+
 # -- arithmetic -----------------------------------------------------------------------------------------------
-pointwise("add(self, other)", "AddBackward0", "self + other", self="grad", other="grad")
+pointwise("add(self, other)", "AddBackward0", "self + other", numbers_first=True, self="grad", other="grad")
 pointwise(
     "add.alpha(self, other; alpha)", "AddBackward0", "self + alpha * other", self="grad", other="grad * alpha"
 )
 pointwise(
-    "sub(self, other)", "SubBackward0", "subtract(self, other)", self="grad", other="-grad", also=["subtract"]
-)
-pointwise(
-    "sub.alpha(self, other; alpha)",
-    "SubBackward0",
-    "self - alpha * other",
-    self="grad",
-    other="-grad * alpha",
-)
-pointwise("rsub(self; number)", "RsubBackward1", "subtract(number, self)", self="-grad")
-pointwise(
-    "mul(self, other)",
-    "MulBackward0",
-    "self * other",
-    self="grad * other",
-    other="grad * self",
-    also=["multiply"],
-)
-pointwise(
-    "div(self, other)", "DivBackward0", "self / other", floats=True, domain="positive",
-    self="grad / other", other="-grad * ((self / other) / other)",
-    also=["divide", "true_divide"],
+    "sub(self, other)", "SubBackward0", "self - other", numbers_first=True, mixed="no_bools",
+    self="grad", other="-grad", also=["subtract"],
 )  # fmt: skip
-pointwise("floor_divide(self, other)", "NotImplemented", "floor_divide(self, other)", domain="positive")
 pointwise(
-    "remainder(self, other)", "RemainderBackward1", "remainder(self, other)", domain="positive", numbers=False,
-    self="grad", other="-grad * floor_quotient(self, other)",
+    "sub.alpha(self, other; alpha)", "SubBackward0", "self - alpha * other", mixed="no_bools",
+    self="grad", other="-grad * alpha",
 )  # fmt: skip
-pointwise("remainder.number(self; number)", "RemainderBackward0", "remainder(self, number)", self="grad")
 pointwise(
-    "fmod(self, other)", "FmodBackward1", "fmod(self, other)", domain="positive", numbers=False,
-    self="grad", other="-grad * trunc(self / other)",
+    "rsub.tensor(self, other)", "RsubBackward0", "other - self", numbers=False, mixed="no_bools",
+    self="-grad", other="grad",
 )  # fmt: skip
-pointwise("fmod.number(self; number)", "FmodBackward0", "fmod(self, number)", self="grad")
 pointwise(
-    "pow.number(self; exponent)",
-    "PowBackward0",
-    "power(self, exponent)",
-    self="power_slope(grad, self, exponent)",
+    "rsub.number(self; number)", "RsubBackward1", "number - self", promotes=["number"], mixed="no_bools", self="-grad"
+)  # fmt: skip
+pointwise(
+    "mul(self, other)", "MulBackward0", "self * other", numbers_first=True,
+    self="grad * other", other="grad * self", also=["multiply"],
+)  # fmt: skip
+pointwise(
+    "div(self, other)", "DivBackward0", "self / other", floats=True, domain="positive", numbers_first=True,
+    self="grad / other", other="-grad * ((self / other) / other)", also=["divide", "true_divide"],
+)  # fmt: skip
+pointwise(
+    "div.floor(self, other)", "DivBackward2", "floor_divide(self, other)", domain="positive", numbers_first=True,
+    self="zeros(grad)", other="zeros(grad)", shown={"self": "grad * 0", "other": "grad * 0"},
+)  # fmt: skip
+pointwise(
+    "div.trunc(self, other)", "DivBackward2", "truncated_quotient(self, other)", domain="positive", numbers_first=True,
+    self="zeros(grad)", other="zeros(grad)", shown={"self": "grad * 0", "other": "grad * 0"},
+)  # fmt: skip
+pointwise(
+    "floor_divide.tensor(self, other)", "NotImplemented", "floor_divide(self, other)", domain="positive", numbers=False,
+    self="no_rule('floor_divide')", other="no_rule('floor_divide')", shown={"self": "?", "other": "?"},
+)  # fmt: skip
+pointwise(
+    "floor_divide.number(self; number)", "NotImplemented", "floor_divide(self, number)", promotes=["number"],
+    self="no_rule('floor_divide')",
+)  # fmt: skip
+pointwise(
+    "floor_divide.of_number(self; number)", "NotImplemented", "floor_divide(number, self)", promotes=["number"],
+    domain="positive", self="no_rule('floor_divide')",
+)  # fmt: skip
+pointwise(
+    "remainder.tensor(self, other)", "RemainderBackward1", "remainder(self, other)", domain="positive", numbers=False,
+    refuses={"b": "remainder_cpu"}, self="grad", other="-grad * floor_quotient(self, other)",
+    shown={"other": "-grad * floor(self / other)"},
+)  # fmt: skip
+pointwise(
+    "remainder.number(self; number)", "RemainderBackward0", "remainder(self, number)", promotes=["number"],
+    refuses={"b": "remainder_cpu"}, self="grad",
+)  # fmt: skip
+pointwise(
+    "remainder.of_number(self; number)", "NotImplemented", "remainder(number, self)", promotes=["number"],
+    domain="positive", refuses={"b": "remainder_cpu"}, self="no_rule('remainder')",
+)  # fmt: skip
+pointwise(
+    "fmod.tensor(self, other)", "FmodBackward1", "fmod(self, other)", domain="positive", numbers=False,
+    refuses={"b": "fmod_cpu"}, self="grad", other="-grad * trunc(self / other)",
+)  # fmt: skip
+pointwise(
+    "fmod.number(self; number)", "FmodBackward0", "fmod(self, number)", promotes=["number"],
+    refuses={"b": "fmod_cpu"}, self="grad",
+)  # fmt: skip
+pointwise(
+    "pow.number(self; exponent)", "PowBackward0", "power(self, exponent)", promotes=["exponent"],
+    refuses={"b": "pow"}, self="power_slope(grad, self, exponent)",
     shown={"self": "grad * exponent * self ** (exponent - 1)"},
-)
+)  # fmt: skip
 pointwise(
     "pow.tensor(self, exponent)", "PowBackward1", "power(self, exponent)", domain="positive",
-    self="power_slope(grad, self, exponent)", exponent="exponent_slope(grad, self, result)",
+    refuses={"b": "pow"}, self="power_slope(grad, self, exponent)", exponent="exponent_slope(grad, self, result)",
     shown={"self": "grad * exponent * self ** (exponent - 1)", "exponent": "grad * result * log(self)"},
 )  # fmt: skip
 pointwise(
-    "pow.base(exponent; base)",
-    "PowBackward2",
-    "power(base, exponent)",
-    exponent="grad * result * log_of_number(base)",
-)
-pointwise("neg(self)", "NegBackward0", "negate(self)", self="-grad", also=["negative"])
+    "pow.base(exponent; base)", "PowBackward2", "power(base, exponent)", promotes=["base"], refuses={"b": "pow"},
+    exponent="grad * result * log_of_number(base)", shown={"exponent": "grad * result * log(base)"},
+)  # fmt: skip
+pointwise("neg(self)", "NegBackward0", "-self", self="-grad", also=["negative"])
 pointwise(
     "reciprocal(self)",
     "ReciprocalBackward0",
@@ -80,8 +108,10 @@ pointwise(
     domain="positive",
     self="-grad * result * result",
 )
-pointwise("abs(self)", "AbsBackward0", "abs(self)", self="grad * sign(self)", also=["absolute"])
-pointwise("sign(self)", "SignBackward0", "sign(self)", self="grad * 0")
+pointwise(
+    "abs(self)", "AbsBackward0", "abs(self)", refuses={"b": "abs_cpu"}, self="grad * sign(self)", also=["absolute"]
+)
+pointwise("sign(self)", "SignBackward0", "sign_of(self)", self="zeros(grad)", shown=_NO_SLOPE)
 
 # -- exponentials and logarithms ------------------------------------------------------------------------------
 pointwise("exp(self)", "ExpBackward0", "exp(self)", floats=True, self="grad * result")
@@ -120,6 +150,7 @@ pointwise(
 )
 pointwise(
     "logaddexp(self, other)", "LogaddexpBackward0", "logaddexp(self, other)", numbers=False,
+    refuses={"biu": "logaddexp_cpu"},
     self="grad / (1 + exp(other - self))", other="grad / (1 + exp(self - other))",
 )  # fmt: skip
 
@@ -184,31 +215,61 @@ pointwise(
 )
 pointwise(
     "hypot(self, other)", "HypotBackward0", "hypot(self, other)", domain="positive", numbers=False,
+    refuses={"biu": "hypot_cpu"},
     self="grad * (self / result)", other="grad * (other / result)",
 )  # fmt: skip
 
 # -- kinks and steps ------------------------------------------------------------------------------------------
-pointwise("relu(self)", "ReluBackward0", "maximum(self, 0)", self="where(result > 0, grad, 0)")
+pointwise(
+    "relu(self)", "ReluBackward0", "maximum(self, 0)", refuses={"b": "Boolean inputs not supported for relu"},
+    self="where(result > 0, grad, 0)",
+)  # fmt: skip
 pointwise(
     "sigmoid(self)",
     "SigmoidBackward0",
     "sigmoid_of(self)",
     floats=True,
     self="grad * (1 - result) * result",
-    also=["special_expit"],
 )
 pointwise(
-    "clamp.numbers(self; min, max)",
-    "ClampBackward1",
-    "clip(self, min, max)",
+    "clamp.numbers(self; min, max)", "ClampBackward1", "clip(self, min, max)", promotes=["min", "max"],
     self="where(inside(self, min, max), grad, 0)",
-)
-pointwise("floor(self)", "FloorBackward0", "floor(self)", self="grad * 0")
-pointwise("ceil(self)", "CeilBackward0", "ceil(self)", self="grad * 0")
-pointwise("trunc(self)", "TruncBackward0", "trunc(self)", self="grad * 0", also=["fix"])
-pointwise("frac(self)", "FracBackward0", "fraction(self)", self="grad")
-pointwise("round.whole(self)", "RoundBackward0", "round_to(self, 0)", self="grad * 0")
-pointwise("round.decimals(self; decimals)", "RoundBackward1", "round_to(self, decimals)", self="grad * 0")
+)  # fmt: skip
+pointwise(
+    "clamp_min.number(self; min)", "ClampMinBackward0", "maximum(self, min)", promotes=["min"],
+    self="where(self >= min, grad, 0)",
+)  # fmt: skip
+pointwise(
+    "clamp_max.number(self; max)", "ClampMaxBackward0", "minimum(self, max)", promotes=["max"],
+    self="where(self <= max, grad, 0)",
+)  # fmt: skip
+pointwise(
+    "clamp_min.tensor(self, min)", "ClampMinBackward1", "maximum(self, min)", numbers=False,
+    self="where(self >= min, grad, 0)", min="where(self < min, grad, 0)",
+)  # fmt: skip
+pointwise(
+    "clamp_max.tensor(self, max)", "ClampMaxBackward1", "minimum(self, max)", numbers=False,
+    self="where(self <= max, grad, 0)", max="where(self > max, grad, 0)",
+)  # fmt: skip
+pointwise(
+    "clamp.tensors(self, min, max)", "ClampBackward0", "minimum(maximum(self, min), max)", numbers=False,
+    self="where((self >= min) & (self <= max), grad, 0)", min="where((self < min) & (min < max), grad, 0)",
+    max="where((self > max) | (max < min), grad, 0)",
+)  # fmt: skip
+for _name in ("floor", "ceil", "trunc"):
+    pointwise(
+        f"{_name}(self)", f"{_name.title()}Backward0", f"{_name}(self)", refuses={"b": f"{_name}_vml_cpu"},
+        self="zeros(grad)", shown=_NO_SLOPE, also=["fix"] if _name == "trunc" else [],
+    )  # fmt: skip
+pointwise("frac(self)", "FracBackward0", "fraction(self)", refuses={"biu": "frac_cpu"}, self="grad")
+pointwise(
+    "round.whole(self)", "RoundBackward0", "round_to(self, 0)", refuses={"b": "round_vml_cpu"},
+    self="zeros(grad)", shown=_NO_SLOPE,
+)  # fmt: skip
+pointwise(
+    "round.decimals(self; decimals)", "RoundBackward1", "round_to(self, decimals)", refuses={"biu": "round_cpu"},
+    self="zeros(grad)", shown=_NO_SLOPE,
+)  # fmt: skip
 # Where two arguments tie, each receives half of the gradient.
 pointwise(
     "maximum(self, other)", "MaximumBackward0", "maximum(self, other)", numbers=False,
@@ -232,14 +293,17 @@ for _name, _sign, _also in (
 for _name in ("logical_and", "logical_or", "logical_xor"):
     pointwise(f"{_name}(self, other)", None, f"{_name}(self, other)", numbers=False)
 for _name in ("bitwise_and", "bitwise_or", "bitwise_xor"):
-    pointwise(f"{_name}(self, other)", None, f"{_name}(self, other)")
+    pointwise(f"{_name}(self, other)", None, f"{_name}(self, other)", refuses={"fc": f"{_name}_cpu"})
+for _name, _sign, _kernel in (("bitwise_left_shift", "<<", "lshift_cpu"), ("bitwise_right_shift", ">>", "rshift_cpu")):
+    pointwise(f"{_name}(self, other)", None, f"self {_sign} other", domain="positive", refuses={"fc": _kernel, "b": _kernel})
 pointwise("logical_not(self)", None, "logical_not(self)")
-pointwise("bitwise_not(self)", None, "invert(self)")
+pointwise("bitwise_not(self)", None, "invert(self)", refuses={"fc": "bitwise_not_cpu"})
 for _name in ("isnan", "isinf", "isfinite"):
     pointwise(f"{_name}(self)", None, f"{_name}(self)")
 pointwise(
-    "isclose.all(self, other; rtol, atol, equal_nan)", None, "isclose_to(self, other, rtol, atol, equal_nan)"
-)
+    "isclose.all(self, other; rtol, atol, equal_nan)", None, "isclose_to(self, other, rtol, atol, equal_nan)",
+    numbers=False, mixed="same_dtype",
+)  # fmt: skip
 
 
 # -- rules that take more than one expression -----------------------------------------------------------------
@@ -283,3 +347,9 @@ def inside(F: Any, self: Any, lower: Any, upper: Any) -> Any:
 def share(F: Any, grad: Any, winner: Any, loser: Any) -> Any:
     """The gradient where `winner` won, half of it where it tied."""
     return F.where(winner == loser, grad / 2, F.where(winner > loser, grad, 0))
+
+
+@composite
+def no_rule(F: Any, name: str) -> Any:
+    """Raises RuntimeError: PyTorch has no derivative for this op either."""
+    raise errors.no_derivative(name)

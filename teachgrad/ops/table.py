@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from teachgrad.autograd.graph import Node
@@ -64,13 +64,17 @@ class Op:
         "inputs",
         "list_input",
         "list_output",
+        "mixed",
         "name",
         "node_name",
         "nodes",
         "numbers",
+        "numbers_first",
         "outputs",
         "plain",
         "pointwise",
+        "promotes",
+        "refuses",
         "rules",
         "samples",
         "saved",
@@ -94,6 +98,10 @@ class Op:
         doc: str = "",
         domain: str = "real",
         samples: Iterable[str] = (),
+        promotes: Iterable[str] = (),
+        numbers_first: bool = False,
+        mixed: str = "",
+        refuses: Mapping[str, str] | None = None,
     ) -> None:
         match = _SIGNATURE.fullmatch(signature)
         assert match, signature
@@ -115,6 +123,8 @@ class Op:
         self.node_name, self.forward, self.rules = node_name, forward, rules
         self.pointwise, self.view, self.floats, self.numbers = pointwise, view, floats, numbers
         self.in_place, self.doc, self.domain, self.samples = in_place, doc, domain, tuple(samples)
+        self.promotes, self.numbers_first = tuple(promotes), numbers_first
+        self.mixed, self.refuses = mixed, dict(refuses or {})
         self.saved: tuple[str, ...] = self._names_to_save()
         self.nodes: dict[str, type[Node]] = {}
         self.source = ""
@@ -131,6 +141,10 @@ class Op:
         mentioned = set(_NAME.findall(" ".join(self.rules.values())))
         facts = tuple(f"{name}_{fact}" for name in self.inputs for fact in ("shape", "dtype"))
         return tuple(n for n in (*self.inputs, *self.outputs, *self.plain, *facts) if n in mentioned)
+
+    def is_optional(self, name: str) -> bool:
+        """May the input `name` be None?"""
+        return self.defaults.get(name) == "None" or name in ("weight", "bias")
 
     def needs(self, saved: str) -> tuple[str, ...]:
         """The inputs whose gradient needs the saved value `saved`."""
@@ -149,6 +163,16 @@ class Op:
 
             front = self._calls["front"] = writer.compile_front(self)
         return front
+
+    @property
+    def operator(self) -> Callable[..., Any]:
+        """The same for `x * other`: returns NotImplemented, as operators do, where `front` raises TypeError."""
+        operator = self._calls.get("operator")
+        if operator is None:
+            from teachgrad.ops import writer
+
+            operator = self._calls["operator"] = writer.compile_operator(self)
+        return operator
 
     @property
     def raw(self) -> Callable[..., Any]:
@@ -190,7 +214,11 @@ def op(signature: str, node_name: str | None, forward: str, **entry: Any) -> Op:
     """Adds an op to the table and returns it. Keywords that name an input are its rule; the others are options of `Op`.
 
     `shown` gives, for an input whose rule calls a helper, the formula that the pictures show instead: the same mathematics
-    without the special cases. `forward` is an expression over arrays in the namespace RAW; `node_name` None says that the op has no gradient.
+    without the special cases. `forward` is an expression over arrays in the namespace RAW; `node_name` None says that the
+    op has no gradient. Of the options, `floats` says that integers become floats first; `promotes` names plain numbers
+    that take part in promotion; `numbers` that `other` may be a number, `numbers_first` that `self` may be one; `refuses`
+    maps dtype kinds ("b", "fc") that the op has no computation for to PyTorch's name of its kernel; `mixed` names a check
+    in `convert.py` for operands of different dtypes.
     """
     match = _SIGNATURE.fullmatch(signature)
     assert match, signature

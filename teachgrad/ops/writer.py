@@ -36,19 +36,23 @@ HELPERS: dict[str, Any] = {
     "_TensorBase": TensorBase,
     "_cast_floats": convert.to_floats,
     "_edge_of": graph.edge_of,
-    "_explain": errors.explain_failed_op,
     "_fit": convert.fit,
     "_freed": errors.freed,
     "_grad_enabled": GRAD_MODE.get,
     "_ndarray": ndarray,
     "_new": _new,
     "_next_birth": graph.next_birth,
+    "_no_bools": convert.no_bools,
     "_number": convert.number,
+    "_operand": convert.operand,
     "_own_array": views.own_array,
     "_promote": convert.promote,
     "_promote_number": convert.promote_number,
     "_ref": ref,
+    "_refused": convert.refused,
+    "_rescue": convert.rescue,
     "_result_of": graph.result_of,
+    "_same_dtype": convert.same_dtype,
     "_stale": graph.stale,
     "_view": views.as_view,
     "_wrap": wrap,
@@ -69,6 +73,15 @@ def compile_front(op: Op) -> Callable[..., Any]:
     return _execute(op, source, RAW, op.identifier)
 
 
+def compile_operator(op: Op) -> Callable[..., Any]:
+    """The op as an operator of the class Tensor."""
+    front = op.front  # makes the node classes that both share
+    if not op.numbers:
+        return front
+    source = "\n\n".join(front_source(op, by_number=by_number, operator=True) for by_number in (False, True))
+    return _execute(op, source, RAW, f"{op.identifier}_operator")
+
+
 def compile_raw(op: Op) -> Callable[..., Any]:
     """The op's forward expression as a function on arrays."""
     parameters = ", ".join((*op.inputs, *(_with_default(op, name) for name in op.plain)))
@@ -84,9 +97,8 @@ def _execute(op: Op, source: str, space: dict[str, Any], name: str) -> Callable[
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     scope: dict[str, Any] = {}
     exec(compile(source, file, "exec"), space, scope)
-    if name == op.identifier and f"{name}_number" in scope:
+    if f"{name}_number" in scope:
         space[f"{name}__number"] = scope[f"{name}_number"]
-        space[f"{name}__tensor"] = scope[name]
     function: Callable[..., Any] = scope[name]
     function.__doc__ = op.doc or None
     function.__qualname__ = name
@@ -154,10 +166,6 @@ def _version(tensor: str) -> str:
     return f"({tensor}._changes if {tensor}._view is None else {tensor}._view.owner._changes)"
 
 
-def _optional(op: Op, name: str) -> bool:
-    return op.defaults.get(name) == "None" or name in ("weight", "bias")
-
-
 def _checked(op: Op, by_number: bool) -> list[str]:
     """The saved tensors whose version numbers a node compares, in the order in which it packs them."""
     inputs = [] if op.list_input else [n for n in op.inputs if not (by_number and n == "other")]
@@ -169,12 +177,13 @@ def _packed(terms: list[str]) -> str:
     return " + ".join(f"({term} << {32 * i})" if i else term for i, term in enumerate(terms)) or "0"
 
 
-def front_source(op: Op, *, by_number: bool) -> str:
+def front_source(op: Op, *, by_number: bool, operator: bool = False) -> str:
     """The op as a function on tensors. With `by_number`, the variant whose `other` is a Python number."""
     tensors = [name for name in op.inputs if not (by_number and name == "other")]
     call = {name: _call_name(op, name) for name in op.inputs}
-    name = op.identifier + ("_number" if by_number else "")
-    optional = {n for n in tensors if _optional(op, n)}
+    plain_name = op.identifier + ("_operator" if operator else "")
+    name = plain_name + ("_number" if by_number else "")
+    optional = {n for n in tensors if op.is_optional(n)}
     head = [call[n] + ("=None" if n in optional else "") for n in op.inputs]
     head += [_with_default(op, plain) for plain in op.plain]
     lines = [f"def {name}({', '.join(head)}):"]
@@ -182,14 +191,14 @@ def front_source(op: Op, *, by_number: bool) -> str:
     if by_number:
         lines += [
             "    if other.__class__ is not float and other.__class__ is not int:",
-            f'        other = _number("{op.name}", other)',
-            "        if isinstance(other, _Tensor):",
-            f"            return {op.identifier}__tensor({arguments})",
+            "        other = _operand(other)" if operator else f'        other = _number("{op.name}", other)',
         ]
+        if operator:
+            lines += ["        if other is NotImplemented:", "            return NotImplemented"]
     elif op.numbers:
         lines += [
             "    if not isinstance(other, _Tensor):",
-            f"        return {op.identifier}__number({arguments})",
+            f"        return {plain_name}__number({arguments})",
         ]
     expression = _NAME.sub(lambda m: f"a_{m[0]}" if m[0] in tensors else m[0], op.forward)
     lines += ["    try:"]
@@ -216,33 +225,34 @@ def front_source(op: Op, *, by_number: bool) -> str:
         lines += [
             f"        mixed = ({operands[0]}.__class__ is _ndarray or {classes}) and ({differ})",
             "        if mixed:",
+            *([f"            _{op.mixed}({', '.join(operands)})"] if op.mixed else []),
             f"            {', '.join(operands)} = _promote({', '.join(operands)})",
         ]
         first = operands[0]
+    for kinds, kernel in op.refuses.items():
+        lines += [f"        if {first}.dtype.kind in {kinds!r}:", f"            raise _refused({kernel!r}, {first})"]
     lines += [f"        data = {expression}"]
-    if op.pointwise and (op.floats or (by_number and op.node_name is not None)):
+    numbers = ["other"] if by_number else list(op.promotes)
+    if op.pointwise and (op.floats or (numbers and op.node_name is not None)):
         changed = f"(data.__class__ is not {first}.__class__ or data.__class__ is _ndarray) and data.dtype is not {first}.dtype"
-        convert_to = f"_promote_number({first}, other)" if by_number else first
+        convert_to = f"_promote_number({', '.join((first, *numbers))})" if numbers else first
         if op.floats:
             again = ", ".join(f"a_{n}" for n in tensors)
             values = (
                 f"_cast_floats({convert_to})"
-                if by_number
+                if numbers
                 else ", ".join(f"_cast_floats(a_{n})" for n in tensors)
             )
         else:
             again, values = first, convert_to
         lines += [
             f"        if {changed}:",
+            *([f"            _{op.mixed}({first})"] if op.mixed and numbers else []),
             f"            {again} = {values}",
             f"            data = {expression}",
         ]
-    caught = "(AttributeError, ValueError, OverflowError)" if op.pointwise else "AttributeError"
-    shown = f"*{call[tensors[0]]}" if op.list_input else ", ".join(call[n] for n in op.inputs)
-    lines += [
-        f"    except {caught} as error:",
-        f'        raise _explain("{op.name}", error, {shown}) from None',
-    ]
+    caught = "(AttributeError, ValueError, TypeError, OverflowError)" if op.pointwise else "AttributeError"
+    lines += [f"    except {caught} as error:", f'        return _rescue("{op.name}", error, {arguments})']
     lines += _outputs_source(op, tensors, call, by_number, mixing)
     return "\n".join(lines) + "\n"
 
@@ -267,7 +277,7 @@ def _outputs_source(
     if op.node_name is None:
         return [*lines, f"    return {answer}"]
     tracked = [n for n in tensors if n in op.rules]
-    optional = {n for n in tensors if _optional(op, n)}
+    optional = {n for n in tensors if op.is_optional(n)}
 
     def wants(n: str) -> str:
         t = call[n]
@@ -403,7 +413,7 @@ def rule_source(op: Op, *, by_number: bool, live: bool = False) -> str:
                 return n
             if op.list_input:
                 return f"[tensor._data for tensor in {n}]"
-            return f"(None if {n} is None else {n}._data)" if _optional(op, n) else f"{n}._data"
+            return f"(None if {n} is None else {n}._data)" if op.is_optional(n) else f"{n}._data"
         if not live or n not in op.outputs:
             return n
         return "_result_of(node, result)" if n == "result" else f"_wrap({n})"

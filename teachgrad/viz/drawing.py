@@ -19,8 +19,21 @@ from .naming import Names, Params, namer
 if TYPE_CHECKING:
     from .html import Player
 
-_CELL_STYLE = ".tg-drawing { overflow-x: auto; }\n.tg-fallback { display: none; }"
 SUFFIXES = (".svg", ".png", ".html", ".dot", ".json", ".txt")
+
+# The SVG is parsed as SVG, never as HTML, and it is our own writer's.
+_CELL = """\
+<div class="tg-drawing" data-tg="{prefix}" style="overflow-x: auto">
+<img alt="{words}" src="data:image/svg+xml;base64,{data}">
+<script>
+for (const image of document.querySelectorAll('[data-tg="{prefix}"] > img')) {{
+  const bytes = Uint8Array.from(atob(image.src.split(",")[1]), (char) => char.charCodeAt(0));
+  const picture = new DOMParser().parseFromString(new TextDecoder().decode(bytes), "image/svg+xml");
+  image.replaceWith(document.importNode(picture.documentElement, true));
+}}
+</script>
+</div>
+"""
 
 
 def draw(
@@ -141,19 +154,12 @@ class Drawing:
 
 
 def html_cell(drawing: Drawing) -> str:
-    """The picture for a notebook cell: inline SVG, and an image of it for where styles are taken away.
+    """The picture for a notebook cell: an image, which a small script turns into inline SVG.
 
-    A notebook that is not trusted loses <style> and <svg>, but keeps an <img> with its data; the style that
-    hides the image goes with the rest, so exactly one of the two is seen. Every call makes ids of its own.
+    Inline, the picture follows the page's theme and its boxes answer to pointer, keyboard and screen reader.
+    Where scripts are taken out (a notebook that is not trusted, or a preview), the image stays and looks the
+    same. Every call makes ids of its own, so that no two outputs in a page share one.
     """
-    from .svg import render, stylesheet
-
     prefix = f"tg-{secrets.token_hex(4)}"
-    inline = render(drawing.graph, drawing.layout, prefix=prefix, embedded=True)
-    data = base64.b64encode(drawing.svg().encode("utf-8")).decode("ascii")
-    return (
-        f'<div class="tg-root tg-drawing" id="{prefix}">\n'
-        f"<style>{stylesheet()}\n{_CELL_STYLE}</style>\n"
-        f'<img class="tg-fallback" alt="{escape(drawing.text())}" src="data:image/svg+xml;base64,{data}">\n'
-        f"{inline}</div>\n"
-    )
+    data = base64.b64encode(drawing.svg(prefix=prefix).encode("utf-8")).decode("ascii")
+    return _CELL.format(prefix=prefix, data=data, words=escape(drawing.text()))

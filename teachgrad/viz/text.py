@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .model import Edge, Graph, Node, Trace, Value
+from .values import visible
 
 
 def graph_text(graph: Graph) -> str:
@@ -17,14 +18,15 @@ def graph_text(graph: Graph) -> str:
     for edge in graph.edges:
         onward.setdefault(edge.source, []).append(edge)
     used = {edge.target for edge in graph.edges}
-    lines = [f"{graph.title}:"] if graph.title else []
+    lines = [visible(f"{graph.title}:")] if graph.title else []
     written: set[str] = set()
     todo: list[tuple[str, int, str]] = [(node.id, 0, "") for node in reversed(graph.nodes) if node.id not in used]
     while todo:
         node_id, depth, argument = todo.pop()
         again = node_id in written
         lead = "  " * depth + (f"{argument}: " if argument else "")
-        lines.append(f"{lead}{_line(nodes[node_id])}{' (see above)' if again and node_id in onward else ''}")
+        line = f"{lead}{_line(nodes[node_id])}{' (see above)' if again and node_id in onward else ''}"
+        lines.append(visible(line))
         if again:
             continue
         written.add(node_id)

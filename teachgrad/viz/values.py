@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .model import Value
@@ -38,17 +38,26 @@ def value_of(tensor: Any) -> Value:
     if numbers is not None and any(isinstance(number, complex) for number in numbers):
         return Value(shape, dtype, _nested([str(n) for n in numbers], shape), f"{_times(shape)} {dtype}".strip())
     size = _times(shape)
+    brief: str | None
     if numbers:
         text = _nested([write_number(number) for number in numbers], shape)
-        brief = text if len(text) <= BRIEF else f"{size} {dtype}"
-        if len(text) > BRIEF and "float" in dtype and all(math.isfinite(number) for number in numbers):
-            brief = f"{size}, mean {math.fsum(numbers) / len(numbers):.3g}"
+        brief = next((short for short in _shorter(numbers, text, shape) if len(short) <= BRIEF), None)
+        if brief is None:
+            finite = "float" in dtype and all(math.isfinite(number) for number in numbers)
+            brief = f"{size}, mean {math.fsum(numbers) / len(numbers):.3g}" if finite else f"{size} {dtype}"
     elif stats:
         mean = f"{stats['mean']:.3g}"
         text, brief = f"{size} {dtype}, mean {mean}", f"{size}, mean {mean}"
     else:
         text = brief = f"{size} {dtype}"
     return Value(shape, dtype, text, shorten(brief, BRIEF), numbers=numbers, stats=stats)
+
+
+def _shorter(numbers: Sequence[float], text: str, shape: Sequence[int]) -> Iterator[str]:
+    """Ways to write few numbers, from the full one to two digits each."""
+    yield text
+    for digits in (3, 2):
+        yield _nested([min(write_number(n), f"{n:.{digits}g}", key=len) for n in numbers], shape)
 
 
 def write_number(number: float | int | bool) -> str:

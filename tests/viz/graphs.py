@@ -11,7 +11,7 @@ HOSTILE = (
     "<img src=x onerror=alert(1)>",
     "</svg></style><script>alert(1)</script>",
     "<b>bold</b>",
-    'a "quoted" \'name\' & more &lt;',
+    "a \"quoted\" 'name' & more &lt;",
     "back\\slash\\",
     "\\N \\G \\E",
     "nul\0 bell\a tab\t line\nfeed",
@@ -43,7 +43,9 @@ def random_graph(seed: int, size: int = 25) -> Graph:
     for i in range(1, size + 1):
         source = nodes[0] if i == 1 else dice.choice([node for node in nodes if node.kind == "op"])
         kind = "op" if i == 1 or dice.random() < 0.6 else "accumulate"
-        nodes.append(Node(f"n{len(nodes)}", kind, "MulBackward0", "Mul", WORDS[kind], detail=dice.choice(("", "p = 2"))))
+        nodes.append(
+            Node(f"n{len(nodes)}", kind, "MulBackward0", "Mul", WORDS[kind], detail=dice.choice(("", "p = 2")))
+        )
         join(source.id, nodes[-1].id, dice.randrange(3))
         if kind == "accumulate":
             nodes.append(Node(f"n{len(nodes)}", "leaf", title=dice.choice(HOSTILE), word="leaf", grad=value(2.0, -1.5)))
@@ -59,7 +61,15 @@ def random_graph(seed: int, size: int = 25) -> Graph:
 def trace_over(graph: Graph) -> Trace:
     """A trace with one gradient on every edge."""
     events = tuple(
-        Event(i, "contribute", edge.source, edge.id, gradient=value(1.0), out=value(float(i), -0.25), sentence=f"step {i}.")
+        Event(
+            i,
+            "contribute",
+            edge.source,
+            edge.id,
+            gradient=value(1.0),
+            out=value(float(i), -0.25),
+            sentence=f"step {i}.",
+        )
         for i, edge in enumerate(graph.edges)
     )
     return Trace(graph, events, (0,))

@@ -31,7 +31,9 @@ def random_graph(lib: Any, seed: int) -> tuple[list[Any], Any]:
     pool = list(leaves)
     for _ in range(dice.randint(1, 12)):
         x, y = dice.choice(pool), dice.choice(pool)
-        pool.append(dice.choice((lambda x, y: x * y, lambda x, y: x + y, lambda x, y: x - y, lambda x, _: x * 0.5))(x, y))
+        pool.append(
+            dice.choice((lambda x, y: x * y, lambda x, y: x + y, lambda x, y: x - y, lambda x, _: x * 0.5))(x, y)
+        )
     return leaves, (pool[-1] * pool[dice.randrange(len(pool))]).sum()
 
 
@@ -366,13 +368,21 @@ def test_create_graph_is_recorded_like_any_pass(lib: Any) -> None:
     ("expression", "latex", "filled"),
     [
         ("grad * other", r"\bar{r} \cdot \mathrm{other}", "2 * (-3)"),
-        ("-grad * self / (other * other)", r"\frac{-\bar{r} \cdot \mathrm{self}}{\mathrm{other} \cdot \mathrm{other}}", None),
+        (
+            "-grad * self / (other * other)",
+            r"\frac{-\bar{r} \cdot \mathrm{self}}{\mathrm{other} \cdot \mathrm{other}}",
+            None,
+        ),
         ("grad * (1 - result ** 2)", r"\bar{r} \cdot \left(1 - r^{2}\right)", "2 * (1 - 0.5 ** 2)"),
         ("grad * -self", r"\bar{r} \cdot \left(-\mathrm{self}\right)", "2 * -[1, 2]"),
         ("a - (b - c)", r"\mathrm{a} - \left(\mathrm{b} - \mathrm{c}\right)", "a - (b - c)"),
         ("grad @ other.T", r"\bar{r} \, \mathrm{other}^{\top}", "2 @ (-3).T"),
         ("exp(self) * grad", r"e^{\mathrm{self}} \cdot \bar{r}", "exp([1, 2]) * 2"),
-        ("sum_to(grad, self_shape)", r"\operatorname{sum\_to}\left(\bar{r}, \mathrm{self\_shape}\right)", "sum_to(2, (2,))"),
+        (
+            "sum_to(grad, self_shape)",
+            r"\operatorname{sum\_to}\left(\bar{r}, \mathrm{self\_shape}\right)",
+            "sum_to(2, (2,))",
+        ),
         ("not a rule", r"\text{not a rule}", "not a rule"),
     ],
 )

@@ -168,7 +168,11 @@ def test_no_text_of_the_learner_reaches_graphviz() -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_readable_dot_shows_any_name_as_text(name: str) -> None:
-    graph = Graph((Node("n0", "leaf", title=name, word="leaf"), Node("n1", "op", title="Mul")), (Edge("e0", "n1", "n0"),), title=name)
+    graph = Graph(
+        (Node("n0", "leaf", title=name, word="leaf"), Node("n1", "op", title="Mul")),
+        (Edge("e0", "n1", "n0"),),
+        title=name,
+    )
     source = readable_dot(graph)
     assert '"n0' not in source  # ids stay bare
     drawn = embedded.run(source, "svg")

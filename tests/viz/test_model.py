@@ -16,7 +16,9 @@ from teachgrad.viz.values import BRIEF, plain, shorten, value_of, visible, write
 
 def a_trace() -> Trace:
     value = Value((2,), "float32", "[nan, -1.]", "[nan, -1.]", numbers=(math.nan, -1.0))
-    large = Value((4, 5), "float32", "4×5 float32, mean inf", "4×5, mean inf", stats={"mean": math.inf, "min": -math.inf})
+    large = Value(
+        (4, 5), "float32", "4×5 float32, mean inf", "4×5, mean inf", stats={"mean": math.inf, "min": -math.inf}
+    )
     nodes = (
         Node("n0", "output", title="L", word="output", name="L", value=value, source=Source("x.py", 3, "L = x")),
         Node("n1", "op", "ExpBackward0", "Exp", "operation", value=large),
@@ -132,6 +134,12 @@ def test_a_value_of_any_shape_is_short_in_a_box(lib: Any, shape: tuple[int, ...]
     assert value.shape == shape
     assert len(value.brief) <= BRIEF
     assert (value.numbers is None) == (math.prod(shape) > 9)
+
+
+def test_a_box_gets_fewer_digits_before_it_gets_a_mean(lib: Any) -> None:
+    assert value_of(lib.tensor([0.13567, -0.26171, 0.12644])).brief == "[0.136, -0.262, 0.126]"
+    assert value_of(lib.tensor([1.0, -2.0])).brief == "[1., -2.]"
+    assert value_of(lib.tensor([0.13567, -0.26171, 0.12604, 1.0, 5.5])).brief == "size 5, mean 1.3"
 
 
 def test_reading_a_value_leaves_the_graph_alone(lib: Any) -> None:

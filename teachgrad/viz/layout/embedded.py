@@ -7,6 +7,7 @@ crashes when two threads use it), and a run is bounded in memory and time.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import struct
 import threading
@@ -87,4 +88,5 @@ def _compiled() -> tuple[Any, Any]:
         engine = wasmtime.Engine(config(cache=True))
     except wasmtime.WasmtimeError:  # no folder to keep compiled code in: compile again in each process
         engine = wasmtime.Engine(config(cache=False))
+    atexit.register(_compiled.cache_clear)  # let go while wasmtime is still whole, or it complains at exit
     return engine, wasmtime.Module.from_file(engine, str(PACKAGE_WASM_PATH))

@@ -578,12 +578,13 @@ export function mountAll(uid) {
 
 // ---- The Jupyter widget (anywidget) -------------------------------------------------------------
 
-const drivers = new WeakMap(); // model -> the one view that keeps time while the model plays
+const drivers = new WeakMap(); // trace -> the one view of its model that keeps time while it plays
 
 function render({ model, el }) {
   const root = html("div", { class: "tg-root tg-player" });
   el.append(root);
-  const player = mount(root, model.get("_trace"), {
+  const trace = model.get("_trace"); // one object for all views, which have a `model` of their own each
+  const player = mount(root, trace, {
     ...model.get("_options"), step: model.get("step"), speed: model.get("speed"),
   });
   const send = (name) => player.on(name, (value) => {
@@ -593,14 +594,14 @@ function render({ model, el }) {
   });
   ["step", "speed", "selected"].forEach(send);
   player.on("playing", (playing) => {
-    if (playing) drivers.set(model, player);
-    if (playing || drivers.get(model) === player) {
+    if (playing) drivers.set(trace, player);
+    if (playing || drivers.get(trace) === player) {
       model.set("playing", playing);
       model.save_changes();
     }
   });
   const onPlaying = () => {
-    const driver = drivers.get(model);
+    const driver = drivers.get(trace);
     if (!model.get("playing")) player.pause();
     else if (!driver?.playing) player.play(); // several views of one model: the first keeps time
   };

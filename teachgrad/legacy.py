@@ -1,0 +1,118 @@
+"""PyTorch's old constructors, which many lessons still use.
+
+    torch.Tensor(2, 3)           a float32 tensor of that shape, with whatever stood in the memory before
+    torch.Tensor([2, 3])         a float32 copy of those numbers
+    torch.LongTensor([2, 3])     the same for int64; isinstance(x, torch.LongTensor) asks for the dtype
+
+New code writes `torch.empty(2, 3)` and `torch.tensor([2., 3.])`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from teachgrad import dtypes
+from teachgrad.autograd.variable import TensorBase, wrap
+from teachgrad.ops.table import OPS, public
+from teachgrad.reading import new_array
+from teachgrad.size import Size
+from teachgrad.sizes import bad_arguments, negative_size, shape_of
+from teachgrad.tensor import Tensor
+
+
+class tensortype(type):  # noqa: N801 - PyTorch's name
+    """The type of `torch.FloatTensor` and its sisters: calling one makes a tensor, which is then an instance of it."""
+
+    dtype: dtypes.dtype
+
+    def __call__(cls, *args: Any, **named: Any) -> Tensor:
+        """A tensor of this dtype: of the given shape, or with the given numbers."""
+        return _old_style(args, named, cls.dtype, strict=True)
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, TensorBase) and dtypes.of(instance._data.dtype) is cls.dtype
+
+
+def _make(dtype: dtypes.dtype) -> tensortype:
+    name = dtype.type_name.removeprefix("torch.")
+    body = {"__module__": "torch", "__doc__": f"Old constructor of {dtype} tensors.", "dtype": dtype}
+    return tensortype(name, (), body)
+
+
+FloatTensor, DoubleTensor, HalfTensor = _make(dtypes.float32), _make(dtypes.float64), _make(dtypes.float16)
+LongTensor, IntTensor, ShortTensor = _make(dtypes.int64), _make(dtypes.int32), _make(dtypes.int16)
+CharTensor, ByteTensor, BoolTensor = _make(dtypes.int8), _make(dtypes.uint8), _make(dtypes.bool)
+
+
+def legacy_tensor(cls: type[Tensor], *args: Any, **named: Any) -> Tensor:
+    """`torch.Tensor(...)`, also for subclasses: a shape, or data as the default dtype; a tensor gives an alias of itself."""
+    made = _old_style(args, named, dtypes.get_default_dtype(), strict=False)
+    if cls is not Tensor:
+        made.__class__ = cls
+    return made
+
+
+def _old_style(args: tuple[Any, ...], named: dict[str, Any], dtype: dtypes.dtype, strict: bool) -> Tensor:
+    """`strict`: a tensor among the arguments must have the dtype."""
+    if named:
+        raise bad_arguments("new", args, **named)
+    if not args:
+        return wrap(np.empty(0, dtype.numpy))
+    data = args[0]
+    if len(args) > 1 or isinstance(data, Size) or (isinstance(data, int | np.integer) and not isinstance(data, bool)):
+        return wrap(np.empty(_shape(args), dtype.numpy))
+    if isinstance(data, TensorBase):
+        if strict and dtypes.of(data._data.dtype) is not dtype:
+            raise TypeError(f"expected {_options(dtype)} (got {_options(dtypes.of(data._data.dtype))})")
+        alias: Tensor = OPS["alias"](data)
+        return alias
+    if isinstance(data, str | bytes):
+        raise TypeError(f"new(): invalid data type '{type(data).__name__}'")
+    if not hasattr(data, "__len__"):
+        raise TypeError(f"new(): data must be a sequence (got {type(data).__name__})")
+    return wrap(new_array(data, dtype))
+
+
+def _shape(args: tuple[Any, ...]) -> tuple[int, ...]:
+    try:
+        shape = shape_of(args)
+    except TypeError:
+        raise bad_arguments("new", args) from None
+    if min(shape, default=0) < 0:
+        raise negative_size("new", shape)
+    return shape
+
+
+def _options(dtype: dtypes.dtype) -> str:
+    return (
+        f"TensorOptions(dtype={dtype.c_name}, device=cpu, layout=Strided, requires_grad=false (default), "
+        "pinned_memory=false (default), memory_format=(nullopt))"
+    )
+
+
+@public("new", function=False)
+def new(input: Tensor, *args: Any) -> Tensor:
+    """An old-style tensor, as from `torch.Tensor(...)`, with the dtype of this one."""
+    return _old_style(args, {}, input.dtype, strict=False)
+
+
+@public("set_default_tensor_type", method=False)
+def set_default_tensor_type(t: Any) -> None:
+    """Makes the dtype of `torch.DoubleTensor` and the like, or of its name, the default. Deprecated in PyTorch too."""
+    warnings.warn(
+        "torch.set_default_tensor_type() is deprecated as of PyTorch 2.1, please use torch.set_default_dtype() and "
+        "torch.set_default_device() as alternatives.",
+        UserWarning,
+        stacklevel=2,
+    )
+    by_name = {dtype.type_name: dtype for dtype in dtypes.ALL}
+    dtypes.set_default_dtype(by_name[t] if isinstance(t, str) else t.dtype)
+
+
+__all__ = [
+    "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "HalfTensor", "IntTensor", "LongTensor",
+    "ShortTensor",
+]  # fmt: skip

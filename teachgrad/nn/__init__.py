@@ -1,0 +1,15 @@
+"""`torch.nn`: what networks are made of. Modules here, the functions they call in `nn.functional`."""
+
+from teachgrad.nn import functional as functional
+from teachgrad.nn import init as init
+from teachgrad.nn import utils as utils
+from teachgrad.nn.activation import *  # noqa: F403
+from teachgrad.nn.containers import *  # noqa: F403
+from teachgrad.nn.dropout import *  # noqa: F403
+from teachgrad.nn.linear import *  # noqa: F403
+from teachgrad.nn.loss import *  # noqa: F403
+from teachgrad.nn.module import Module as Module
+from teachgrad.nn.parameter import Buffer as Buffer
+from teachgrad.nn.parameter import Parameter as Parameter
+from teachgrad.nn.shaping import *  # noqa: F403
+from teachgrad.nn.sparse import *  # noqa: F403

@@ -1,0 +1,129 @@
+"""The dimension arguments of reductions, and how a reduced gradient gets its dimensions back.
+
+    x.sum(1)                 forward   (2, 3) ──sum over 1──> (2,)
+                             backward  (2, 3) <──repeat 3 times── (2, 1) <──reshape── (2,)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from operator import index
+from typing import Any
+
+import numpy as np
+
+from teachgrad import errors
+from teachgrad.autograd.variable import TensorBase
+from teachgrad.ops.table import LIVE, RAW, raw
+
+Dims = int | tuple[int, ...] | None
+"""One dimension, several, or (None) all of them; counted from 0 and checked."""
+
+_SMALL = 4096  # elements up to which copying is faster than a view with strides 0
+
+
+def tensor(function: str, input: Any) -> Any:
+    """`input`, which must be a tensor; raises TypeError if it is not."""
+    if not isinstance(input, TensorBase):
+        raise errors.not_a_tensor(function, "input", 1, input)
+    return input
+
+
+def one(function: str, input: Any, dim: Any) -> int:
+    """`dim` counted from 0. Raises IndexError if the tensor does not have it, TypeError if it is no int."""
+    ndim = tensor(function, input)._data.ndim or 1  # a 0-d tensor counts as having one dimension
+    if dim.__class__ is not int:
+        dim = _whole(function, dim)
+    if not -ndim <= dim < ndim:
+        raise errors.dim_out_of_range(dim, input._data.ndim)
+    return int(dim) + ndim if dim < 0 else int(dim)
+
+
+def many(function: str, input: Any, dim: Any) -> Dims:
+    """`dim`, an int or several or None, counted from 0; an empty tuple means all, as None does.
+
+    Raises IndexError for a dimension that the tensor does not have, RuntimeError for one named twice.
+    """
+    if dim is None or dim == ():
+        tensor(function, input)
+        return None
+    if not isinstance(dim, tuple | list):
+        return one(function, input, dim) if tensor(function, input)._data.ndim else _zero_d(function, input, dim)
+    dims = tuple(one(function, input, each) for each in dim)
+    for each in dims:
+        if dims.count(each) > 1:
+            raise RuntimeError(f"dim {each} appears multiple times in the list of dims")
+    return dims if input._data.ndim else None
+
+
+def _zero_d(function: str, input: Any, dim: Any) -> Dims:
+    one(function, input, dim)  # only checks: a number has nothing to reduce
+
+
+def _whole(function: str, dim: Any) -> int:
+    try:
+        return index(dim)
+    except TypeError:
+        raise TypeError(
+            f"{function}() received an invalid combination of arguments - got ({errors.type_name(dim)}), but expected one of:\n"
+            f" * (Tensor input, int or tuple of ints dim, bool keepdim)"
+        ) from None
+
+
+def numpy_words(function: str, dim: Any, keepdim: Any, words: dict[str, Any]) -> tuple[Any, Any]:
+    """PyTorch also understands NumPy's names of these arguments, `axis` and `keepdims`."""
+    dim, keepdim = words.pop("axis", dim), words.pop("keepdims", keepdim)
+    for name in words:
+        raise TypeError(f"{function}() got an unexpected keyword argument '{name}'")
+    return dim, keepdim
+
+
+def kept(shape: tuple[int, ...], dim: Dims) -> tuple[int, ...]:
+    """`shape` with size 1 in the reduced dimensions."""
+    if dim is None:
+        return (1,) * len(shape)
+    gone = (dim,) if dim.__class__ is int else dim
+    return tuple(1 if i in gone else size for i, size in enumerate(shape))  # type: ignore[operator]
+
+
+def in_rules(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: a function of shapes and numbers that rules may name, on arrays as on tensors."""
+    RAW[function.__name__] = LIVE[function.__name__] = function
+    return function
+
+
+@in_rules
+def count(shape: tuple[int, ...], dim: Dims = None) -> int:
+    """How many elements are reduced to one."""
+    if dim is None:
+        return prod(shape)
+    return shape[dim] if dim.__class__ is int else prod(shape[d] for d in dim)  # type: ignore[index, union-attr]
+
+
+@raw
+def expand_back(grad: Any, shape: tuple[int, ...], dim: Dims = None, keepdim: bool = False) -> Any:
+    """The transpose of summing over `dim`: each element repeated for all those that were summed to it."""
+    if not keepdim and dim is not None:
+        grad = grad.reshape(kept(shape, dim))
+    if prod(shape) > _SMALL:
+        return np.broadcast_to(grad, shape)
+    out = np.empty(shape, grad.dtype)
+    out[...] = grad
+    return out
+
+
+def _expand_back_live(grad: Any, shape: tuple[int, ...], dim: Dims = None, keepdim: bool = False) -> Any:
+    """`expand_back` on tensors."""
+    if not keepdim and grad._data.shape != shape:
+        grad = grad.reshape(kept(shape, dim))
+    return grad.expand(shape)
+
+
+LIVE["expand_back"] = _expand_back_live
+
+
+@in_rules
+def like(mask: Any, values: Any) -> Any:
+    """Counts or flags as numbers of the dtype of `values`, so that arithmetic with them changes no dtype."""
+    return mask.to(values.dtype) if isinstance(mask, TensorBase) else mask.astype(values.dtype)

@@ -1,0 +1,195 @@
+"""What the products compute on arrays, after checking that the arguments fit together.
+
+NumPy would multiply some things that PyTorch refuses (a float matrix by an integer one, a matrix where a vector is
+due), so every product checks its arguments first and says in PyTorch's words what is wrong with them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from teachgrad import dtypes, errors
+from teachgrad.autograd.fit import unbroadcast, unbroadcast_live
+from teachgrad.ops.table import LIVE, raw
+
+_SHAPES_NOTE = (
+    "The columns of the first matrix must be as many as the rows of the second. Is one of them transposed? x @ w.T, or "
+    "x.T @ w, may be what was meant."
+)
+_DTYPES_NOTE = "Products do not convert. Bring both to one dtype first, for instance with x.float()."
+
+
+def _names(*arrays: Any) -> list[str]:
+    return [dtypes.of(array.dtype).scalar_name for array in arrays]
+
+
+def _times(array: Any) -> str:
+    return "x".join(map(str, array.shape))
+
+
+def _cannot_multiply(a: Any, b: Any) -> RuntimeError:
+    text = f"mat1 and mat2 shapes cannot be multiplied ({_times(a)} and {_times(b)})"
+    return errors.explained(RuntimeError(text), _SHAPES_NOTE)
+
+
+def _no_bools(kernel: str) -> NotImplementedError:
+    return NotImplementedError(f"\"{kernel}\" not implemented for 'Bool'")
+
+
+def _differ(text: str) -> RuntimeError:
+    return errors.explained(RuntimeError(text), _DTYPES_NOTE)
+
+
+@raw
+def mm_of(self: Any, mat2: Any) -> Any:
+    """(n, k) times (k, m)."""
+    if self.ndim != 2 or mat2.ndim != 2:
+        raise RuntimeError(f"{'self' if self.ndim != 2 else 'mat2'} must be a matrix")
+    if self.dtype is not mat2.dtype:
+        names = [dtypes.of(array.dtype).c_name for array in (self, mat2)]
+        raise _differ(f"expected m1 and m2 to have the same dtype, but got: {names[0]} != {names[1]}")
+    if self.shape[1] != mat2.shape[0]:
+        raise _cannot_multiply(self, mat2)
+    if self.dtype.kind == "b":
+        raise _no_bools("addmm_impl_cpu_")
+    return self @ mat2
+
+
+@raw
+def mv_of(self: Any, vec: Any) -> Any:
+    """(n, k) times (k,)."""
+    if self.ndim != 2 or vec.ndim != 1:
+        raise RuntimeError(f"vector + matrix @ vector expected, got 1, {self.ndim}, {vec.ndim}")
+    if self.shape[1] != vec.shape[0]:
+        text = f"size mismatch, got input ({self.shape[0]}), mat ({_times(self)}), vec ({vec.shape[0]})"
+        raise errors.explained(RuntimeError(text), "The vector must be as long as the matrix is wide.")
+    if self.dtype is not vec.dtype:
+        a, b = _names(self, vec)
+        raise _differ(f"addmv input tensors must have the same dtype, but got {b}, {a}, and {b}")
+    if self.dtype.kind == "b":
+        raise _no_bools("addmv_impl_cpu")
+    return self @ vec
+
+
+@raw
+def dot_of(self: Any, other: Any, name: str = "dot") -> Any:
+    """(n,) times (n,), a number."""
+    if self.ndim != 1 or other.ndim != 1:
+        raise errors.explained(
+            RuntimeError(f"1D tensors expected, but got {self.ndim}D and {other.ndim}D tensors"),
+            "dot takes two vectors. For matrices there is x @ y, for the sum of all products (x * y).sum().",
+        )
+    if self.dtype is not other.dtype:
+        a, b = _names(self, other)
+        raise _differ(f"dot : expected both vectors to have same dtype, but found {a} and {b}")
+    if self.shape != other.shape:
+        n, m = self.shape[0], other.shape[0]
+        raise errors.explained(
+            RuntimeError(
+                f"inconsistent tensor size, expected tensor [{n}] and src [{m}] to have the same number of elements, but got "
+                f"{n} and {m} elements respectively"
+            ),
+            "Both vectors must be of the same length.",
+        )
+    if self.dtype.kind == "b":
+        raise _no_bools(name)
+    return self @ other
+
+
+@raw
+def bmm_of(self: Any, mat2: Any) -> Any:
+    """(b, n, k) times (b, k, m): one product for each of the b."""
+    if self.ndim != 3 or mat2.ndim != 3:
+        raise RuntimeError(f"{'batch1' if self.ndim != 3 else 'batch2'} must be a 3D tensor")
+    if mat2.shape[:2] != (self.shape[0], self.shape[2]):
+        raise errors.explained(
+            RuntimeError(
+                f"Expected size for first two dimensions of batch2 tensor to be: [{self.shape[0]}, {self.shape[2]}] but got: "
+                f"{list(mat2.shape[:2])}."
+            ),
+            _SHAPES_NOTE,
+        )
+    if self.dtype is not mat2.dtype:
+        raise _differ("expected scalar type {} but found {}".format(*_names(self, mat2)))
+    if self.dtype.kind == "b":
+        raise _no_bools("bmm")
+    return self @ mat2
+
+
+@raw
+def addmm_of(self: Any, mat1: Any, mat2: Any, beta: float = 1, alpha: float = 1) -> Any:
+    """beta * self + alpha * mat1 @ mat2, the layer of a network in one op."""
+    for name, matrix in (("mat1", mat1), ("mat2", mat2)):
+        if matrix.ndim != 2:
+            raise RuntimeError(f"{name} must be a matrix, got {matrix.ndim}-D tensor")
+    if mat1.dtype is not mat2.dtype:
+        raise _differ("mat1 and mat2 must have the same dtype, but got {} and {}".format(*_names(mat1, mat2)))
+    if mat1.shape[1] != mat2.shape[0]:
+        raise _cannot_multiply(mat1, mat2)
+    if self.dtype is not mat2.dtype:
+        raise _differ("self and mat2 must have the same dtype, but got {} and {}".format(*_names(self, mat2)))
+    return _added(self, mat1 @ mat2, beta, alpha)
+
+
+@raw
+def addmv_of(self: Any, mat: Any, vec: Any, beta: float = 1, alpha: float = 1) -> Any:
+    """beta * self + alpha * mat @ vec."""
+    return _added(self, mv_of(mat, vec), beta, alpha)
+
+
+@raw
+def addr_of(self: Any, vec1: Any, vec2: Any, beta: float = 1, alpha: float = 1) -> Any:
+    """beta * self + alpha * (the outer product of the vectors)."""
+    return _added(self, np.multiply.outer(vec1, vec2), beta, alpha)
+
+
+@raw
+def baddbmm_of(self: Any, batch1: Any, batch2: Any, beta: float = 1, alpha: float = 1) -> Any:
+    """beta * self + alpha * batch1 @ batch2."""
+    return _added(self, bmm_of(batch1, batch2), beta, alpha)
+
+
+def _added(self: Any, product: Any, beta: float, alpha: float) -> Any:
+    """beta * self + alpha * product, written over the product."""
+    if alpha != 1:
+        product *= alpha
+    try:
+        product += self if beta == 1 else self * beta
+    except ValueError:
+        raise _cannot_expand(self.shape, product.shape) from None
+    return product
+
+
+def _cannot_expand(have: tuple[int, ...], want: tuple[int, ...]) -> RuntimeError:
+    """The error for a term that cannot be broadcast to the product's shape."""
+    missing = len(want) - len(have)
+    for dim, size in enumerate(have, missing):
+        if dim >= 0 and size not in (1, want[dim]):
+            break
+    return errors.explained(
+        RuntimeError(
+            f"The expanded size of the tensor ({want[dim]}) must match the existing size ({size}) at non-singleton dimension "
+            f"{dim}.  Target sizes: {list(want)}.  Tensor sizes: {list(have)}"
+        ),
+        "The term that is added (a bias, say) must have the product's shape, or one that broadcasts to it.",
+    )
+
+
+@raw
+def scaled(grad: Any, factor: float) -> Any:
+    """`grad * factor`, without the work when the factor is 1."""
+    return grad if factor == 1 else grad * factor
+
+
+LIVE["scaled"] = scaled
+
+
+@raw
+def folded(grad: Any, shape: tuple[int, ...]) -> Any:
+    """The transpose of broadcasting from `shape`: the gradients of all copies, added."""
+    return unbroadcast(grad, shape, grad.dtype)
+
+
+LIVE["folded"] = lambda grad, shape: unbroadcast_live(grad, shape, grad._data.dtype)

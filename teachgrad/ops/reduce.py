@@ -1,0 +1,311 @@
+"""Ops that make one number of many: sums, means, variances, norms.
+
+    s = x_1 + ... + x_n         every x_i moves s as much as itself: its gradient is that of s, repeated
+    m = s / n                   the same, divided by n
+    p = x_1 * ... * x_n         x_i is multiplied by all the others: grad * p / x_i
+    |x| = sqrt(x_1^2 + ...)     grad * x_i / |x|
+
+Mirrors the reductions of `torch`. Extremes (max, median, ...) are in `extremes.py`, running sums in `scans.py`.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from teachgrad import dtypes
+from teachgrad.autograd.variable import wrap
+from teachgrad.ops import dims, reduce_arrays  # noqa: F401 - the array functions that the entries name
+from teachgrad.ops.table import LIVE, composite, op, public
+
+ALL: Any = object()
+"""`dim` was not given. PyTorch has two ops: `x.sum()` is SumBackward0, `x.sum(dim)` SumBackward1, also for dim=None."""
+
+
+# -- the entries -----------------------------------------------------------------------------------------------
+op("sum.all(self)", "SumBackward0", "sum(self)", self="expand_back(grad, self_shape)", samples=["x.sum()", "s.sum()", "b.sum()"])
+op(
+    "sum.dim(self; dim, keepdim)", "SumBackward1", "sum(self, dim, keepdim)",
+    self="expand_back(grad, self_shape, dim, keepdim)",
+    samples=["x.sum(0)", "x.sum(-1, keepdim=True)", "b.sum((0, 2))", "b.sum(dim=None)", "s.sum(0)", "x.t().sum(1)"],
+)  # fmt: skip
+op("mean.all(self)", "MeanBackward0", "mean(self)", self="expand_back(grad / count(self_shape), self_shape)", samples=["x.mean()", "s.mean()"])
+op(
+    "mean.dim(self; dim, keepdim)", "MeanBackward1", "mean(self, dim, keepdim)",
+    self="expand_back(grad / count(self_shape, dim), self_shape, dim, keepdim)",
+    samples=["x.mean(0)", "b.mean((0, -1))", "x.mean(1, True)"],
+)  # fmt: skip
+op(
+    "nansum.dim(self; dim, keepdim)", "NansumBackward0", "nansum(self, dim, keepdim)",
+    self="where(isnan(self), 0, expand_back(grad, self_shape, dim, keepdim))",
+    samples=["x.nansum()", "x.nansum(0)", "x.log().nansum(1)"],
+)  # fmt: skip
+op("prod.all(self)", "ProdBackward0", "prod(self)", self="prod_slope(grad, self, result)", samples=["x.prod()", "s.prod()", "(x * mask).prod()"])
+op(
+    "prod.dim(self; dim, keepdim)", "ProdBackward1", "prod(self, dim, keepdim)",
+    self="prod_slope(grad, self, result, dim, keepdim)",
+    samples=["x.prod(0)", "x.prod(1, True)", "(x * mask).prod(1)"],
+)  # fmt: skip
+op(
+    "var.dims(self; dim, correction, keepdim)", "VarBackward0", "variance(self, dim, correction, keepdim)",
+    self="var_slope(grad, self, dim, correction, keepdim)",
+    samples=["x.var()", "x.var(0)", "x.var(1, unbiased=False)", "b.var((0, 2), keepdim=True)", "x.var(correction=2)"],
+)  # fmt: skip
+op(
+    "std.dims(self; dim, correction, keepdim)", "StdBackward0", "sqrt(variance(self, dim, correction, keepdim))",
+    self="var_slope(where(result == 0, 0, grad / (2 * result)), self, dim, correction, keepdim)",
+    samples=["x.std()", "x.std(0)", "x.std(1, unbiased=False)", "x.std(dim=1, keepdim=True)"],
+)  # fmt: skip
+op(
+    "var_mean.dims(self; dim, correction, keepdim) -> var, mean", "VarMeanBackward0",
+    "(variance(self, dim, correction, keepdim), mean(self, dim, keepdim))",
+    self="spread_and_mean_slope(grads, 1, self, dim, correction, keepdim)",
+    samples=["torch.var_mean(x)[0]", "torch.var_mean(x, 1)[1]", "sum(torch.var_mean(x, 0, keepdim=True))"],
+)  # fmt: skip
+op(
+    "std_mean.dims(self; dim, correction, keepdim) -> std, mean", "StdMeanBackward0",
+    "(sqrt(variance(self, dim, correction, keepdim)), mean(self, dim, keepdim))",
+    self="spread_and_mean_slope(grads, where(std == 0, 0, 1 / (2 * std)), self, dim, correction, keepdim)",
+    samples=["torch.std_mean(x)[0]", "torch.std_mean(x, 1)[1]", "sum(torch.std_mean(x, 0))"],
+)  # fmt: skip
+op(
+    "linalg.vector_norm(self; ord, dim, keepdim)", "LinalgVectorNormBackward0", "vector_norm(self, ord, dim, keepdim)",
+    self="norm_slope(grad, self, result, ord, dim, keepdim)",
+    samples=[
+        "x.norm()", "x.norm(1)", "x.norm(3)", "x.norm(0.5)", "x.norm(float('inf'))", "x.norm(0)", "x.norm(dim=1)",
+        "x.norm(2, 0, True)", "s.norm()", "torch.norm(x, p='fro')", "x.norm(-float('inf'), 1)",
+    ],
+)  # fmt: skip
+op(
+    "logsumexp.dims(self; dim, keepdim)", "LogsumexpBackward0", "logsumexp(self, dim, keepdim)",
+    self="expand_back(grad, self_shape, dim, keepdim) * exp(self - expand_back(result, self_shape, dim, keepdim))",
+    samples=["x.logsumexp(0)", "torch.logsumexp(x, 1, True)", "b.logsumexp((0, 2))"],
+)  # fmt: skip
+op(
+    "dist.broadcast(self, other; p)", "DistBackward0", "vector_norm(self - other, p, None, False)",
+    self="norm_slope(grad, self - other, result, p)", other="-norm_slope(grad, self - other, result, p)",
+    samples=["torch.dist(x, y)", "torch.dist(x, y, 1)"],
+)  # fmt: skip
+op("all.dims(self; dim, keepdim)", None, "all_of(self, dim, keepdim)")
+op("any.dims(self; dim, keepdim)", None, "any_of(self, dim, keepdim)")
+
+
+# -- rules that take more than one expression ------------------------------------------------------------------
+@composite
+def var_slope(F: Any, grad: Any, self: Any, dim: dims.Dims, correction: float, keepdim: bool) -> Any:
+    """2 (x - mean) / (n - correction). The mean moves too, but the distances from it add up to 0, so it drops out."""
+    n = dims.count(self.shape, dim) - correction
+    return F.expand_back(grad, self.shape, dim, keepdim) * (2 / n if n > 0 else math.inf) * (self - F.mean(self, dim, True))
+
+
+@composite
+def spread_and_mean_slope(
+    F: Any, grads: Any, scale: Any, self: Any, dim: dims.Dims, correction: float, keepdim: bool
+) -> Any:
+    """The rules of the variance (or, by its `scale`, the deviation) and of the mean, added."""
+    spread, centre = grads
+    through = None if spread is None else F.var_slope(spread * scale, self, dim, correction, keepdim)
+    if centre is None:
+        return through
+    mean = F.expand_back(centre / dims.count(self.shape, dim), self.shape, dim, keepdim)
+    return mean if through is None else through + mean
+
+
+@composite
+def norm_slope(
+    F: Any, grad: Any, self: Any, result: Any, ord: float, dim: dims.Dims = None, keepdim: bool = False
+) -> Any:
+    """d|x|/dx, which is x / |x| for ord 2 and 0 where |x| is 0; tied extremes share the gradient of the inf norm."""
+    if ord == 0:
+        return self * 0
+    if ord == 1:
+        return F.sign(self) * F.expand_back(grad, self.shape, dim, keepdim)
+    if math.isinf(ord):
+        largest = F.abs(self) == F.expand_back(result, self.shape, dim, keepdim)
+        ties = F.like(F.sum(largest, dim, True), grad)
+        return F.sign(self) * largest * (F.expand_back(grad, self.shape, dim, keepdim) / ties)
+    if ord == 2:
+        return self * F.expand_back(F.where(result == 0, 0, grad / result), self.shape, dim, keepdim)
+    scale = F.expand_back(F.where(result == 0, 0, grad / F.pow(result, ord - 1)), self.shape, dim, keepdim)
+    power = F.pow(F.abs(self), ord - 1)
+    return F.sign(self) * (F.where(self == 0, 0, power) if ord < 1 else power) * scale
+
+
+def _prod_slope_live(grad: Any, self: Any, result: Any, dim: dims.Dims = None, keepdim: bool = False) -> Any:
+    """The same on tensors. Where there are zeros, each x_i gets the product of a row in which it is replaced by 1."""
+    spread = LIVE["expand_back"](grad, self._data.shape, dim, keepdim)
+    if not (self._data == 0).any():
+        return spread * LIVE["expand_back"](result, self._data.shape, dim, keepdim) / self
+    line = self.reshape(-1) if dim is None else self.transpose(dim, -1)
+    n = line._data.shape[-1]
+    rows = LIVE["where"](wrap(np.eye(n, dtype=bool)), 1.0, line.unsqueeze(-2))
+    others = LIVE["prod"](rows, -1)
+    return spread * (others.reshape(self._data.shape) if dim is None else others.transpose(dim, -1))
+
+
+LIVE["prod_slope"] = _prod_slope_live
+
+
+# -- the faces -------------------------------------------------------------------------------------------------
+# What PyTorch's signatures allow, brought into the one form that the entries take. LIVE holds the compiled ops.
+@public()
+def sum(input: Any, dim: Any = ALL, keepdim: bool = False, *, dtype: dtypes.dtype | None = None, **words: Any) -> Any:
+    """The sum of all elements, or over `dim` (an int or several). Mirrors `torch.sum`."""
+    if words:
+        dim, keepdim = dims.numpy_words("sum", dim, keepdim, words)
+    if dtype is not None:
+        return sum(dims.tensor("sum", input).to(dtype), dim, keepdim).to(dtype)
+    if dim is ALL:
+        return LIVE["sum_all"](input)
+    return LIVE["sum_dim"](input, dims.many("sum", input, dim), keepdim)
+
+
+@public()
+def mean(input: Any, dim: Any = ALL, keepdim: bool = False, *, dtype: dtypes.dtype | None = None, **words: Any) -> Any:
+    """The mean of all elements, or over `dim` (an int or several). Mirrors `torch.mean`.
+
+    Raises RuntimeError for integers, whose mean is no integer.
+    """
+    if words:
+        dim, keepdim = dims.numpy_words("mean", dim, keepdim, words)
+    if dtype is not None:
+        input = dims.tensor("mean", input).to(dtype)
+    if dim is ALL:
+        return LIVE["mean_all"](input)
+    return LIVE["mean_dim"](input, dims.many("mean", input, dim), keepdim)
+
+
+@public()
+def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None, **words: Any) -> Any:
+    """The sum of the elements that are not nan. Mirrors `torch.nansum`."""
+    dim, keepdim = dims.numpy_words("nansum", dim, keepdim, words)
+    if dtype is not None:
+        input = dims.tensor("nansum", input).to(dtype)
+    return LIVE["nansum_dim"](input, dims.many("nansum", input, dim), keepdim)
+
+
+@public()
+def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None, **words: Any) -> Any:
+    """The mean of the elements that are not nan. Mirrors `torch.nanmean`."""
+    dim, keepdim = dims.numpy_words("nanmean", dim, keepdim, words)
+    present = sum(~LIVE["isnan"](input), dim, keepdim)
+    return nansum(input, dim, keepdim, dtype=dtype) / present
+
+
+@public()
+def prod(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None, **words: Any) -> Any:
+    """The product of all elements, or over the one dimension `dim`. Mirrors `torch.prod`."""
+    dim, keepdim = dims.numpy_words("prod", dim, keepdim, words)
+    if dtype is not None:
+        input = dims.tensor("prod", input).to(dtype)
+    if dim is None:
+        return LIVE["prod_all"](input)
+    dim = dims.one("prod", input, dim)
+    return LIVE["prod_dim"](input, dim if input._data.ndim else None, keepdim)
+
+
+def _spread_arguments(
+    function: str, input: Any, dim: Any, unbiased: Any, keepdim: bool, correction: Any, words: dict[str, Any]
+) -> tuple[dims.Dims, float, bool]:
+    """`x.std(False)` and `x.std(unbiased=False)` divide by n, `x.std(0, False)` too; else by n - correction."""
+    dim, keepdim = dims.numpy_words(function, dim, keepdim, words)
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if correction is None:
+        correction = 1 if unbiased is None else int(unbiased)
+    dim = dims.many(function, input, dim)
+    freedom = dims.count(input._data.shape, dim) - correction
+    if freedom <= 0:
+        warnings.warn(
+            f"{function}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "
+            "(input numel divided by output numel).",
+            UserWarning,
+            stacklevel=3,
+        )
+    return dim, correction, keepdim
+
+
+@public()
+def var(input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Any = None, **words: Any) -> Any:
+    """The variance: squared distance from the mean, summed and divided by n - 1 (n if not `unbiased`). Mirrors `torch.var`."""
+    return LIVE["var_dims"](input, *_spread_arguments("var", input, dim, unbiased, keepdim, correction, words))
+
+
+@public()
+def std(input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Any = None, **words: Any) -> Any:
+    """The standard deviation, the root of the variance. Mirrors `torch.std`."""
+    return LIVE["std_dims"](input, *_spread_arguments("std", input, dim, unbiased, keepdim, correction, words))
+
+
+@public()
+def var_mean(
+    input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Any = None, **words: Any
+) -> Any:
+    """The variance and the mean. Mirrors `torch.var_mean`."""
+    arguments = _spread_arguments("var_mean", input, dim, unbiased, keepdim, correction, words)
+    return LIVE["var_mean_dims"](input, *arguments)
+
+
+@public()
+def std_mean(
+    input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Any = None, **words: Any
+) -> Any:
+    """The standard deviation and the mean. Mirrors `torch.std_mean`."""
+    arguments = _spread_arguments("std_mean", input, dim, unbiased, keepdim, correction, words)
+    return LIVE["std_mean_dims"](input, *arguments)
+
+
+@public()
+def norm(
+    input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: dtypes.dtype | None = None, **words: Any
+) -> Any:
+    """The length of the vector of all elements, or of those along `dim`: (sum of |x|^p)^(1/p). Mirrors `torch.norm`.
+
+    p is a number, inf for the largest |x|, 0 for the number of non-zeros, or "fro", which is 2.
+    """
+    dim, keepdim = dims.numpy_words("norm", dim, keepdim, words)
+    if dtype is not None:
+        input = dims.tensor("norm", input).to(dtype)
+    if isinstance(p, str):
+        if p != "fro":
+            raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported.")
+        p = 2
+    return LIVE["linalg_vector_norm"](input, 2 if p is None else p, dims.many("norm", input, dim), keepdim)
+
+
+@public()
+def logsumexp(input: Any, dim: Any = ALL, keepdim: bool = False, **words: Any) -> Any:
+    """log(sum of e^x) over `dim`, without overflow. Mirrors `torch.logsumexp`."""
+    dim, keepdim = dims.numpy_words("logsumexp", dim, keepdim, words)
+    if dim is ALL:
+        raise TypeError('logsumexp() missing 1 required positional arguments: "dim"')
+    return LIVE["logsumexp_dims"](input, dims.many("logsumexp", input, dim), keepdim)
+
+
+@public()
+def dist(input: Any, other: Any, p: float = 2) -> Any:
+    """The p-norm of `input - other`. Mirrors `torch.dist`."""
+    return LIVE["dist_broadcast"](input, other, p)
+
+
+@public()
+def all(input: Any, dim: Any = None, keepdim: bool = False, **words: Any) -> Any:
+    """Whether all elements (along `dim`) are non-zero. Mirrors `torch.all`."""
+    dim, keepdim = dims.numpy_words("all", dim, keepdim, words)
+    return LIVE["all_dims"](input, dims.many("all", input, dim), keepdim)
+
+
+@public()
+def any(input: Any, dim: Any = None, keepdim: bool = False, **words: Any) -> Any:
+    """Whether any element (along `dim`) is non-zero. Mirrors `torch.any`."""
+    dim, keepdim = dims.numpy_words("any", dim, keepdim, words)
+    return LIVE["any_dims"](input, dims.many("any", input, dim), keepdim)
+
+
+@public()
+def count_nonzero(input: Any, dim: Any = None) -> Any:
+    """How many elements (along `dim`) are not zero. Mirrors `torch.count_nonzero`."""
+    return sum(LIVE["ne"](input, 0), dim=dim)

@@ -1,0 +1,297 @@
+"""Random tensors: `torch.rand`, `torch.randn` and all that a seed decides.
+
+The numbers themselves, bit for bit PyTorch's, come from `teachgrad.random`; here they become tensors. A random tensor is
+a leaf. The in-place forms (`x.uniform_()`) overwrite a tensor, so that nothing flows back through them:
+
+    w = torch.empty(3, 2, requires_grad=True)
+    with torch.no_grad():
+        w.uniform_(-0.1, 0.1)      # outside no_grad: "a leaf Variable ... in an in-place operation"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from teachgrad import dtypes, errors, random
+from teachgrad.autograd import views
+from teachgrad.autograd.variable import TensorBase, wrap
+from teachgrad.generator import Generator as Stream
+from teachgrad.generator import default_generator, manual_seed
+from teachgrad.leaves import dtype_of, leaf
+from teachgrad.ops.inplace import in_place
+from teachgrad.ops.table import OPS, op, public
+from teachgrad.sizes import bad_arguments, new_shape
+from teachgrad.tensor import Tensor
+
+
+class Generator(Stream):
+    """A stream of random numbers of your own, instead of the one that all share. Mirrors `torch.Generator`."""
+
+    __slots__ = ()
+
+    def get_state(self) -> Any:
+        """All that decides the numbers to come: a uint8 tensor of 5056 bytes."""
+        return wrap(super().get_state())
+
+    def set_state(self, state: Any) -> None:
+        """Goes back to where `get_state` was called. Raises TypeError if `state` is no uint8 tensor."""
+        super().set_state(_bytes(state))
+
+    def __repr__(self) -> str:
+        return f"<torch._C.Generator object at {id(self):#x}>"
+
+
+Generator.__module__ = "torch._C"
+
+
+def _bytes(state: Any) -> Any:
+    if not isinstance(state, TensorBase):
+        raise TypeError(f"expected a torch.ByteTensor, but got {type(state).__name__}")
+    return state._data
+
+
+@public("seed", method=False)
+def seed() -> int:
+    """Starts the shared stream at an unpredictable seed and returns it. Mirrors `torch.seed`."""
+    return default_generator.seed()
+
+
+@public("initial_seed", method=False)
+def initial_seed() -> int:
+    """The seed that the shared stream started from. Mirrors `torch.initial_seed`."""
+    return default_generator.initial_seed()
+
+
+@public("get_rng_state", method=False)
+def get_rng_state() -> Tensor:
+    """The state of the shared stream, a uint8 tensor. Mirrors `torch.get_rng_state`."""
+    return wrap(default_generator.get_state())
+
+
+@public("set_rng_state", method=False)
+def set_rng_state(new_state: Tensor) -> None:
+    """Puts the shared stream back to where `get_rng_state` was called. Mirrors `torch.set_rng_state`."""
+    default_generator.set_state(_bytes(new_state))
+
+
+public("manual_seed", method=False)(manual_seed)
+
+
+def _stream(function: str, args: tuple[Any, ...], generator: Any) -> Stream | None:
+    if generator is not None and not isinstance(generator, Stream):
+        raise bad_arguments(function, args, generator=generator)
+    return generator
+
+
+# -- new tensors -----------------------------------------------------------------------------------------------
+@public("rand", method=False)
+def rand(
+    *shape: Any, size: Any = None, generator: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Numbers uniform in [0, 1). Mirrors `torch.rand`."""
+    stream, kind = _stream("rand", shape, generator), dtype_of("rand", dtype).numpy
+    return leaf(random.uniform(stream, new_shape("rand", shape, size), kind), requires_grad, device)
+
+
+@public("randn", method=False)
+def randn(
+    *shape: Any, size: Any = None, generator: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Numbers from the normal distribution with mean 0 and standard deviation 1. Mirrors `torch.randn`."""
+    stream, kind = _stream("randn", shape, generator), dtype_of("randn", dtype).numpy
+    if not shape and size is None:
+        raise bad_arguments("randn", ())
+    return leaf(random.normal(stream, new_shape("randn", shape, size), kind), requires_grad, device)
+
+
+@public("randint", method=False)
+def randint(
+    *bounds_and_size: Any,
+    low: int = 0,
+    high: int | None = None,
+    size: Any = None,
+    generator: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Whole numbers in [low, high), int64 unless asked otherwise: `randint(low, high, size)`. Mirrors `torch.randint`.
+
+    `low` may be left out. Raises RuntimeError if the range is empty.
+    """
+    args = list(bounds_and_size)
+    if size is None and args and (isinstance(args[-1], tuple | list) or len(args) == 2 - (high is not None)):
+        size = args.pop()
+    if high is None and args:
+        high = args.pop()
+    if args:
+        low = args.pop(0)
+    if args or size is None or not isinstance(low, int) or not isinstance(high, int):
+        raise bad_arguments("randint", bounds_and_size)
+    if not isinstance(size, tuple | list):
+        raise TypeError(f"randint(): argument 'size' (position 2) must be tuple of ints, not {errors.type_name(size)}")
+    kind = dtype_of("randint", dtype, dtypes.int64).numpy
+    stream = _stream("randint", bounds_and_size, generator)
+    return leaf(random.integers(stream, new_shape("randint", (size,)), low, high, kind), requires_grad, device)
+
+
+@public("randperm", method=False)
+def randperm(n: int, *, generator: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """The numbers 0 to n - 1 in random order. Mirrors `torch.randperm`."""
+    if not isinstance(n, int):
+        raise TypeError(f"randperm(): argument 'n' (position 1) must be int, not {errors.type_name(n)}")
+    order = random.permutation(_stream("randperm", (n,), generator), n)
+    return leaf(order.astype(dtype_of("randperm", dtype, dtypes.int64).numpy), requires_grad, device)
+
+
+def _same(function: str, input: Any, dtype: Any) -> tuple[tuple[int, ...], Any]:
+    """The shape and the NumPy dtype of a tensor like `input`."""
+    if not isinstance(input, TensorBase):
+        raise errors.not_a_tensor(function, "input", 1, input)
+    return input._data.shape, dtype_of(function, dtype, dtypes.of(input._data.dtype)).numpy
+
+
+@public("rand_like", method=False)
+def rand_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Numbers uniform in [0, 1), with the shape and dtype of `input`. Mirrors `torch.rand_like`."""
+    return leaf(random.uniform(None, *_same("rand_like", input, dtype)), requires_grad, device)
+
+
+@public("randn_like", method=False)
+def randn_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Standard normal numbers, with the shape and dtype of `input`. Mirrors `torch.randn_like`."""
+    return leaf(random.normal(None, *_same("randn_like", input, dtype)), requires_grad, device)
+
+
+@public("randint_like", method=False)
+def randint_like(
+    input: Any, low: int, high: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Whole numbers in [low, high), or [0, low), with the shape and dtype of `input`. Mirrors `torch.randint_like`."""
+    shape, kind = _same("randint_like", input, dtype)
+    low, high = (0, low) if high is None else (low, high)
+    return leaf(random.integers(None, shape, low, high, kind), requires_grad, device)
+
+
+@public("normal", method=False)
+def normal(
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Normal numbers; `mean` and `std` may be tensors with one value for each, else `size` is needed.
+
+    Mirrors `torch.normal`. Raises RuntimeError for a negative `std`.
+    """
+    stream = _stream("normal", (mean, std), generator)
+    tensors = [value for value in (mean, std) if isinstance(value, TensorBase)]
+    if not tensors:
+        if size is None:
+            raise bad_arguments("normal", (mean, std))
+        kind = dtype_of("normal", dtype).numpy
+        return leaf(random.normal(stream, new_shape("normal", (size,)), kind, mean, std), requires_grad, device)
+    if isinstance(std, TensorBase):
+        if (std._data < 0).any():
+            raise RuntimeError("normal expects all elements of std >= 0.0")
+    elif std < 0:
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
+    shapes = [tensor._data.shape for tensor in tensors]
+    clash = errors.broadcast(shapes[0], shapes[-1])
+    if clash is not None:
+        raise clash
+    shape = np.broadcast_shapes(*shapes)
+    drawn = random.normal(stream, shape, tensors[0]._data.dtype)
+    mean, std = (value._data if isinstance(value, TensorBase) else value for value in (mean, std))
+    return wrap(drawn * std + mean)
+
+
+@public("bernoulli", method=False)
+def bernoulli(input: Any, p: float | None = None, *, generator: Any = None) -> Tensor:
+    """1 with the probability that each element says (or with probability `p`), else 0. Mirrors `torch.bernoulli`."""
+    stream = _stream("bernoulli", (input,), generator)
+    if p is not None:
+        return wrap(random.bernoulli(stream, input._data.shape, p).astype(input._data.dtype))
+    drawn: Tensor = OPS["bernoulli.drawn0"](input, random.bernoulli_of(stream, input._data))
+    return drawn
+
+
+@public("multinomial")
+def multinomial(input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None) -> Tensor:
+    """Indices drawn with probability proportional to the elements of each row. Mirrors `torch.multinomial`."""
+    return wrap(random.multinomial(_stream("multinomial", (input,), generator), input._data, num_samples, replacement))
+
+
+# -- in place --------------------------------------------------------------------------------------------------
+for _kind, _numbers in (("Normal", "0"), ("Uniform", "0"), ("Exponential", "0"), ("Random", "012"), ("Bernoulli", "012")):
+    for _number in _numbers:
+        op(f"{_kind.lower()}.drawn{_number}(self; values)", f"{_kind}Backward{_number}", "values", self="zeros_like(grad)")
+
+
+def _overwrite(tensor: Any, name: str, draw: Callable[[tuple[int, ...]], Any]) -> Any:
+    """Fills `tensor` with `draw(shape)`, in the order of its memory; the op `name` is its new history."""
+    views.check_in_place(tensor)
+    values = np.empty_like(tensor._data)
+    ordered = random.memory_order(np.asarray(values)) if values.ndim else values
+    ordered[...] = draw(ordered.shape)
+    return in_place(OPS[name], keeps_input=False)(tensor, values)
+
+
+@public("normal_", function=False)
+def normal_(input: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Any:
+    """Overwrites the tensor with normal numbers. Mirrors `torch.Tensor.normal_`."""
+    data, stream = input._data, _stream("normal_", (), generator)
+    contiguous = data.flags.c_contiguous
+    return _overwrite(
+        input, "normal.drawn0", lambda shape: random.normal(stream, shape, data.dtype, mean, std, contiguous)
+    )
+
+
+@public("uniform_", function=False)
+def uniform_(input: Any, from_: float = 0.0, to: float = 1.0, *, generator: Any = None, **named: float) -> Any:
+    """Overwrites the tensor with numbers uniform in [from, to). Mirrors `torch.Tensor.uniform_`."""
+    low, stream = named.get("from", from_), _stream("uniform_", (), generator)
+    return _overwrite(input, "uniform.drawn0", lambda shape: random.uniform(stream, shape, input._data.dtype, low, to))
+
+
+@public("exponential_", function=False)
+def exponential_(input: Any, lambd: float = 1.0, *, generator: Any = None) -> Any:
+    """Overwrites the tensor with waiting times of mean 1 / lambd. Mirrors `torch.Tensor.exponential_`."""
+    stream = _stream("exponential_", (), generator)
+    return _overwrite(
+        input, "exponential.drawn0", lambda shape: random.exponential(stream, shape, input._data.dtype, lambd)
+    )
+
+
+@public("random_", function=False)
+def random_(input: Any, from_: int | None = None, to: int | None = None, *, generator: Any = None) -> Any:
+    """Overwrites the tensor with whole numbers in [from, to), [0, to) or all that its dtype holds from 0 on.
+
+    Mirrors `torch.Tensor.random_`.
+    """
+    dtype, stream = input._data.dtype, _stream("random_", (), generator)
+    if from_ is None:
+        return _overwrite(input, "random.drawn2", lambda shape: random.any_integers(stream, shape, dtype))
+    low, high = (0, from_) if to is None else (from_, to)
+    name = "random.drawn1" if to is None else "random.drawn0"
+    return _overwrite(input, name, lambda shape: random.integers(stream, shape, low, high, dtype))
+
+
+@public("bernoulli_", function=False)
+def bernoulli_(input: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
+    """Overwrites the tensor with ones (with probability `p`, a number or a tensor) and zeros. Mirrors `torch.Tensor.bernoulli_`."""
+    stream = _stream("bernoulli_", (), generator)
+    if isinstance(p, TensorBase):
+        chances = np.broadcast_to(p._data, input._data.shape)
+        return _overwrite(input, "bernoulli.drawn1", lambda _: random.bernoulli_of(stream, chances))
+    return _overwrite(input, "bernoulli.drawn2", lambda shape: random.bernoulli(stream, shape, p))
+
+
+__all__ = ["Generator", "default_generator"]

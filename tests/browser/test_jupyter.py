@@ -1,0 +1,172 @@
+"""The player and the Stepper inside a real JupyterLab: run, step, save, open again, convert."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
+pytest.importorskip("anywidget", reason="anywidget is not installed")
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+TENSORS = """
+import teachgrad as torch
+from teachgrad import viz
+x = torch.tensor(3.0, requires_grad=True)
+y = torch.tensor(-2.0, requires_grad=True)
+"""
+LESSON = [
+    TENSORS,
+    "viz.animate(x * y + x)",
+    "stepper = viz.Stepper(x * y + x)\nstepper",
+]
+PLAYER, STEPPER = 1, 2  # the cells that show them
+
+
+def step_of(cell: Any) -> int:
+    return int(re.match(r"Step (\d+) of", cell.locator(".tg-kind").inner_text())[1])
+
+
+@pytest.fixture
+def lesson(jupyter_page: Callable[..., Any]) -> Any:
+    notebook = jupyter_page(LESSON)
+    notebook.run_all()
+    for number in (PLAYER, STEPPER):
+        notebook.cell(number).locator(".tg-stage").wait_for()
+    assert notebook.watch.errors == []
+    return notebook
+
+
+def test_the_player_steps_and_jupyterlab_keeps_its_hands_off(lesson: Any) -> None:
+    cell, keyboard = lesson.cell(PLAYER), lesson.page.keyboard
+    cell.locator(".tg-next").click()
+    assert step_of(cell) == 1
+    cells = lesson.page.locator(".jp-Cell").count()
+    # Plain letters are JupyterLab's shortcuts: new cell above and below, delete, cut, to markdown, copy, paste.
+    for key in ("a", "b", "d", "d", "x", "m", "c", "v", "Enter", "ArrowUp", "ArrowDown"):
+        keyboard.press(key)
+    assert lesson.page.locator(".jp-Cell").count() == cells
+    for key, step in [("ArrowRight", 2), ("End", 10), ("ArrowLeft", 9), ("Home", 0)]:
+        keyboard.press(key)
+        assert step_of(cell) == step, key
+    keyboard.press("Space")
+    expect(cell.locator(".tg-kind")).to_contain_text("Step 1 ")
+    keyboard.press("Space")
+    assert cell.locator(".tg-play").get_attribute("aria-label") == "Play"
+
+
+def test_what_the_learner_does_python_reads(lesson: Any) -> None:
+    cell = lesson.cell(STEPPER)
+    cell.locator(".tg-next").click()
+    lesson.wait_for("stepper.step", 1)
+    assert lesson.evaluate("stepper.sentence == stepper.trace.events[0].sentence")
+    lesson.page.keyboard.press("ArrowRight")
+    lesson.wait_for("stepper.step", 2)
+    cell.locator(".tg-scrubber").fill("7")
+    lesson.wait_for("stepper.step", 7)
+    cell.locator(".tg-speed").select_option("2")
+    lesson.wait_for("stepper.speed", 2.0)
+    cell.locator("[data-node]").first.click()
+    lesson.wait_for("stepper.selected", "n0")
+    lesson.page.keyboard.press("Home")
+    lesson.page.keyboard.press("Space")
+    lesson.wait_for("stepper.playing", True)
+    lesson.page.keyboard.press("Space")
+    lesson.wait_for("stepper.playing", False)
+
+
+def test_what_python_does_the_learner_sees(lesson: Any) -> None:
+    cell = lesson.cell(STEPPER)
+    lesson.evaluate("stepper.last()")
+    expect(cell.locator(".tg-kind")).to_contain_text("Step 10 ")
+    lesson.evaluate("setattr(stepper, 'selected', 'n1')")
+    expect(cell.locator(".tg-chosen")).to_be_visible()
+    lesson.evaluate("stepper.set_trait('speed', 4.0)")
+    expect(cell.locator(".tg-speed")).to_have_value("4")
+    lesson.evaluate("stepper.play()")  # from the end: once more from the start
+    lesson.wait_for("(stepper.playing, stepper.step)", (False, 10))
+
+
+def test_two_views_of_one_stepper_keep_one_time(jupyter_page: Callable[..., Any]) -> None:
+    watch = (
+        "import time\ntimes = []\nstepper.observe(lambda change: times.append(time.monotonic()), names='step')\nstepper"
+    )
+    lesson = jupyter_page([*LESSON, watch])
+    lesson.run_all()
+    for number in (STEPPER, STEPPER + 1):
+        lesson.cell(number).locator(".tg-stage").wait_for()
+    lesson.evaluate("setattr(stepper, 'speed', 4.0)")
+    lesson.evaluate("stepper.play()")
+    lesson.wait_for("stepper.step", 10)
+    lesson.wait_for("stepper.playing", False)
+    assert step_of(lesson.cell(STEPPER)) == step_of(lesson.cell(STEPPER + 1)) == 10
+    assert lesson.evaluate("len(times)") == 10
+    assert lesson.evaluate("times[-1] - times[0]") > 9 * 0.35 * 0.8  # two drivers would take half of that
+
+
+def test_a_saved_notebook_plays_again_and_untrusted_keeps_the_picture(
+    lesson: Any, jupyter_page: Callable[..., Any], jupyter_server: tuple[str, Path], tmp_path: Path
+) -> None:
+    lesson.save()
+    saved = jupyter_server[1] / "lesson.ipynb"
+    again = jupyter_page(saved, "again.ipynb")
+    stage = again.cell(PLAYER).locator(".tg-stage")
+    stage.wait_for()
+    again.cell(PLAYER).locator(".tg-next").click()
+    assert step_of(again.cell(PLAYER)) == 1
+
+    # Another text has no signature on this machine, as if it came by mail.
+    mailed = tmp_path / "mailed.ipynb"
+    notebook = json.loads(saved.read_text())
+    notebook["cells"][0]["source"] = ["# mailed"]
+    mailed.write_text(json.dumps(notebook))
+    untrusted = jupyter_page(mailed, "mailed.ipynb")
+    cell = untrusted.cell(PLAYER)
+    picture = cell.locator("img[src^='data:image/svg+xml']")
+    picture.wait_for()
+    assert picture.evaluate("image => image.naturalWidth") > 100
+    assert cell.locator(".tg-stage").count() == 0
+    assert "not yet" not in cell.inner_text()  # no stray words of the player
+    cell.locator("summary").click()
+    assert "AddBackward0" in cell.locator("table").inner_text()
+
+
+def test_nbconvert_makes_a_page_that_plays_offline(
+    lesson: Any, jupyter_server: tuple[str, Path], browser_page: Callable[..., Any], tmp_path: Path
+) -> None:
+    from nbconvert import HTMLExporter
+
+    lesson.save()
+    notebook = nbformat.read(jupyter_server[1] / "lesson.ipynb", as_version=4)
+    body, _ = HTMLExporter(template_name="basic").from_notebook_node(notebook)
+    (tmp_path / "lesson.html").write_text(f"<!doctype html><meta charset=utf-8><body>{body}", "utf-8")
+    page = browser_page()
+    page.goto((tmp_path / "lesson.html").as_uri())
+    page.locator(".tg-stage").nth(1).wait_for()  # the player, and the Stepper's stand-in without its kernel
+    for player in page.locator(".tg-player").all():
+        player.locator(".tg-next").click()
+        assert step_of(player) == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_at_home_in_both_themes(
+    jupyter_page: Callable[..., Any], jupyter_server: tuple[str, Path], scheme: str
+) -> None:
+    notebook = jupyter_page(LESSON[:2])
+    theme = f"JupyterLab {scheme.title()}"
+    notebook.page.evaluate(
+        "(theme) => { window.jupyterapp.commands.execute('apputils:change-theme', { theme }); }", theme
+    )
+    light = str(scheme == "light").lower()
+    notebook.page.locator(f"body[data-jp-theme-light={light}]").wait_for(state="attached")
+    notebook.run_all()
+    player = notebook.cell(PLAYER).locator(".tg-player")
+    player.locator(".tg-last").click()
+    paper = player.evaluate("element => getComputedStyle(element).backgroundColor")
+    assert (int(re.search(r"\d+", paper)[0]) < 60) == (scheme == "dark")
+    aligned = player.locator("th").first.evaluate("element => getComputedStyle(element).textAlign")
+    assert aligned == "left"  # the notebook's own table style stays outside
