@@ -8,33 +8,44 @@ It is a measurement, not a test: nothing fails when it is high.
 """
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 STATEMENTS = {"nothing": "pass", "numpy": "import numpy", "teachgrad": "import teachgrad"}
 TARGET = 1.25
 
 
-def seconds(statement: str) -> float:
+def seconds(statement: str, environment: dict[str, str]) -> float:
     """Wall-clock time of one fresh interpreter that runs `statement` and ends."""
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-c", statement], check=True)
+    subprocess.run([sys.executable, "-c", statement], check=True, env=environment)
     return time.perf_counter() - start
+
+
+def measure(rounds: int) -> dict[str, list[float]]:
+    """The times of every statement, in turn, `rounds` times."""
+    times: dict[str, list[float]] = {name: [] for name in STATEMENTS}
+    with tempfile.TemporaryDirectory() as compiled:
+        # Everything is compiled beforehand, as after a first import, whatever this machine's settings are.
+        environment = os.environ | {"PYTHONPYCACHEPREFIX": compiled}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        for statement in STATEMENTS.values():
+            seconds(statement, environment)
+        for _ in range(rounds):
+            for name, statement in STATEMENTS.items():
+                times[name].append(seconds(statement, environment))
+    return times
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=40, help="runs of each statement (default 40)")
-    rounds = parser.parse_args().rounds
-    for statement in STATEMENTS.values():  # fills the file cache and writes the .pyc files
-        seconds(statement)
-    times: dict[str, list[float]] = {name: [] for name in STATEMENTS}
-    for _ in range(rounds):
-        for name, statement in STATEMENTS.items():
-            times[name].append(seconds(statement))
+    times = measure(parser.parse_args().rounds)
     median = {name: statistics.median(values) for name, values in times.items()}
     for name, value in median.items():
         print(f"{STATEMENTS[name]:<18}{value * 1000:7.1f} ms  (fastest {min(times[name]) * 1000:.1f})")

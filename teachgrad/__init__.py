@@ -16,6 +16,12 @@ from typing import Any
 from teachgrad import autograd as autograd
 from teachgrad import dtypes as dtypes
 from teachgrad import ops as ops
+from teachgrad.autograd.anomaly import is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled
+from teachgrad.autograd.anomaly import is_anomaly_enabled as is_anomaly_enabled
+from teachgrad.autograd.anomaly import set_anomaly_enabled as set_anomaly_enabled
+from teachgrad.autograd.inference import inference_mode as inference_mode
+from teachgrad.autograd.inference import is_inference as is_inference
+from teachgrad.autograd.inference import is_inference_mode_enabled as is_inference_mode_enabled
 from teachgrad.autograd.modes import enable_grad as enable_grad
 from teachgrad.autograd.modes import is_grad_enabled as is_grad_enabled
 from teachgrad.autograd.modes import no_grad as no_grad

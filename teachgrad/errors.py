@@ -85,6 +85,46 @@ def not_scalar() -> RuntimeError:
     )
 
 
+def nan_gradient(name: str, number: int) -> RuntimeError:
+    """Anomaly mode found a NaN in what a node returned."""
+    return explained(
+        RuntimeError(f"Function '{name}' returned nan values in its {number}th output."),
+        "A rule divided 0 by 0, or multiplied 0 by infinity, or was handed a NaN. Where a function has no finite slope "
+        "(sqrt at 0, log at 0, norm at 0), keep away from the point, as in torch.sqrt(x + 1e-12).",
+    )
+
+
+def pack_hook_in_place() -> RuntimeError:
+    """A pack hook changed the tensor that it was given."""
+    return RuntimeError(
+        "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook cannot be "
+        "modified by in-place operations as this can lead to unexpected side-effects. Please open an issue if you need "
+        "to perform in-place operations on the input to a pack hook."
+    )
+
+
+def unpack_hook_result(value: Any) -> TypeError:
+    """An unpack hook returned something that is not a tensor."""
+    return TypeError(
+        f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(value).__name__}"
+    )
+
+
+def copy_is_gone() -> AssertionError:
+    """Backward outside the `allow_mutation_on_saved_tensors` block of its forward pass."""
+    return AssertionError(
+        "Trying to backward outside of the 'allow_mutation_on_saved_tensors' contextin which the graph was originally "
+        "recorded."
+    )
+
+
+def no_gradient_edge() -> RuntimeError:
+    """get_gradient_edge() of a tensor without a gradient."""
+    return RuntimeError(
+        "It is not possible to get the gradient edge for a Tensor that does not require gradients"
+    )
+
+
 # -- arguments -------------------------------------------------------------------------------------------------
 
 
@@ -110,9 +150,6 @@ def broadcast(*shapes: tuple[int, ...]) -> RuntimeError | None:
     return None
 
 
-_KINDS = {"NoneType": "NoneType", "ndarray": "numpy.ndarray"}
-
-
 def type_name(value: Any) -> str:
     """How PyTorch's argument errors call the type of `value`."""
     name = type(value).__name__
@@ -123,7 +160,7 @@ def type_name(value: Any) -> str:
             if len(inner) == 1
             else f"{name} of ({', '.join(type(i).__name__ for i in value)})"
         )
-    return _KINDS.get(name, name)
+    return f"numpy.{name}" if type(value).__module__ == "numpy" else name
 
 
 def not_a_tensor(function: str, argument: str, position: int, value: Any) -> TypeError:
@@ -135,7 +172,7 @@ def not_a_tensor(function: str, argument: str, position: int, value: Any) -> Typ
 
 def invalid_combination(function: str, *given: Any) -> TypeError:
     """No form of a function takes arguments of these types; a type may be given by its name."""
-    names = ", ".join(each if each == "Tensor" else type_name(each) for each in given)
+    names = ", ".join("Tensor" if isinstance(each, str) and each == "Tensor" else type_name(each) for each in given)
     return explained(
         TypeError(f"{function}() received an invalid combination of arguments - got ({names}), but expected one of:"),
         f"{function}() takes tensors, or a tensor and a Python number.",
@@ -234,13 +271,46 @@ def cannot_cast(result: str, target: str) -> RuntimeError:
     )
 
 
-def no_grad_view_in_place() -> RuntimeError:
-    """An in-place op, while recording, on a view that was made under no_grad."""
+def view_in_place(mode: str, number: int) -> RuntimeError:
+    """An in-place op, while recording, on a view made in a mode ("no_grad", "inference") or in a custom Function."""
+    if mode not in ("no_grad", "inference"):
+        return RuntimeError(
+            f"Output {number} of {mode} is a view and is being modified inplace. This view was created inside a custom "
+            "Function (or because an input was returned as-is) and the autograd logic to handle view+inplace would "
+            "override the custom backward associated with the custom Function, leading to incorrect gradients. This "
+            "behavior is forbidden. You can fix this by cloning the output of the custom Function."
+        )
+    block = f"{mode}_mode" if mode == "inference" else mode
+    now = "in normal mode" if mode == "inference" else "with grad mode enabled"
     return RuntimeError(
-        "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use "
-        "case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the "
-        "inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if "
-        "you want the inplace to be tracked)."
+        f"A view was created in {mode} mode and is being modified inplace {now}. Given that this use case is ambiguous "
+        "and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either both "
+        f"inside the {block} block (if you don't want the inplace to be tracked) or both outside (if you want the "
+        "inplace to be tracked)."
+    )
+
+
+def inference_saved() -> RuntimeError:
+    """An op of a graph needs to keep a tensor that was made in inference mode."""
+    return RuntimeError(
+        "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
+        "computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in "
+        "autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`."
+    )
+
+
+def inference_in_place() -> RuntimeError:
+    """An in-place op, outside inference mode, on a tensor that was made in it."""
+    return RuntimeError(
+        "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal "
+        "tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
+    )
+
+
+def inference_requires_grad() -> RuntimeError:
+    """requires_grad=True, outside inference mode, on a tensor that was made in it."""
+    return RuntimeError(
+        "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
     )
 
 
@@ -267,14 +337,24 @@ def gradient_shape(index: int, gradient: tuple[int, ...], output: tuple[int, ...
     )
 
 
-def gradient_complex(index: int, gradient: TensorBase, output: TensorBase) -> RuntimeError:
-    """A complex gradient for a real tensor, or the other way round."""
+def gradient_complex(index: int, gradient: Any, output: Any) -> RuntimeError:
+    """A gradient of complex dtype for a real tensor, or the other way round. Both are given by their NumPy dtype."""
     from teachgrad import dtypes
 
-    names = [dtypes.of(t._data.dtype).scalar_name for t in (gradient, output)]
     return RuntimeError(
         "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
-        f"grad_output[{index}] has a dtype of {names[0]} and output[{index}] has a dtype of {names[1]}."
+        f"grad_output[{index}] has a dtype of {dtypes.of(gradient)} and output[{index}] has a dtype of "
+        f"{dtypes.of(output)}."
+    )
+
+
+def not_real_scalar(dtype: Any) -> RuntimeError:
+    """backward() without a gradient on a complex number."""
+    from teachgrad import dtypes
+
+    return explained(
+        RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {dtypes.of(dtype)}"),
+        "backward() follows one real number. Take the real part, the imaginary part or abs() of the result first.",
     )
 
 
@@ -307,12 +387,15 @@ NON_LEAF_GRAD = (
 )
 
 
-def requires_grad_of_non_leaf() -> RuntimeError:
+def requires_grad_of_non_leaf(wanted: bool) -> RuntimeError:
     """`y.requires_grad = False` on a computed tensor."""
+    hint = (
+        " If you want to use a computed variable in a subgraph that doesn't require differentiation use var_no_grad = "
+        "var.detach()."
+    )
     return explained(
         RuntimeError(
-            "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a "
-            "subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+            f"you can only change requires_grad flags of leaf variables.{'' if wanted else hint}"
         ),
         "This tensor was computed from others, so whether it needs a gradient follows from them.",
     )
@@ -370,12 +453,15 @@ def check_assigned_grad(tensor: TensorBase, grad: TensorBase) -> None:
     have, want = dtypes.of(grad._data.dtype), dtypes.of(tensor._data.dtype)
     if have is not want:
         raise RuntimeError(
-            f"attempting to assign a gradient with dtype '{have.c_name}' to a tensor with grad_dtype '{want.c_name}'. The "
-            "gradient must match the tensor's grad_dtype."
+            f"attempting to assign a gradient with dtype '{have.c_name}' to a tensor with grad_dtype '{want.scalar_name}'. "
+            "The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). You can set the tensor's "
+            "grad_dtype attribute with a specific dtype, or None to allow any dtype. Set grad_dtype with caution. "
+            "Diverging the dtypes of a tensor and its gradient may break downstream systems that assume they match."
         )
     if grad._data.shape != tensor._data.shape:
         raise RuntimeError(
-            f"assigned grad has data of a different size: {list(grad._data.shape)} instead of {list(tensor._data.shape)}"
+            f"attempting to assign a gradient of size '{list(grad._data.shape)}' to a tensor of size "
+            f"'{list(tensor._data.shape)}'. Please ensure that the gradient and the tensor are the same size"
         )
 
 
@@ -438,6 +524,96 @@ def gradient_of_non_tensor(name: str, index: int) -> RuntimeError:
     )
 
 
+DIRTY_NOT_AN_INPUT = (
+    "ctx.mark_dirty() received a tensor that was not an input. Only input Tensors that have been mutated should be passed "
+    "to ctx.mark_dirty()."
+)
+
+
+def dirty_not_returned() -> RuntimeError:
+    """mark_dirty() on something that forward does not return."""
+    return RuntimeError(
+        "Some elements marked as dirty during the forward method were not returned as output. The inputs that are modified "
+        "inplace must all be outputs of the Function."
+    )
+
+
+def dirty_view_with_company() -> RuntimeError:
+    """mark_dirty() on a view, in a Function with several outputs."""
+    return RuntimeError(
+        "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot return more than "
+        "one Tensor. This is not supported by the current autograd engine. You should either make sure the input is not a "
+        "view (using .clone() for example) or make your Function only return one Tensor (potentially splitting it into two "
+        "Functions: one doing the inplace that returns a single Tensor and a second one that does the other operations). "
+        "You can ask on the forum https://discuss.pytorch.org/ if you need help to do this change."
+    )
+
+
+def saved_input_returned() -> RuntimeError:
+    """setup_context() saves an input that forward returned as it came."""
+    return RuntimeError(
+        "An input that has been returned as-is as output is being saved for backward. This is not supported if you override "
+        "setup_context. You should return and save a view of the input instead, e.g. with x.view_as(x) or setup ctx inside "
+        "the forward function itself."
+    )
+
+
+def saved_not_a_tensor(place: int, value: Any) -> TypeError:
+    """save_for_backward() of something that is not a tensor."""
+    return explained(
+        TypeError(
+            f"save_for_backward can only save variables, but argument {place} is of type {type(value).__name__}"
+        ),
+        "Keep numbers, strings and the like as attributes instead: ctx.n = n.",
+    )
+
+
+def function_called() -> RuntimeError:
+    """A custom Function was made and called like a module."""
+    return explained(
+        RuntimeError(
+            "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd function "
+            "with static forward method. (Example: https://pytorch.org/docs/stable/autograd.html#torch.autograd.Function)"
+        ),
+        "Call the class, not an instance of it: Square.apply(x).",
+    )
+
+
+def wrong_tangent_count(expected: int, got: int) -> RuntimeError:
+    """A custom jvp returned more or fewer tangents than forward has outputs."""
+    return RuntimeError(
+        f"Function's jvp returned an invalid number of forward gradients (expected {expected} but got {got})"
+    )
+
+
+def tangent_shape(tensor: tuple[int, ...], tangent: tuple[int, ...]) -> RuntimeError:
+    """A tangent that does not have the shape of its tensor."""
+    return RuntimeError(
+        "Trying to set a forward gradient that has a different size than that of the original Tensor, this is not "
+        f"supported. Tensor is of size {list(tensor)} while the given forward gradient is of size {list(tangent)}."
+    )
+
+
 def leaf_used_in_place() -> RuntimeError:
     """mark_dirty() on a leaf that requires grad."""
     return RuntimeError("a leaf Variable that requires grad has been used in an in-place operation.")
+
+
+# -- import teachgrad.as_torch ---------------------------------------------------------------------------------
+
+
+def torch_is_loaded() -> ImportError:
+    """The name torch is taken."""
+    return explained(
+        ImportError("teachgrad cannot stand in for torch: the real PyTorch has already been imported."),
+        "Put `import teachgrad.as_torch` above the first import of torch (and of anything that imports it), and restart "
+        "the notebook's kernel.",
+    )
+
+
+def no_such_module(name: str) -> ModuleNotFoundError:
+    """A part of PyTorch that teachgrad does not have."""
+    return explained(
+        ModuleNotFoundError(f"No module named '{name}'", name=name),
+        "This import was answered by teachgrad (see teachgrad.as_torch), which has no such part.",
+    )

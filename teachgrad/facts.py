@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from teachgrad import devices, dtypes, errors
-from teachgrad.autograd import views
+from teachgrad.autograd import inference, views
 from teachgrad.autograd.variable import TensorBase
 from teachgrad.size import Size
 
@@ -109,6 +109,10 @@ class Facts(TensorBase):
     def is_signed(self) -> bool:
         """True for dtypes with negative numbers."""
         return self.dtype.is_signed
+
+    def is_inference(self) -> bool:
+        """True if the tensor was made in inference mode."""
+        return inference.is_inference(self)
 
     def get_device(self) -> int:
         """The index of the GPU; -1 on the CPU."""

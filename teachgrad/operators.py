@@ -24,7 +24,7 @@ _OPERATORS = {
 """Operators that are an op of the table; found and compiled at their first use."""
 
 _METHOD_OPERATORS = {
-    "__rsub__": "rsub", "__pow__": "pow", "__mod__": "remainder", "__floordiv__": "floor_divide",
+    "__pow__": "pow", "__mod__": "remainder", "__floordiv__": "floor_divide",
     "__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "div_", "__ipow__": "pow_",
     "__imod__": "remainder_", "__ifloordiv__": "floor_divide_", "__iand__": "bitwise_and_", "__ior__": "bitwise_or_",
     "__ixor__": "bitwise_xor_", "__ilshift__": "bitwise_left_shift_", "__irshift__": "bitwise_right_shift_",
@@ -54,6 +54,10 @@ def _reflected(function: str) -> Callable[[Tensor, Any], Any]:
         return FUNCTIONS[function](other, self) if isinstance(other, _OPERAND) else NotImplemented
 
     return operator
+
+
+def _rsub(self: Tensor, other: Any) -> Any:
+    return FUNCTIONS["rsub"](self, other) if isinstance(other, _OPERAND) else NotImplemented
 
 
 def _rtruediv(self: Tensor, other: Any) -> Any:
@@ -98,6 +102,7 @@ def bind() -> None:
         setattr(Tensor, operator, _method_operator(method))
     for operator, function in _REFLECTED.items():
         setattr(Tensor, operator, _reflected(function))
+    Tensor.__rsub__ = _rsub  # type: ignore[attr-defined]
     Tensor.__rtruediv__ = _rtruediv  # type: ignore[attr-defined]
     Tensor.__matmul__ = _matmul  # type: ignore[attr-defined]
     Tensor.__pos__ = METHODS["positive"]  # type: ignore[attr-defined]

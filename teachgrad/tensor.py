@@ -60,15 +60,20 @@ class Tensor(Crossings):
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
-        if not self.is_leaf and not value:
-            raise errors.requires_grad_of_non_leaf()
+        if not isinstance(value, bool):
+            raise RuntimeError("requires_grad must be a bool")
+        if not self.is_leaf:
+            raise errors.requires_grad_of_non_leaf(value)
         if value and self._data.dtype.kind not in "fc":
-            raise errors.only_floats("only Tensors of floating point dtype can require gradients")
-        if self.is_leaf:
-            self._requires_grad = bool(value)
+            raise errors.only_floats("only Tensors of floating point and complex dtype can require gradients")
+        self._requires_grad = value
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Sets `requires_grad` and returns the tensor."""
+        """Sets `requires_grad` and returns the tensor. Raises RuntimeError for integers, and for False on a non-leaf."""
+        if not self.is_leaf and requires_grad:
+            return self
+        if requires_grad and self._data.dtype.kind not in "fc":
+            raise errors.only_floats("only Tensors of floating point dtype can require gradients")
         self.requires_grad = requires_grad
         return self
 

@@ -12,8 +12,11 @@ import numpy as np
 
 from teachgrad import errors
 from teachgrad.autograd import engine
+from teachgrad.autograd.anomaly import detect_anomaly, set_detect_anomaly
+from teachgrad.autograd.edges import GradientEdge
 from teachgrad.autograd.function import Function
 from teachgrad.autograd.graph import Node, edge_of
+from teachgrad.autograd.inference import inference_mode
 from teachgrad.autograd.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from teachgrad.autograd.variable import TensorBase, wrap
 
@@ -26,47 +29,60 @@ Tensors = Any  # a tensor, or a sequence of tensors
 
 
 def _as_tuple(tensors: Any) -> tuple[Any, ...]:
-    return (tensors,) if isinstance(tensors, TensorBase) else tuple(tensors)
+    """A tensor, an edge, a sequence of them, or a dict of tensors, as a tuple."""
+    if isinstance(tensors, TensorBase | GradientEdge):
+        return (tensors,)
+    return tuple(tensors.values()) if isinstance(tensors, dict) else tuple(tensors)
 
 
-def _root_gradients(outputs: Sequence[TensorBase], gradients: Sequence[Any], create_graph: bool) -> list[Any]:
+def _root_gradients(outputs: Sequence[Any], gradients: Sequence[Any], create_graph: bool) -> list[Any]:
     """The gradient that starts at each output: the given one, or 1 for a scalar.
 
     Raises RuntimeError if it is missing where it is needed, or has the wrong shape.
     """
     starts: list[Any] = []
     for number, (output, gradient) in enumerate(zip(outputs, gradients, strict=True)):
-        shape = output._data.shape
+        edge = isinstance(output, GradientEdge)
+        data = _like(output)
         if gradient is None:
-            if output._requires_grad and output._data.size != 1:
+            if data is None or ((edge or output._requires_grad) and data.size != 1):
                 raise errors.not_scalar()
-            starts.append(
-                wrap(np.ones_like(output._data))
-                if create_graph
-                else output._data.dtype.type(1)
-                if not shape
-                else np.ones_like(output._data)
-            )
+            if data.dtype.kind == "c":
+                raise errors.not_real_scalar(data.dtype)
+            ones = np.ones_like(data) if create_graph or data.shape else data.dtype.type(1)
+            starts.append(wrap(ones) if create_graph else ones)
             continue
         if not isinstance(gradient, TensorBase):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
-        if gradient._data.shape != shape:
-            raise errors.gradient_shape(number, gradient._data.shape, shape)
-        if (gradient._data.dtype.kind == "c") != (output._data.dtype.kind == "c"):
-            raise errors.gradient_complex(number, gradient, output)
+        if data is not None and gradient._data.shape != data.shape:
+            raise errors.gradient_shape(number, gradient._data.shape, data.shape)
+        if data is not None and (gradient._data.dtype.kind == "c") != (data.dtype.kind == "c"):
+            raise errors.gradient_complex(number, gradient._data.dtype, data.dtype)
         starts.append(gradient if create_graph else gradient._data)
     return starts
 
 
-def _edges_of(outputs: Sequence[TensorBase]) -> list[tuple[Node, int]]:
+def _like(target: Any) -> Any:
+    """An array of the shape and dtype of a tensor, or of the tensor behind an edge (None if not known)."""
+    return target.like if isinstance(target, GradientEdge) else target._data
+
+
+def _edges_of(outputs: Sequence[Any]) -> list[tuple[Node, int]]:
     """Where to begin. Raises RuntimeError for a tensor that is not part of a graph."""
     roots = []
     for index, output in enumerate(outputs):
-        node = edge_of(output)
+        node, number = _place_of(output)
         if node is None:
             raise errors.no_grad_fn(index)
-        roots.append((node, output._output_nr))
+        roots.append((node, number))
     return roots
+
+
+def _place_of(target: Any) -> tuple[Node | None, int]:
+    """Where in the graph a tensor, or an edge, is."""
+    if isinstance(target, GradientEdge):
+        return target.node, target.output_nr
+    return edge_of(target), target._output_nr
 
 
 def backward(
@@ -97,14 +113,17 @@ def backward(
         return
     targets, leaves = [], []
     for tensor in _as_tuple(inputs):
-        node = edge_of(tensor)
+        if not isinstance(tensor, TensorBase | GradientEdge):
+            raise RuntimeError(f"all inputs have to be Tensors or GradientEdges, but got {type(tensor).__name__}")
+        node, number = _place_of(tensor)
         if node is None:
-            raise errors.input_without_grad()
-        targets.append((node, tensor._output_nr))
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        targets.append((node, number))
         leaves.append(tensor)
     found = engine.run(roots, starts, keep_graph=keep, create_graph=create_graph, targets=targets)
     for tensor, gradient in zip(leaves, found, strict=True):
-        if gradient is not None and tensor._node is not None:  # a non-leaf asked for by name
+        asked = getattr(tensor, "_node", None) is not None and not tensor.retains_grad  # a non-leaf, not served yet
+        if gradient is not None and asked:
             new = gradient if create_graph else wrap(gradient.copy())
             tensor._grad = new if tensor._grad is None else tensor._grad + new
 
@@ -147,6 +166,8 @@ def grad(
         ]
         return tuple(None if column[0] is None else stack_rows(column) for column in zip(*rows, strict=True))
     results, wanted = _as_tuple(outputs), _as_tuple(inputs)
+    if not wanted:
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     given = (None,) * len(results) if grad_outputs is None else _as_tuple(grad_outputs)
     if len(given) != len(results):
         raise RuntimeError(f"got {len(results)} tensors and {len(given)} gradients")
@@ -154,10 +175,10 @@ def grad(
     roots = _edges_of(results)
     targets = []
     for tensor in wanted:
-        node = edge_of(tensor)
-        if node is None or not tensor._requires_grad:
+        node, number = _place_of(tensor)
+        if node is None:
             raise errors.input_without_grad()
-        targets.append((node, tensor._output_nr))
+        targets.append((node, number))
     keep = create_graph if retain_graph is None else retain_graph
     found = engine.run(roots, starts, keep_graph=keep, create_graph=create_graph, targets=targets, accumulate=False)
     answer: list[Tensor | None] = []
@@ -165,7 +186,7 @@ def grad(
         if gradient is None:
             if not allow_unused and not materialize_grads:
                 raise errors.unused_input(index)
-            answer.append(wrap(np.zeros_like(tensor._data)) if materialize_grads else None)
+            answer.append(wrap(np.zeros_like(_like(tensor))) if materialize_grads else None)
         elif create_graph:
             answer.append(gradient)
         else:

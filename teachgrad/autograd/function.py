@@ -19,16 +19,19 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar
+from weakref import ref
 
 import numpy as np
 
 from teachgrad import errors
-from teachgrad.autograd import views
+from teachgrad.autograd import forward_ad, views
 from teachgrad.autograd.fit import unbroadcast, unbroadcast_live
 from teachgrad.autograd.graph import Node, edge_of, next_birth, result_of
 from teachgrad.autograd.modes import GRAD_MODE, enable_grad, no_grad
+from teachgrad.autograd.saved import Packed, hooks_now
 from teachgrad.autograd.variable import TensorBase, bump, version, wrap
 
 
@@ -43,25 +46,29 @@ class FunctionCtx(Node):
         "dirty_tensors",
         "needs_input_grad",
         "non_differentiable",
+        "saved_for_forward",
     )
     _forward_cls: ClassVar[type[Function]]
     tensor_names = frozenset({"saved"})
     needs_input_grad: tuple[bool, ...]
     _inputs: tuple[tuple[bool, Any, Any], ...]  # per argument: is it a tensor, the shape if it wants a gradient, the dtype
-    _outputs: tuple[tuple[tuple[int, ...], Any], ...]
+    _outputs: tuple[tuple[tuple[int, ...], Any], ...]  # per output: shape and dtype (None: not a tensor)
     _materialize: bool
     outputs: int  # type: ignore[misc]
     dirty_tensors: tuple[TensorBase, ...]
     non_differentiable: tuple[TensorBase, ...]
+    saved_for_forward: tuple[Any, ...]
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keeps tensors for backward, which finds them in `saved_tensors`. Raises TypeError for anything else."""
-        for tensor in tensors:
+        for place, tensor in enumerate(tensors):
             if tensor is not None and not isinstance(tensor, TensorBase):
-                raise TypeError(
-                    f"save_for_backward can only save variables, but argument is of type {type(tensor).__name__}"
-                )
+                raise errors.saved_not_a_tensor(place, tensor)
         self.saved = tensors
+
+    def save_for_forward(self, *tensors: Any) -> None:
+        """Keeps tensors for `jvp`, which finds them in `saved_tensors`."""
+        self.saved_for_forward = tensors
 
     def mark_dirty(self, *tensors: Any) -> None:
         """Says that forward changed these inputs in place."""
@@ -80,16 +87,7 @@ class FunctionCtx(Node):
         """What `save_for_backward` kept. Raises RuntimeError when it has been freed, or changed in place since."""
         if self.saved is None:
             raise errors.freed()
-        found = []
-        for item in self.saved:
-            if isinstance(item, _Output):
-                item = result_of(self, item.data, item.number)
-            elif isinstance(item, _Input):
-                if version(item.tensor) != item.version:
-                    raise errors.modified(item.tensor, version(item.tensor), item.version)
-                item = item.tensor
-            found.append(item)
-        return tuple(found)
+        return tuple(item if item is None or isinstance(item, TensorBase) else item.tensor(self) for item in self.saved)
 
     def vjp(self, grad: Any) -> tuple[Any, ...]:
         """Runs the user's backward, which sees tensors, while nothing is recorded."""
@@ -107,7 +105,7 @@ class FunctionCtx(Node):
         """Calls backward and checks its answer against the inputs: how many, which types, which shapes."""
         if self._materialize:
             for i, (shape, dtype) in enumerate(self._outputs):
-                if grads[i] is None:
+                if grads[i] is None and dtype is not None:
                     grads[i] = wrap(np.zeros(shape, dtype))
         with enable_grad() if live else no_grad():
             answer = self._forward_cls._rule()(self, *grads)
@@ -128,10 +126,9 @@ class FunctionCtx(Node):
             if gradient is None or shape is None:
                 result.append(None)
                 continue
-            if errors.broadcast(shape, gradient._data.shape) or gradient._data.ndim < len(shape):
-                raise errors.gradient_has_wrong_shape(name, index, gradient._data.shape, shape)
-            if np.broadcast_shapes(shape, gradient._data.shape) != gradient._data.shape:
-                raise errors.gradient_has_wrong_shape(name, index, gradient._data.shape, shape)
+            have = gradient._data.shape
+            if errors.broadcast(shape, have) or np.broadcast_shapes(shape, have) != have:
+                raise errors.gradient_has_wrong_shape(name, index, have, shape)
             result.append(
                 unbroadcast_live(gradient, shape, dtype) if live else wrap(unbroadcast(gradient._data, shape, dtype))
             )
@@ -143,56 +140,106 @@ class FunctionCtx(Node):
         self._outputs = tuple(
             (r._data.shape, r._data.dtype) if isinstance(r, TensorBase) else ((), None) for r in results
         )
-        kept: list[Any] = []
-        for item in self.saved or ():
-            number = next((n for n, r in enumerate(results) if r is item), None)
-            if number is not None and not any(item is d for d in self.dirty_tensors):
-                kept.append(_Output(item._data, number))
-            else:
-                kept.append(None if item is None else _Input(item))
-        self.saved = tuple(kept)
         for number, result in enumerate(results):
-            if not isinstance(result, TensorBase) or any(result is n for n in self.non_differentiable):
+            if not isinstance(result, TensorBase) or _is_in(result, self.non_differentiable):
                 continue
             if result._data.dtype.kind not in "fc":
                 continue
-            if any(result is d for d in self.dirty_tensors):
-                bump(result)
-            result._node, result._output_nr, result._requires_grad = self, number, True
+            if not _is_in(result, self.dirty_tensors):
+                result._node, result._requires_grad = self, True
+            elif len(results) > 1 and result._view is not None and result._view.base is not None:
+                raise errors.dirty_view_with_company()
+            else:
+                views.rebase(result, self)
+            if result._node is self:
+                result._output_nr = number
+        hooks = hooks_now()
+        kept: list[Any] = []
+        for item in self.saved or ():
+            number = next((n for n, r in enumerate(results) if r is item), -1)
+            if item is None:
+                kept.append(None)
+            elif hooks is not None:
+                kept.append(Packed(item, hooks, own=number >= 0))
+            else:
+                kept.append(_Input(item) if number < 0 else _Output(item, number))
+        self.saved = tuple(kept)
+
+    def _tangents(self, tangents: list[Any], primals: tuple[Any, ...], expected: int) -> tuple[Any, ...]:
+        """Runs the user's jvp. Raises RuntimeError unless it returns one tangent per output."""
+        if self._materialize:
+            tangents = [
+                wrap(np.zeros_like(p._data)) if t is None and isinstance(p, TensorBase) else t
+                for t, p in zip(tangents, primals, strict=True)
+            ]
+        before, self.saved = self.saved, self.saved_for_forward
+        try:
+            answer = self._forward_cls.jvp(self, *tangents)
+        finally:
+            self.saved = before
+        given = answer if isinstance(answer, tuple) else (answer,)
+        if len(given) != expected:
+            raise errors.wrong_tangent_count(expected, len(given))
+        return given
 
 
 class _Output:
-    """A saved tensor that is an output of the same node: kept as bare numbers, since the output owns the node."""
+    """A saved output of the same node: its bare numbers, since the output owns the node, and the version it had."""
 
-    __slots__ = ("data", "number")
+    __slots__ = ("data", "number", "owner", "version")
 
-    def __init__(self, data: Any, number: int) -> None:
-        self.data, self.number = data, number
+    def __init__(self, tensor: TensorBase, number: int) -> None:
+        self.data, self.number, self.owner, self.version = tensor._data, number, ref(tensor), version(tensor)
+
+    def tensor(self, node: Node) -> TensorBase:
+        """The output again, with its place in the graph."""
+        owner = self.owner()
+        if owner is not None and version(owner) != self.version:
+            raise errors.modified(owner, version(owner), self.version)
+        return result_of(node, self.data, self.number)
 
 
 class _Input:
-    """A saved tensor with the version number that it had when it was saved."""
+    """Any other saved tensor, with the version number that it had."""
 
-    __slots__ = ("tensor", "version")
+    __slots__ = ("kept", "version")
 
     def __init__(self, tensor: TensorBase) -> None:
-        self.tensor, self.version = tensor, version(tensor)
+        self.kept, self.version = tensor, version(tensor)
+
+    def tensor(self, node: Node) -> TensorBase:
+        """The tensor, if it is still what it was."""
+        if version(self.kept) != self.version:
+            raise errors.modified(self.kept, version(self.kept), self.version)
+        return self.kept
+
+
+def _is_in(tensor: Any, tensors: tuple[Any, ...] | list[Any]) -> bool:
+    return any(tensor is other for other in tensors)
 
 
 class Function:
     """Base class of custom ops: define static `forward` and `backward`, call `apply`. Mirrors `torch.autograd.Function`.
 
-    With a static `setup_context(ctx, inputs, output)`, `forward` takes no ctx.
+    With a static `setup_context(ctx, inputs, output)`, `forward` takes no ctx. A static `jvp(ctx, *tangents)` makes the op
+    known to forward mode.
     """
 
     _node_class: ClassVar[type[FunctionCtx]]
+    generate_vmap_rule = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise RuntimeError(
+        warnings.warn(
             f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you should invoke "
             "them on the class itself. Instantiating an autograd function will raise an error in a future version of "
-            "PyTorch."
+            "PyTorch.",
+            DeprecationWarning,
+            stacklevel=2,
         )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The way of PyTorch before 1.3. Raises RuntimeError."""
+        raise errors.function_called()
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
@@ -214,9 +261,23 @@ class Function:
 
     vjp = backward
 
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Any:
+        """Returns one tangent per output, given one per argument of forward."""
+        raise NotImplementedError(
+            "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
+        )
+
     @classmethod
     def _rule(cls) -> Callable[..., Any]:
-        return cls.backward if cls.backward is not Function.backward else cls.vjp
+        if cls.vjp is Function.vjp:
+            return cls.backward
+        if cls.backward is not Function.backward:
+            raise RuntimeError(
+                "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You should only implement "
+                "one of them."
+            )
+        return cls.vjp
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -229,30 +290,60 @@ class Function:
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Runs forward and, if an input requires grad, makes its node the history of the outputs."""
+        dual = forward_ad.tangents_of(args)
+        if dual is None:
+            return cls._apply(args)[0]
+        level, primals, tangents = dual
+        output, node = cls._apply(primals)
+        outputs = output if isinstance(output, tuple) else (output,)
+        moved = tuple(
+            out if tangent is None or not isinstance(out, TensorBase) else forward_ad.dual(out, tangent, level)
+            for out, tangent in zip(outputs, node._tangents(tangents, primals, len(outputs)), strict=True)
+        )
+        return moved if isinstance(output, tuple) else moved[0]
+
+    @classmethod
+    def _apply(cls, args: tuple[Any, ...]) -> tuple[Any, FunctionCtx]:
+        """The output for arguments that are not dual, and the node."""
         tensors = [a for a in args if isinstance(a, TensorBase)]
         recording = GRAD_MODE.get() and any(t._requires_grad for t in tensors)
         node = cls._new_node(args, recording)
+        separate = cls.setup_context is not Function.setup_context
         with no_grad():
-            if cls.setup_context is not Function.setup_context:
+            if separate:
                 output = cls.forward(*args)
                 cls.setup_context(node, args, output)
             else:
                 output = cls.forward(node, *args)
-        results = list(output) if isinstance(output, tuple | list) else [output]
+        results = list(output) if isinstance(output, tuple) else [output]
         for dirty in node.dirty_tensors:
+            if not _is_in(dirty, results):
+                raise errors.dirty_not_returned()
+            if not _is_in(dirty, tensors):
+                warnings.warn(errors.DIRTY_NOT_AN_INPUT, UserWarning, stacklevel=3)
             if recording and dirty._requires_grad and dirty._node is None and dirty._view is None:
                 raise errors.leaf_used_in_place()
-        results = [_own_output(r, tensors, node) for r in results]
+            bump(dirty)
+        for place, result in enumerate(results):
+            if not isinstance(result, TensorBase) or _is_in(result, node.dirty_tensors):
+                continue
+            if _is_in(result, tensors):  # returned as it came: a tensor of its own, so that it can have its own history
+                if separate and _is_in(result, node.saved or ()):
+                    raise errors.saved_input_returned()
+                results[place] = result = views.view_of(result)
+            if recording and result._view is not None:
+                result._view.made_without_grad = cls.__name__
         if recording:
             node._adopt(results)
-        return tuple(results) if isinstance(output, tuple | list) else results[0]
+        else:
+            node.saved = ()
+        return tuple(results) if isinstance(output, tuple) else results[0], node
 
     @classmethod
     def _new_node(cls, args: tuple[Any, ...], recording: bool) -> FunctionCtx:
         node = cls._node_class()
-        node.birth, node.numbers, node.saved, node.versions = next_birth(), None, (), 0
-        node.fit = node._extras = None
-        node.dirty_tensors = node.non_differentiable = ()
+        node.birth, node.saved, node.versions, node.fit, node._extras = next_birth(), (), 0, None, None
+        node.dirty_tensors = node.non_differentiable = node.saved_for_forward = ()
         node._materialize = True
         node.needs_input_grad = tuple(isinstance(a, TensorBase) and a._requires_grad for a in args)
         tensors = [a for a in args if isinstance(a, TensorBase)]
@@ -267,15 +358,6 @@ class Function:
         return node
 
 
-def _own_output(output: Any, inputs: list[Any], node: FunctionCtx) -> Any:
-    """An output that is an input, unchanged, becomes a tensor of its own, so that it can have its own history."""
-    if any(output is t for t in inputs) and not any(output is d for d in node.dirty_tensors):
-        alias = wrap(views.own_array(output))
-        views.alias(output, alias)
-        return alias
-    return output
-
-
 def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator for a `backward` that cannot itself be differentiated. Mirrors `torch.autograd.function.once_differentiable`."""
 
@@ -285,16 +367,21 @@ def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
             answer = function(ctx, *grads)
         if not GRAD_MODE.get() or not any(isinstance(g, TensorBase) and g._requires_grad for g in grads):
             return answer
-        return (
-            tuple(_Once.apply(g) if isinstance(g, TensorBase) else g for g in answer)
-            if isinstance(answer, tuple)
-            else _Once.apply(answer)
-        )
+        once = tuple(_once(g) for g in answer) if isinstance(answer, tuple) else _once(answer)
+        return once
 
     return wrapper
 
 
-class _Once(Function):
+def _once(gradient: Any) -> Any:
+    if not isinstance(gradient, TensorBase):
+        return gradient
+    alias = wrap(gradient._data)
+    alias._requires_grad = True
+    return DelayedError.apply(alias)
+
+
+class DelayedError(Function):
     """Marks a gradient that must not be differentiated again."""
 
     @staticmethod

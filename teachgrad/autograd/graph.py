@@ -17,6 +17,7 @@ Mirrors `torch.autograd.graph.Node`.
 
 from __future__ import annotations
 
+import importlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -227,3 +228,26 @@ def edge_of(tensor: TensorBase) -> Node | None:
     if tensor._view is not None and tensor._view.stale:
         return tensor._view.regenerate(tensor)
     return accumulator(tensor)
+
+
+_ELSEWHERE = {
+    "GradientEdge": "edges",
+    "get_gradient_edge": "edges",
+    "increment_version": "edges",
+    "register_multi_grad_hook": "edges",
+    "allow_mutation_on_saved_tensors": "saved",
+    "disable_saved_tensors_hooks": "saved",
+    "save_on_cpu": "saved",
+    "saved_tensors_hooks": "saved",
+}
+"""What `torch.autograd.graph` also offers, and the file in which it is written."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ELSEWHERE:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"teachgrad.autograd.{_ELSEWHERE[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ELSEWHERE})

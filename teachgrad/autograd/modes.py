@@ -10,6 +10,7 @@ sisters flip it for a block of code or, as decorators, for a function:
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from contextvars import ContextVar
 from types import TracebackType
@@ -41,12 +42,37 @@ class _GradMode:
         GRAD_MODE.set(self._before.pop())
 
     def __call__(self, function: _Function) -> _Function:
+        if inspect.isgeneratorfunction(function):
+            return self._generator(function)  # type: ignore[return-value]
+
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             with type(self)._of(self._mode):
                 return function(*args, **kwargs)
 
         return wrapped  # type: ignore[return-value]
+
+    def _generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A generator whose own lines run in the mode, while between its yields the caller keeps his."""
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            generator, step, sent = function(*args, **kwargs), "send", None
+            while True:
+                try:
+                    with type(self)._of(self._mode):
+                        value = getattr(generator, step)(sent)
+                except StopIteration as end:
+                    return end.value
+                try:
+                    step, sent = "send", (yield value)
+                except GeneratorExit:
+                    generator.close()
+                    raise
+                except BaseException as error:  # noqa: BLE001 - whatever is thrown in goes on to the generator
+                    step, sent = "throw", error
+
+        return wrapped
 
     @staticmethod
     def _of(mode: bool) -> _GradMode:

@@ -19,6 +19,7 @@ Mirrors PyTorch's `torch/csrc/autograd/variable.h` (DifferentiableViewMeta) and 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -29,7 +30,7 @@ from teachgrad import errors
 from teachgrad.autograd.fit import fitted
 from teachgrad.autograd.graph import Node, edge_of, next_birth
 from teachgrad.autograd.modes import GRAD_MODE
-from teachgrad.autograd.variable import TensorBase, bump, version
+from teachgrad.autograd.variable import TensorBase, bump, version, wrap
 
 if TYPE_CHECKING:
     from teachgrad.tensor import Tensor
@@ -46,7 +47,7 @@ class View:
 
     def __init__(self, owner: TensorBase, base: TensorBase | None, multiple: bool = False) -> None:
         self.owner, self.base, self.multiple = owner, base, multiple
-        self.made_without_grad = not GRAD_MODE.get()
+        self.made_without_grad = "" if GRAD_MODE.get() else "no_grad"  # or "inference", or a custom Function
         self.stale = False
 
     def regenerate(self, view: TensorBase) -> Node:
@@ -107,6 +108,13 @@ def alias(source: TensorBase, result: TensorBase) -> None:
     result._view = View(source if source._view is None else source._view.owner, None)
 
 
+def view_of(source: TensorBase) -> Tensor:
+    """A tensor that shows all of `source`, as a view of it."""
+    result = wrap(own_array(source))
+    as_view(source, (result,), False)
+    return result
+
+
 def positions(view: TensorBase, base: TensorBase) -> Any:
     """For each element of `view`, its position in the flattened `base`: an int64 array of the view's shape."""
     whole, part = own_array(base), own_array(view)
@@ -157,22 +165,29 @@ class CopySlices(Node):
 CopySlices.__module__ = "builtins"
 
 
+IN_PLACE_CHECKS: list[Callable[[TensorBase], None]] = []
+"""What else may forbid changing a tensor in place: `inference.py` adds its rule when that mode is first used."""
+
+
 def check_in_place(tensor: TensorBase, *others: Any) -> None:
     """Raises RuntimeError where PyTorch forbids changing `tensor` in place; `others` are the op's other arguments."""
+    for check in IN_PLACE_CHECKS:
+        check(tensor)
     if not GRAD_MODE.get():
         return
-    if not tensor._requires_grad and not any(isinstance(o, TensorBase) and o._requires_grad for o in others):
-        return
     view = tensor._view
-    if view is not None and view.base is not None:
-        base = view.base
+    base = None if view is None else view.base
+    watched = tensor._requires_grad or (base is not None and base._requires_grad)
+    if not watched and not any(isinstance(o, TensorBase) and o._requires_grad for o in others):
+        return
+    if view is not None and base is not None:
         if view.multiple:
             name = "Unbind" if tensor._node is None else tensor._node.name().removesuffix("Backward0")
             raise errors.multi_view_in_place(tensor._output_nr, name)
+        if view.made_without_grad:
+            raise errors.view_in_place(view.made_without_grad, tensor._output_nr)
         if base._requires_grad and base._node is None:
             raise errors.leaf_view_in_place()
-        if view.made_without_grad:
-            raise errors.no_grad_view_in_place()
     elif tensor._requires_grad and tensor._node is None:
         raise errors.leaf_in_place()
 

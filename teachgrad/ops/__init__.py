@@ -1,5 +1,49 @@
 """The rule book: importing this package fills the op table. `table.py` explains an entry."""
 
-from teachgrad.ops import faces, linalg, memory, pointwise, reduce
+from teachgrad.ops import (
+    activation,
+    arranging,
+    dimensions,
+    errorfunction,
+    extremes,
+    faces,
+    indexing,
+    linalg,
+    losses,
+    masks,
+    memory,
+    network,
+    overwriting,
+    picking,
+    pieces,
+    pointwise,
+    reduce,
+    scans,
+    shape,
+    sorting,
+    square,
+)
 
-__all__ = ["faces", "linalg", "memory", "pointwise", "reduce"]
+__all__ = [
+    "activation",
+    "arranging",
+    "dimensions",
+    "errorfunction",
+    "extremes",
+    "faces",
+    "indexing",
+    "linalg",
+    "losses",
+    "masks",
+    "memory",
+    "network",
+    "overwriting",
+    "picking",
+    "pieces",
+    "pointwise",
+    "reduce",
+    "scans",
+    "shape",
+    "sorting",
+    "square",
+]

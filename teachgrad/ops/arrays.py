@@ -79,7 +79,8 @@ def fmod(self: Any, other: Any) -> Any:
 
 
 def _check_divisor(self: Any, other: Any) -> None:
-    if _whole(self) and _whole(other) and np.any(np.equal(other, 0)):
+    kinds = np.asarray(self).dtype.kind + np.asarray(other).dtype.kind
+    if kinds != "bb" and _whole(self) and _whole(other) and np.any(np.equal(other, 0)):
         raise errors.zero_division()
 
 

@@ -7,6 +7,7 @@ ops convert their operands here, before NumPy sees them, whenever the dtypes dif
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -39,15 +40,21 @@ def to_floats(array: Any) -> Any:
 
 
 def number(name: str, value: Any) -> Any:
-    """`value` as a Python number. Raises TypeError for anything that is not a number."""
+    """`value` as a Python number, the second operand of op `name`. Raises TypeError for anything that is not a number."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, NUMBERS):
         return value
-    op = OPS[name]
-    if op.numbers_first:
-        raise errors.not_a_tensor(name.partition(".")[0], "other", 2, value)
-    raise errors.invalid_combination(name.partition(".")[0], "Tensor", value)
+    raise _wrong_operand(OPS[name], 1, ("Tensor", value))
+
+
+def as_tensor(value: Any, others: Sequence[Any]) -> Any:
+    """A Python number as a 0-d tensor of the dtype that it has beside the other operands; a tensor as it is."""
+    if not isinstance(value, NUMBERS | np.generic):
+        return value
+    value = value.item() if isinstance(value, np.generic) else value
+    dtype = dtypes.result_type(value, *(each._data for each in others if isinstance(each, TensorBase)))
+    return wrap(dtype.numpy.type(value))
 
 
 def operand(value: Any) -> Any:
@@ -65,8 +72,8 @@ def fit(*tensors: TensorBase | None) -> tuple[tuple[tuple[int, ...], Any] | None
 
 
 def no_bools(*operands: Any) -> None:
-    """Raises RuntimeError if a bool tensor is about to be subtracted, or subtracted from."""
-    if any(getattr(each, "dtype", None) == np.bool_ for each in operands):
+    """Raises RuntimeError if bools are about to be subtracted, or subtracted from."""
+    if any(isinstance(each, bool) or getattr(each, "dtype", None) == np.bool_ for each in operands):
         raise errors.bool_subtraction("a bool tensor")
 
 
@@ -88,19 +95,14 @@ def rescue(name: str, error: Exception, *arguments: Any) -> Any:
     first, `2 * x`; a number too large for the dtype), or the error is raised that a learner should see.
     """
     op = OPS[name]
-    title = name.partition(".")[0]
     operands = arguments[0] if op.list_input else arguments[: len(op.inputs)]
     if isinstance(error, AttributeError):
-        first = arguments[0]
-        if op.numbers_first and isinstance(first, NUMBERS | np.generic):
-            plain = first.item() if isinstance(first, np.generic) else first
-            return op(wrap(dtypes.of_number(plain).numpy.type(plain)), *arguments[1:])
+        if op.numbers_first and isinstance(operands[1], TensorBase) and isinstance(operands[0], NUMBERS | np.generic):
+            return op(as_tensor(operands[0], operands), *arguments[1:])
         for position, value in enumerate(operands):
-            if isinstance(value, TensorBase) or (value is None and op.is_optional(op.inputs[position])):
-                continue
-            if op.list_input:
-                raise errors.element_not_a_tensor(position, value) from None
-            raise errors.not_a_tensor(title, "input" if position == 0 else op.inputs[position], position + 1, value) from None
+            optional = not op.list_input and op.is_optional(op.inputs[position])
+            if not isinstance(value, TensorBase) and not (value is None and optional):
+                raise _wrong_operand(op, position, operands) from None
     if isinstance(error, OverflowError):
         return op(*_wrapped(op, arguments))
     arrays = [each._data if isinstance(each, TensorBase) else each for each in operands if each is not None]
@@ -110,6 +112,17 @@ def rescue(name: str, error: Exception, *arguments: Any) -> Any:
         clash = errors.broadcast(*(np.shape(array) for array in arrays))
         raise clash or error from None
     raise error
+
+
+def _wrong_operand(op: Op, position: int, operands: Sequence[Any]) -> TypeError:
+    """The error for an operand that is not a tensor."""
+    title = op.name.partition(".")[0]
+    if op.list_input:
+        return errors.element_not_a_tensor(position, operands[position])
+    if op.numbers and title not in ("add", "sub", "mul", "div"):
+        return errors.invalid_combination(title, *operands)
+    name = "input" if op.inputs[position] == "self" else op.inputs[position]
+    return errors.not_a_tensor(title, name, position + 1, operands[position])
 
 
 def _wrapped(op: Op, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -122,7 +135,7 @@ def _wrapped(op: Op, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _refusal(op: Op, operands: list[Any]) -> Exception | None:
     """Why NumPy would not compute `op` on these operands, in PyTorch's words."""
-    if op.name == "sub" and all(np.asarray(each).dtype == np.bool_ for each in operands):
+    if op.name.partition(".")[0] in ("sub", "rsub") and all(np.asarray(each).dtype == np.bool_ for each in operands):
         return errors.bool_subtraction("two bool tensors" if isinstance(operands[1], np.ndarray | np.generic) else "a bool tensor")
     if op.name == "neg":
         return errors.bool_negation()

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from teachgrad import dtypes, errors
+from teachgrad import errors
 from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.ops import pointwise  # noqa: F401 - the entries that are called below
-from teachgrad.ops.convert import NUMBERS, number
+from teachgrad.ops.convert import NUMBERS, as_tensor, no_bools, number
 from teachgrad.ops.table import OPS, public
 
 @public("add")
@@ -32,7 +32,7 @@ def _scaled(input: Any, other: Any, alpha: Any) -> tuple[Any, Any, Any]:
     """The arguments of `add` or `sub` with an `alpha` that fits their dtype. Raises RuntimeError if it does not."""
     if not isinstance(alpha, NUMBERS):
         raise TypeError(f"add(): argument 'alpha' must be Number, not {errors.type_name(alpha)}")
-    input, other = (_as_tensor(value, (input, other)) for value in (input, other))
+    input, other = (as_tensor(value, (input, other)) for value in (input, other))
     kinds = input._data.dtype.kind + other._data.dtype.kind
     if kinds == "bb":
         return input, other, bool(alpha)
@@ -43,9 +43,11 @@ def _scaled(input: Any, other: Any, alpha: Any) -> tuple[Any, Any, Any]:
     return input, other, alpha
 
 
-@public("rsub")
+@public("rsub", method=False)
 def rsub(input: Any, other: Any) -> Any:
     """`other - input`. Mirrors `torch.rsub`."""
+    if isinstance(other, bool):
+        no_bools(other)
     return _by_kind("rsub", input, other)
 
 
@@ -131,11 +133,22 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     given = [bound for bound in (min, max) if bound is not None]
+    if not isinstance(input, TensorBase):
+        raise errors.invalid_combination("clamp", input, *given)
     if all(isinstance(bound, NUMBERS | np.generic) for bound in given):
         return OPS["clamp.numbers"](input, *(None if b is None else number("clamp", b) for b in (min, max)))
     if not all(isinstance(bound, TensorBase) for bound in given):
-        raise errors.invalid_combination("clamp", input, *(bound for bound in (min, max) if bound is not None))
-    return OPS["clamp.tensors"](input, min, max)
+        raise errors.invalid_combination("clamp", input, *given)
+    return OPS["clamp.tensors"](input, _limit(input, -1) if min is None else min, _limit(input, 1) if max is None else max)
+
+
+def _limit(input: Any, sign: int) -> Any:
+    """A bound that binds nothing."""
+    dtype = input._data.dtype
+    if dtype.kind in "fc":
+        return wrap(dtype.type(sign * np.inf))
+    limits = np.iinfo(dtype)
+    return wrap(dtype.type(limits.max if sign > 0 else limits.min))
 
 
 @public("clamp_min")
@@ -164,22 +177,13 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     """
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
-    return OPS["where.tensors"](condition, *(_as_tensor(value, (input, other)) for value in (input, other)))
+    return OPS["where.tensors"](condition, *(as_tensor(value, (input, other)) for value in (input, other)))
 
 
 @public("where", function=False)
 def where_method(input: Any, condition: Any, other: Any) -> Any:
     """`torch.where(condition, input, other)`."""
     return where(condition, input, other)
-
-
-def _as_tensor(value: Any, among: tuple[Any, ...]) -> Any:
-    """A Python number as a 0-d tensor of the dtype that it has among the other operands; a tensor as it is."""
-    if not isinstance(value, NUMBERS | np.generic):
-        return value
-    value = value.item() if isinstance(value, np.generic) else value
-    dtype = dtypes.result_type(value, *(each._data for each in among if isinstance(each, TensorBase)))
-    return wrap(dtype.numpy.type(value))
 
 
 @public("isclose")
@@ -194,3 +198,21 @@ def allclose(
 ) -> bool:
     """True if all elements are close. Mirrors `torch.allclose`."""
     return bool(isclose(input, other, rtol, atol, equal_nan).all())
+
+
+@public("sum_to_size", function=False)
+def sum_to_size(input: Any, *size: Any) -> Any:
+    """The sum over whatever broadcasting `size` to the tensor's shape had repeated. Mirrors `torch.Tensor.sum_to_size`.
+
+    It undoes broadcasting, which is what a gradient does on its way back. Raises RuntimeError if `size` does not broadcast
+    to the tensor's shape.
+    """
+    shape = input._data.shape
+    want = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else tuple(size)
+    extra = len(shape) - len(want)
+    if extra < 0 or any(w not in (1, n) for w, n in zip(want, shape[extra:], strict=True)):
+        raise RuntimeError(f"size {{{list(want)}}} is not expandable to size {{{list(shape)}}}.")
+    stretched = [extra + i for i, w in enumerate(want) if w == 1 and shape[extra + i] != 1]
+    dims = [*range(extra), *stretched]
+    result = input.sum(dims, keepdim=True) if dims else input
+    return result.reshape(want) if extra else result

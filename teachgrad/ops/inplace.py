@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from numpy import can_cast, ndarray
+from numpy import ndarray
 
 from teachgrad import dtypes, errors
 from teachgrad.autograd import views
@@ -27,10 +27,10 @@ def in_place(function: Callable[..., Any], *, keeps_input: bool = True) -> Calla
         if not isinstance(self, TensorBase):
             raise errors.not_a_tensor(function.__name__ + "_", "input", 1, self)
         views.check_in_place(self, *args)
-        before = _as_it_was(self, keeps_input)
+        before = as_it_was(self, keeps_input)
         result = function(before, *args, **kwargs)
         have, want = self._data.dtype, result._data.dtype
-        if have is not want and not can_cast(want, have, "same_kind"):
+        if have is not want and dtypes.of(want).category > dtypes.of(have).category:
             raise errors.cannot_cast(dtypes.of(want).scalar_name, dtypes.of(have).scalar_name)
         views.write(self, result)
         return self
@@ -40,7 +40,7 @@ def in_place(function: Callable[..., Any], *, keeps_input: bool = True) -> Calla
     return method
 
 
-def _as_it_was(tensor: TensorBase, keep: bool) -> Any:
+def as_it_was(tensor: TensorBase, keep: bool) -> Any:
     """A tensor with the history and the present value of `tensor`, which is about to change."""
     before = wrap(tensor._data)
     if tensor._requires_grad:

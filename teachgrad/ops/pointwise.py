@@ -12,7 +12,7 @@ from typing import Any
 
 from teachgrad import errors
 from teachgrad.ops import arrays  # noqa: F401 - fills the namespace that the expressions below use
-from teachgrad.ops.table import composite, pointwise
+from teachgrad.ops.table import composite, op, pointwise
 
 _NO_SLOPE = {"self": "grad * 0"}  # a staircase: flat wherever it has a derivative
 
@@ -46,22 +46,25 @@ pointwise(
 )  # fmt: skip
 pointwise(
     "div.floor(self, other)", "DivBackward2", "floor_divide(self, other)", domain="positive", numbers_first=True,
+    refuses={"b": "div_floor_cpu"},
     self="zeros(grad)", other="zeros(grad)", shown={"self": "grad * 0", "other": "grad * 0"},
 )  # fmt: skip
 pointwise(
     "div.trunc(self, other)", "DivBackward2", "truncated_quotient(self, other)", domain="positive", numbers_first=True,
+    refuses={"b": "div_trunc_cpu"},
     self="zeros(grad)", other="zeros(grad)", shown={"self": "grad * 0", "other": "grad * 0"},
 )  # fmt: skip
 pointwise(
     "floor_divide.tensor(self, other)", "NotImplemented", "floor_divide(self, other)", domain="positive", numbers=False,
+    refuses={"b": "div_floor_cpu"},
     self="no_rule('floor_divide')", other="no_rule('floor_divide')", shown={"self": "?", "other": "?"},
 )  # fmt: skip
 pointwise(
-    "floor_divide.number(self; number)", "NotImplemented", "floor_divide(self, number)", promotes=["number"],
+    "floor_divide.number(self; number)", "NotImplemented", "floor_divide(self, number)", promotes=["number"], refuses={"b": "div_floor_cpu"},
     self="no_rule('floor_divide')",
 )  # fmt: skip
 pointwise(
-    "floor_divide.of_number(self; number)", "NotImplemented", "floor_divide(number, self)", promotes=["number"],
+    "floor_divide.of_number(self; number)", "NotImplemented", "floor_divide(number, self)", promotes=["number"], refuses={"b": "div_floor_cpu"},
     domain="positive", self="no_rule('floor_divide')",
 )  # fmt: skip
 pointwise(
@@ -149,7 +152,7 @@ pointwise(
     self="-0.5 * grad * result**3",
 )
 pointwise(
-    "logaddexp(self, other)", "LogaddexpBackward0", "logaddexp(self, other)", numbers=False,
+    "logaddexp(self, other)", "LogaddexpBackward0", "logaddexp(self, other)", numbers=False, in_place=False,
     refuses={"biu": "logaddexp_cpu"},
     self="grad / (1 + exp(other - self))", other="grad / (1 + exp(self - other))",
 )  # fmt: skip
@@ -222,7 +225,11 @@ pointwise(
 # -- kinks and steps ------------------------------------------------------------------------------------------
 pointwise(
     "relu(self)", "ReluBackward0", "maximum(self, 0)", refuses={"b": "Boolean inputs not supported for relu"},
-    self="where(result > 0, grad, 0)",
+    self="relu_slope(grad, result)", shown={"self": "where(result > 0, grad, 0)"},
+)  # fmt: skip
+op(
+    "relu_slope(slope, output)", "ThresholdBackwardBackward0", "where(output > 0, slope, 0)",
+    slope="relu_slope(grad, output)", output="zeros(grad)",
 )  # fmt: skip
 pointwise(
     "sigmoid(self)",
@@ -272,11 +279,11 @@ pointwise(
 )  # fmt: skip
 # Where two arguments tie, each receives half of the gradient.
 pointwise(
-    "maximum(self, other)", "MaximumBackward0", "maximum(self, other)", numbers=False,
+    "maximum(self, other)", "MaximumBackward0", "maximum(self, other)", numbers=False, in_place=False,
     self="share(grad, self, other)", other="share(grad, other, self)",
 )  # fmt: skip
 pointwise(
-    "minimum(self, other)", "MinimumBackward0", "minimum(self, other)", numbers=False,
+    "minimum(self, other)", "MinimumBackward0", "minimum(self, other)", numbers=False, in_place=False,
     self="share(grad, other, self)", other="share(grad, self, other)",
 )  # fmt: skip
 pointwise(
@@ -289,17 +296,17 @@ for _name, _sign, _also in (
     ("eq", "==", []), ("ne", "!=", ["not_equal"]), ("lt", "<", ["less"]), ("le", "<=", ["less_equal"]),
     ("gt", ">", ["greater"]), ("ge", ">=", ["greater_equal"]),
 ):  # fmt: skip
-    pointwise(f"{_name}(self, other)", None, f"self {_sign} other", also=_also)
+    pointwise(f"{_name}(self, other)", None, f"self {_sign} other", also=_also, in_place=False)
 for _name in ("logical_and", "logical_or", "logical_xor"):
     pointwise(f"{_name}(self, other)", None, f"{_name}(self, other)", numbers=False)
 for _name in ("bitwise_and", "bitwise_or", "bitwise_xor"):
-    pointwise(f"{_name}(self, other)", None, f"{_name}(self, other)", refuses={"fc": f"{_name}_cpu"})
+    pointwise(f"{_name}(self, other)", None, f"{_name}(self, other)", numbers_first=True, refuses={"fc": f"{_name}_cpu"})
 for _name, _sign, _kernel in (("bitwise_left_shift", "<<", "lshift_cpu"), ("bitwise_right_shift", ">>", "rshift_cpu")):
-    pointwise(f"{_name}(self, other)", None, f"self {_sign} other", domain="positive", refuses={"fc": _kernel, "b": _kernel})
+    pointwise(f"{_name}(self, other)", None, f"self {_sign} other", domain="positive", numbers_first=True, refuses={"fc": _kernel, "b": _kernel})
 pointwise("logical_not(self)", None, "logical_not(self)")
 pointwise("bitwise_not(self)", None, "invert(self)", refuses={"fc": "bitwise_not_cpu"})
 for _name in ("isnan", "isinf", "isfinite"):
-    pointwise(f"{_name}(self)", None, f"{_name}(self)")
+    pointwise(f"{_name}(self)", None, f"{_name}(self)", in_place=False)
 pointwise(
     "isclose.all(self, other; rtol, atol, equal_nan)", None, "isclose_to(self, other, rtol, atol, equal_nan)",
     numbers=False, mixed="same_dtype",
@@ -320,7 +327,8 @@ def power_slope(F: Any, grad: Any, self: Any, exponent: Any) -> Any:
 @composite
 def exponent_slope(F: Any, grad: Any, self: Any, result: Any) -> Any:
     """d/dn x^n = x^n log x, taken as 0 where x = 0 and the result is 0."""
-    return F.where((self == 0) & (result == 0), grad * 0, grad * (result * F.log(self)))
+    log = F.log(self * 1.0)  # integers become floats
+    return F.where((self == 0) & (result == 0), grad * 0, grad * (result * log))
 
 
 @composite

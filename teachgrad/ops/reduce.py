@@ -80,6 +80,10 @@ op(
     ],
 )  # fmt: skip
 op(
+    "norm.dim(self; p, dim, keepdim)", "NormBackward1", "vector_norm(self, p, dim, keepdim)",
+    self="norm_slope(grad, self, result, p, dim, keepdim)", samples=["F.pairwise_distance(x, y)", "F.pairwise_distance(x, y, 1)"],
+)  # fmt: skip
+op(
     "logsumexp.dims(self; dim, keepdim)", "LogsumexpBackward0", "logsumexp(self, dim, keepdim)",
     self="expand_back(grad, self_shape, dim, keepdim) * exp(self - expand_back(result, self_shape, dim, keepdim))",
     samples=["x.logsumexp(0)", "torch.logsumexp(x, 1, True)", "b.logsumexp((0, 2))"],

@@ -108,11 +108,13 @@ class Op:
         self.name: str = match[1]
         inputs = [word.strip() for word in match[2].split(",") if word.strip()]
         self.list_input = inputs[0].startswith("*")
-        self.inputs: tuple[str, ...] = tuple(word.lstrip("*") for word in inputs)
+        self.inputs: tuple[str, ...] = tuple(word.lstrip("*").partition("=")[0].strip() for word in inputs)
         arguments = [word.strip().partition("=") for word in (match[3] or "").split(",") if word.strip()]
         self.plain: tuple[str, ...] = tuple(name.strip() for name, _, _ in arguments)
         self.defaults: dict[str, str] = {
-            name.strip(): value.strip() for name, equals, value in arguments if equals
+            name.strip(): value.strip()
+            for name, equals, value in (*(word.partition("=") for word in inputs), *arguments)
+            if equals
         }
         outputs = [word.strip() for word in (match[4] or "result").split(",")]
         self.list_output = outputs[0].startswith("*")
@@ -222,7 +224,7 @@ def op(signature: str, node_name: str | None, forward: str, **entry: Any) -> Op:
     """
     match = _SIGNATURE.fullmatch(signature)
     assert match, signature
-    inputs = {word.strip().lstrip("*") for word in match[2].split(",")}
+    inputs = {word.strip().lstrip("*").partition("=")[0] for word in match[2].split(",")}
     rules = {name: entry.pop(name) for name in list(entry) if name in inputs}
     shown = entry.pop("shown", {})
     made = Op(signature, node_name, forward, rules, **entry)
@@ -243,7 +245,8 @@ def pointwise(
     It becomes a function and a method of its name (and of the names in `also`), and an in-place method `name_`.
     """
     entry.setdefault("numbers", "other" in signature)
-    made = op(signature, node_name, forward, pointwise=True, in_place=True, **entry)
+    entry.setdefault("in_place", True)
+    made = op(signature, node_name, forward, pointwise=True, **entry)
     if "." not in made.name:
         for name in (made.name, *also):
             FUNCTIONS[name] = METHODS[name] = made

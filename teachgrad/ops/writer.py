@@ -19,6 +19,7 @@ from numpy import ndarray
 from teachgrad import errors
 from teachgrad.autograd import graph, views
 from teachgrad.autograd.modes import GRAD_MODE
+from teachgrad.autograd.saved import ACTIVE, pack
 from teachgrad.autograd.variable import TensorBase, _new, _tensor_class, wrap
 from teachgrad.ops import convert
 from teachgrad.ops.table import LIVE, RAW, Op
@@ -46,6 +47,8 @@ HELPERS: dict[str, Any] = {
     "_number": convert.number,
     "_operand": convert.operand,
     "_own_array": views.own_array,
+    "_pack": pack,
+    "_packing": ACTIVE,
     "_promote": convert.promote,
     "_promote_number": convert.promote_number,
     "_ref": ref,
@@ -195,6 +198,8 @@ def front_source(op: Op, *, by_number: bool, operator: bool = False) -> str:
         ]
         if operator:
             lines += ["        if other is NotImplemented:", "            return NotImplemented"]
+        if op.mixed:
+            lines += [f"        _{op.mixed}(other)"]
     elif op.numbers:
         lines += [
             "    if not isinstance(other, _Tensor):",
@@ -229,10 +234,11 @@ def front_source(op: Op, *, by_number: bool, operator: bool = False) -> str:
             f"            {', '.join(operands)} = _promote({', '.join(operands)})",
         ]
         first = operands[0]
-    for kinds, kernel in op.refuses.items():
-        lines += [f"        if {first}.dtype.kind in {kinds!r}:", f"            raise _refused({kernel!r}, {first})"]
-    lines += [f"        data = {expression}"]
     numbers = ["other"] if by_number else list(op.promotes)
+    refuse = []
+    for kinds, kernel in op.refuses.items():
+        refuse += [f"        if {first}.dtype.kind in {kinds!r}:", f"            raise _refused({kernel!r}, {first})"]
+    lines += [*([] if numbers else refuse), f"        data = {expression}"]
     if op.pointwise and (op.floats or (numbers and op.node_name is not None)):
         changed = f"(data.__class__ is not {first}.__class__ or data.__class__ is _ndarray) and data.dtype is not {first}.dtype"
         convert_to = f"_promote_number({', '.join((first, *numbers))})" if numbers else first
@@ -249,6 +255,7 @@ def front_source(op: Op, *, by_number: bool, operator: bool = False) -> str:
             f"        if {changed}:",
             *([f"            _{op.mixed}({first})"] if op.mixed and numbers else []),
             f"            {again} = {values}",
+            *(f"    {line}" for line in refuse if numbers),
             f"            data = {expression}",
         ]
     caught = "(AttributeError, ValueError, TypeError, OverflowError)" if op.pointwise else "AttributeError"
@@ -267,13 +274,13 @@ def _outputs_source(
         lines += ["    results = tuple(_wrap(part) for part in data)"]
     elif many:
         lines += [f"    {', '.join(f'd_{o}' for o in op.outputs)} = data"]
-        lines += [f"    {o} = _wrap(d_{o})" for o in op.outputs]
+        lines += [f"    r_{o} = _wrap(d_{o})" for o in op.outputs]
     else:
         lines += BLANK.splitlines()
     if op.view:
         share = "results" if op.list_output else "(result,)"
         lines += [f"    _view({call['self']}, {share}, {op.list_output})"]
-    answer = "results" if op.list_output else f"({', '.join(op.outputs)})" if many else "result"
+    answer = "results" if op.list_output else f"({', '.join(f'r_{o}' for o in op.outputs)})" if many else "result"
     if op.node_name is None:
         return [*lines, f"    return {answer}"]
     tracked = [n for n in tensors if n in op.rules]
@@ -373,9 +380,11 @@ def _outputs_source(
         ]
     elif many:
         for number, name in enumerate(op.tracked):
-            body += [f"{name}._node, {name}._output_nr, {name}._requires_grad = node, {number}, True"]
+            body += [f"r_{name}._node, r_{name}._output_nr, r_{name}._requires_grad = node, {number}, True"]
     else:
         body += ["result._node = node", "result._requires_grad = True"]
+    if any(n in op.saved for n in (*op.inputs, *op.outputs)):
+        body += ["if _packing:", "    _pack(node)"]
     return [*lines, *(f"        {line}" for line in body), f"    return {answer}"]
 
 

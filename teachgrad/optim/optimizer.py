@@ -11,9 +11,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 from teachgrad.autograd.graph import Hook, RemovableHandle
 from teachgrad.autograd.modes import enable_grad, set_grad_enabled
-from teachgrad.autograd.variable import TensorBase
+from teachgrad.autograd.variable import TensorBase, wrap
+from teachgrad.autograd.views import own_array
 from teachgrad.errors import explained
 from teachgrad.nn.module import clear_gradients, type_name
 
@@ -121,7 +124,10 @@ class Optimizer:
                 for param in group["params"]:
                     if param._grad is not None:
                         grad = -param._grad if group.get("maximize") else param._grad
-                        self._update(param, grad, self.state[param], group)
+                        state = self.state.get(param, {})
+                        self._update(param, grad, state, group)
+                        if state:
+                            self.state[param] = state
         for hook in tuple(self._post_hooks.values()):
             hook(self, args, {})
         return loss
@@ -191,20 +197,38 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
 
-def check_at_least(minimum: float, **values: tuple[str, Any]) -> None:
-    """Raises ValueError for the first value below `minimum`; each comes with what the error calls it."""
-    for what, value in values.values():
-        if not minimum <= value:
-            raise ValueError(f"Invalid {what}: {value}")
+_NAMES = {"lr": "learning rate", "eps": "epsilon value"}
 
 
-def check_betas(betas: Any) -> None:
-    """Raises ValueError unless both decay rates are in [0, 1)."""
-    for index, beta in enumerate(betas):
-        if not 0.0 <= beta < 1.0:
-            raise ValueError(f"Invalid beta parameter at index {index}: {beta}")
+def check_settings(**settings: Any) -> None:
+    """Raises ValueError for a negative setting, and for decay rates `betas` outside [0, 1)."""
+    for name, value in settings.items():
+        if name == "betas":
+            for index, beta in enumerate(value):
+                if not 0.0 <= beta < 1.0:
+                    raise ValueError(f"Invalid beta parameter at index {index}: {beta}")
+        elif not value >= 0.0:
+            raise ValueError(f"Invalid {_NAMES.get(name, f'{name} value')}: {value}")
 
 
 def as_number(value: Any) -> Any:
     """A setting as a Python number, also when it was given as a tensor of one element."""
     return value.item() if isinstance(value, TensorBase) else value  # type: ignore[attr-defined]
+
+
+def number(value: float) -> Any:
+    """A 0-d float32 tensor, in which PyTorch's optimisers keep single numbers of their state."""
+    return wrap(np.array(value, np.float32))
+
+
+def counter(state: dict[str, Any]) -> float:
+    """The number of this step, counted in `state["step"]`: 1.0 at the first."""
+    if "step" not in state:
+        state["step"] = number(0.0)
+    state["step"] += 1
+    return as_number(state["step"])  # type: ignore[no-any-return]
+
+
+def zeros_like(param: Any, value: float = 0.0) -> Any:
+    """A new tensor of the shape and dtype of `param`, all zeros (or all `value`)."""
+    return wrap(np.full_like(own_array(param), value))

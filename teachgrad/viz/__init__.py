@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .model import Graph as Graph
     from .model import Trace as Trace
     from .recording import record as record
+    from .sources import lines as lines
     from .widget import Stepper as Stepper
 
 _HOMES = {
@@ -34,10 +35,11 @@ _HOMES = {
     "Trace": "model",
     "animate": "drawing",
     "draw": "drawing",
+    "lines": "sources",
     "record": "recording",
 }
 
-__all__ = ["Drawing", "Graph", "Player", "Stepper", "Trace", "animate", "draw", "record"]
+__all__ = ["Drawing", "Graph", "Player", "Stepper", "Trace", "animate", "draw", "lines", "record"]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .formulas import Rules, input_names
-from .model import WORDS, Edge, Graph, Node, Source, Value
+from .model import WORDS, Edge, Graph, Node, Value
 from .naming import Namer, is_tensor
+from .sources import source_of
 from .values import plain, value_of, visible, write_number
 
 NO_NAME = "(no name)"
@@ -159,10 +160,10 @@ def _root(tensor: Any, names: Namer) -> _Step:
     """Where the walk from a drawn tensor begins: a leaf's own backward() starts at its AccumulateGrad."""
     if tensor.grad_fn is not None:
         return _Step("output", tensor)
-    view = tensor.view_as(tensor) if tensor.requires_grad else tensor
-    if view.grad_fn is None:  # no gradient wanted, or not while grad mode is off
+    used = tensor * 1 if tensor.requires_grad else tensor  # a leaf's node is reached from what uses the leaf
+    if used.grad_fn is None:  # no gradient wanted, or not while grad mode is off
         return _Step(_leaf_kind(tensor, names), tensor)
-    return _Step("accumulate", view.grad_fn.next_functions[0][0])
+    return _Step("accumulate", used.grad_fn.next_functions[0][0])
 
 
 def _onward(box: _Box, names: Namer, rules: Rules | None) -> Iterator[_Step]:
@@ -230,7 +231,7 @@ def _describe_op(box: _Box, results: dict[int, tuple[str | None, Any]], names: N
         name=", ".join(called) or None,
         value=None if tensor is None else value_of(tensor),
         grad=None if tensor is None else _gradient(tensor),
-        source=_source(box.thing),
+        source=source_of(box.thing),
     )
 
 
@@ -268,13 +269,3 @@ def _gradient(tensor: Any) -> Value | None:
     if not tensor.requires_grad or not (tensor.is_leaf or getattr(tensor, "retains_grad", False)):
         return None
     return None if tensor.grad is None else value_of(tensor.grad)
-
-
-def _source(node: Any) -> Source | None:
-    """The line that made the node, where anomaly mode was on and kept the stack."""
-    stack = (getattr(node, "metadata", None) or {}).get("traceback_") or ()
-    for entry in reversed(stack):
-        match = re.match(r'\s*File "(.+)", line (\d+), in .+\n\s*(.*)', entry)
-        if match and not re.search(r"[\\/](torch|teachgrad)[\\/]", match[1]):
-            return Source(visible(match[1]), int(match[2]), visible(match[3].strip()))
-    return None

@@ -112,9 +112,7 @@ class Player:
         labels: dict[str, str] = {}
         gradients: dict[str, str] = {}
         for event in self.trace.events:
-            arrived = (
-                event.gradient if event.kind == "call" else event.out if event.kind == "seed" else event.delta
-            )
+            arrived = event.gradient if event.kind == "call" else event.out if event.kind == "seed" else event.delta
             flowed = event.delta or event.out
             if arrived:
                 gradients[event.node] = gradient_line(arrived)
@@ -122,9 +120,7 @@ class Player:
                 labels[event.edge] = flowed.brief
             if event.edge and event.after:
                 gradients[edges[event.edge].target] = gradient_line(event.after)
-        return render(
-            self.trace.graph, self.layout, prefix=self._uid, theme=theme, labels=labels, gradients=gradients
-        )
+        return render(self.trace.graph, self.layout, prefix=self._uid, theme=theme, labels=labels, gradients=gradients)
 
     def png(self, width: int | None = None, dark: bool = False) -> bytes:
         """That picture as a PNG file, ``width`` dots wide (by default twice the size in a notebook)."""
@@ -161,7 +157,7 @@ class Player:
 
     def _cell(self, *, is_open: bool) -> str:
         title = _shown(self.trace.graph.title)
-        data = json.dumps({"trace": self.trace.to_dict(), **self.options()}, allow_nan=False)
+        data = json.dumps({"trace": self.trace.to_dict(), **self.options()}, allow_nan=False, separators=(",", ":"))
         return _CELL.format(
             uid=self._uid,
             css=css(),
@@ -174,7 +170,7 @@ class Player:
             script=_script(self._uid),
         )
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG002
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {"text/html": self.html(), "text/plain": self.text()}
 
 
@@ -185,10 +181,12 @@ def asset(name: str) -> str:
 
 
 def css() -> str:
-    """The style sheet of the player and of the picture in it."""
-    from .style import stylesheet
+    """The style sheet of the player and of the picture in it; paper is white, whatever the screen is."""
+    from .style import PALETTES, stylesheet
 
-    return f"{stylesheet()}\n{asset('player.css')}"
+    light = " ".join(f"--tg-{name}: {colour};" for name, colour in PALETTES["light"].items())
+    on_paper = f"@media print {{ .tg-player.tg-player.tg-player {{ {light} }} }}"
+    return "\n".join((stylesheet(), asset("player.css"), on_paper, ""))
 
 
 def _script(uid: str) -> str:

@@ -18,6 +18,7 @@ from .capture import Captured, capture, is_freed, name_of, saved, signed
 from .formulas import Rules, rule_for, written
 from .model import Edge, Event, Graph, Node, Rule, Trace, Value
 from .naming import Namer, Names, Params, is_tensor, namer
+from .text import made_by
 from .values import plain, value_of, visible
 
 if TYPE_CHECKING:
@@ -118,7 +119,9 @@ class record:  # noqa: N801  a context manager reads as a verb
             self._running = node_id
             # A node with several results gets a gradient for each that was used.
             received = " and ".join(_say(value_of(g)) for g in grad_outputs if g is not None) or "nothing"
-            self._add("call", node_id, gradient=arrived, sentence=f"{self._says(node_id)} receives {received}.")
+            made = f" It was made by {line}" if (line := made_by(self._nodes[node_id])) else ""
+            sentence = f"{self._says(node_id)} receives {received}.{made}"
+            self._add("call", node_id, gradient=arrived, sentence=sentence)
 
         def after(grad_inputs: tuple[Any, ...], grad_outputs: tuple[Any, ...]) -> None:
             self._running = None

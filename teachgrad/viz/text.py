@@ -71,8 +71,13 @@ def describe(node: Node) -> str:
     if node.grad is not None:
         parts.append(f"grad = {node.grad.text}")
     if node.source is not None:
-        parts.append(f"line {node.source.line}: {node.source.text}")
+        parts.append(made_by(node))
     return "; ".join(parts)
+
+
+def made_by(node: Node) -> str:
+    """``line 4: y = a * b``: the line of the lesson that made the node, or nothing."""
+    return f"line {node.source.line}: {node.source.text}" if node.source else ""
 
 
 def _line(node: Node) -> str:
@@ -82,7 +87,8 @@ def _line(node: Node) -> str:
         word = "" if node.kind == "accumulate" else f" ({node.word})"
         return f"{node.title}{value}{grad}{word}"
     known = f" -> {node.name or 'result'}{value}" if node.name or node.value is not None else ""
-    return f"{node.op}{f' [{node.detail}]' if node.detail else ''}{known}{grad}"
+    line = f"  ({made_by(node)})" if node.source else ""
+    return f"{node.op}{f' [{node.detail}]' if node.detail else ''}{known}{grad}{line}"
 
 
 def _gradients(trace: Trace) -> list[tuple[Node, Value | None, Value | None]]:

@@ -143,7 +143,7 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc]
         return selected
 
     @traitlets.observe("step")  # type: ignore[untyped-decorator]
-    def _on_step(self, change: dict[str, Any]) -> None:  # noqa: ARG002
+    def _on_step(self, change: dict[str, Any]) -> None:
         self.set_trait("sentence", self._say_step())
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:

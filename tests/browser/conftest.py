@@ -139,13 +139,20 @@ class JupyterPage:
         self.page.wait_for_function(ready, timeout=PATIENCE)
 
     def run_all(self) -> None:
-        """Run every cell, and wait until the last one has its number."""
+        """Run every cell and wait until the last one has its number; fails with the error if a cell has one."""
         # In braces, so that evaluate() does not wait for the whole run itself.
         self.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
-        done = """() => window.jupyterapp.shell.currentWidget.content.widgets
-            .filter((cell) => cell.model.type === "code" && cell.model.sharedModel.getSource().trim())
-            .every((cell) => cell.model.executionCount > 0 && cell.model.executionState !== "running")"""
-        self.page.wait_for_function(done, timeout=PATIENCE)
+        outcome = """() => {
+            const cells = window.jupyterapp.shell.currentWidget.content.widgets
+                .filter((cell) => cell.model.type === "code" && cell.model.sharedModel.getSource().trim());
+            const errors = cells.flatMap((cell) => cell.model.outputs.toJSON())
+                .filter((output) => output.output_type === "error");
+            if (errors.length) return `${errors[0].ename}: ${errors[0].evalue}`;
+            return cells.every((cell) => cell.model.executionCount > 0
+                && cell.model.executionState !== "running") && "done";
+        }"""
+        found = self.page.wait_for_function(outcome, timeout=PATIENCE).json_value()
+        assert found == "done"
 
     def cell(self, number: int) -> Any:
         """The locator of a cell, counted from 0 over all cells."""

@@ -116,7 +116,7 @@ def test_a_leaf_reached_twice_says_how_many_are_here(open_player: Callable[..., 
     sends = [e for e in player.trace.events if e.kind == "contribute"]
     twice = next(e for e in player.trace.graph.edges if e.id == sends[1].edge).target
     page.locator(".tg-scrubber").fill(str(sends[1].index + 1))
-    assert page.locator(f"[data-node={twice}] .tg-grad").text_content() == "grad: 1 of 2 here"
+    assert page.locator(f"[data-node={twice}] .tg-grad").text_content() == "1 of 2 here"
 
 
 def test_back_and_jumps_agree_with_forward(open_player: Callable[..., Any]) -> None:
@@ -244,7 +244,7 @@ def test_copies_on_one_page_are_independent(browser_page: Callable[..., Any], tm
     first.locator(".tg-next").click()
     third.locator(".tg-last").click()
     assert [step_of(copy) for copy in (first, second)] == [2, 0]
-    assert step_of(third) > 10
+    assert step_of(third) == len(matrices().trace.events)
     ids = page.locator("[id]").evaluate_all("all => all.map((element) => element.id)")
     assert len(ids) == len(set(ids)) > 0
 
@@ -282,7 +282,7 @@ def test_without_scripts_the_picture_and_the_table_stay(browser_page: Callable[.
 
 def test_a_broken_trace_leaves_the_picture(chromium: Any, tmp_path: Path) -> None:
     page = chromium.new_page()
-    cell = replay().html().replace('"events": [', '"events": 7, "was": [')
+    cell = replay().html().replace('"events":[', '"events":7,"was":[')
     (tmp_path / "broken.html").write_text(f"<!doctype html><body>{cell}", "utf-8")
     with page.expect_event("pageerror"):
         page.goto((tmp_path / "broken.html").as_uri())

@@ -37,6 +37,30 @@ CALLS = {
 }
 """How to call a pointwise op with the tensors A, B (and the mask C); unlisted ones are `torch.name(A, B)`."""
 
+IN_PLACE = {
+    "add.alpha": "A.add_(B, alpha=2)",
+    "sub.alpha": "A.sub_(B, alpha=2)",
+    "div.floor": "A.div_(B, rounding_mode='floor')",
+    "div.trunc": "A.div_(B, rounding_mode='trunc')",
+    "floor_divide.tensor": "A.floor_divide_(B)",
+    "floor_divide.number": "A.floor_divide_(2)",
+    "remainder.tensor": "A.remainder_(B)",
+    "remainder.number": "A.remainder_(2)",
+    "fmod.tensor": "A.fmod_(B)",
+    "fmod.number": "A.fmod_(2)",
+    "pow.number": "A.pow_(3)",
+    "pow.tensor": "A.pow_(B)",
+    "clamp.numbers": "A.clamp_(-1, 1)",
+    "clamp.tensors": "A.clamp_(-B, B)",
+    "clamp_min.number": "A.clamp_min_(0.5)",
+    "clamp_max.number": "A.clamp_max_(0.5)",
+    "clamp_min.tensor": "A.clamp_min_(B)",
+    "clamp_max.tensor": "A.clamp_max_(B)",
+    "round.whole": "A.round_()",
+    "round.decimals": "A.round_(decimals=1)",
+}
+"""The same in place; unlisted ones that PyTorch has are `A.name_(B)`."""
+
 FACES = [
     "torch.add(x, y, alpha=2)", "x.add(y, alpha=-1)", "torch.sub(x, y, alpha=3)", "torch.subtract(x, 2)", "x.sub(1)",
     "torch.rsub(x, y)", "torch.rsub(x, 2)", "torch.div(x, p)", "torch.divide(x, 2)", "torch.true_divide(x, p)",
@@ -48,9 +72,9 @@ FACES = [
     "torch.clamp(x, y, p)", "torch.clamp(x, min=v)", "torch.clamp(x, max=v)", "torch.clamp_min(x, 0.1)", "x.clamp_max(0.1)",
     "torch.round(x)", "torch.round(x, decimals=1)", "torch.where(mask, x, y)", "torch.where(mask, x, 0.)", "torch.where(mask, 1., x)",
     "torch.where(x > 0, x, v)", "x.where(mask, y)", "x.where(mask, 0.)", "torch.where(mask, 1, 2)",
-    "torch.isclose(x, y)", "torch.isclose(x, x + 1e-7)", "x.isclose(y, rtol=10.)", "torch.logical_not(x)", "torch.fix(x)",
+    "torch.allclose(x, x)", "torch.allclose(x, y)", "torch.floor_divide(x, p)", "torch.floor_divide(7, p)", "torch.isclose(x, y)", "torch.isclose(x, x + 1e-7)", "x.isclose(y, rtol=10.)", "torch.logical_not(x)", "torch.fix(x)",
     "torch.arcsin(x / 9)", "torch.arccos(x / 9)", "torch.arctan(x)", "torch.arctan2(x, p)", "torch.arcsinh(x)",
-    "torch.arccosh(p + 1)", "torch.arctanh(x / 9)", "torch.special_expit(x)",
+    "torch.arccosh(p + 1)", "torch.arctanh(x / 9)",
     "x > y", "x >= 0", "x < v", "x <= y", "x == x", "x != y", "torch.less(x, y)", "torch.greater_equal(x, 0)",
     "torch.not_equal(x, y)", "torch.greater(x, y)", "torch.less_equal(x, y)", "mask & (x > 0)", "mask | ~mask", "mask ^ (x > 0)",
     "1 - x", "1 + x", "2 * x", "2 / p", "2 ** x", "3 % p", "7 // p", "x // 1", "x % 2", "x // p", "s * x", "x * s", "s + 1", "s * s",

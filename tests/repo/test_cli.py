@@ -165,7 +165,7 @@ def test_demo_that_cannot_write_is_one_sentence(tmp_path: Path, place: str) -> N
     [
         ("loss @ torch.ones(3)", "RuntimeError"),
         ("raise ValueError('my own')", "ValueError: my own"),
-        ("this is not Python", "SyntaxError"),
+        ("not Python at all", "SyntaxError"),
     ],
 )
 def test_the_scripts_own_error_with_its_line_and_no_other(lesson: Path, line: str, error: str) -> None:

@@ -32,14 +32,15 @@ HEAVY = [
 GROUND = ["teachgrad.tensor", "teachgrad.ops", "teachgrad.autograd", "teachgrad.viz", "teachgrad.nn"]
 FORBIDDEN = {
     "viz": ["teachgrad.tensor", "teachgrad.ops", "teachgrad.autograd", "teachgrad.nn", "torch", "numpy"],
-    "autograd/graph.py": ["teachgrad.ops", "teachgrad.viz", "teachgrad.nn"],
-    "autograd/engine.py": ["teachgrad.ops", "teachgrad.viz", "teachgrad.nn"],
-    "autograd": ["teachgrad.ops", "teachgrad.viz"],
+    "autograd": ["teachgrad.ops", "teachgrad.viz", "teachgrad.nn"],
     "ops": ["teachgrad.viz", "teachgrad.nn", "teachgrad.optim"],
     "dtypes.py": GROUND,
     "devices.py": GROUND,
     "rulebook.py": GROUND,
 }
+
+# In the folder autograd/ because PyTorch has them there, but written with the ops: they live a floor higher.
+UPSTAIRS = {"anomaly.py", "forward_ad.py", "functional.py", "gradcheck.py"}
 
 
 def imports(path: Path) -> set[str]:
@@ -71,7 +72,7 @@ def test_import_prints_and_warns_nothing() -> None:
 
 @pytest.mark.parametrize("room", FORBIDDEN)
 def test_no_room_knows_those_above_it(room: str) -> None:
-    files = [path for path in MODULES if path.is_relative_to(PACKAGE / room)]
+    files = [path for path in MODULES if path.is_relative_to(PACKAGE / room) and path.name not in UPSTAIRS]
     assert files, f"teachgrad/{room} is gone: this rule guards nothing"
     for path in files:
         for name in imports(path):

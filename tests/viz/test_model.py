@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import json
 import math
 from typing import Any
@@ -155,3 +157,10 @@ def test_integers_and_python_numbers_have_values_too(lib: Any) -> None:
     assert value_of(lib.tensor([3] * 12)).text == "size 12 int64"
     assert value_of(3).text == "3"
     assert value_of(lib.tensor(True)).numbers == (True,)
+
+
+@pytest.mark.parametrize("module", ["model", "values", "formulas", "layout.dot"])
+def test_the_examples_in_docstrings_are_true(module: str) -> None:
+    found = doctest.testmod(importlib.import_module(f"teachgrad.viz.{module}"))
+    assert found.attempted > 0
+    assert found.failed == 0

@@ -30,6 +30,8 @@ const KIND_WORDS = {
   error: "backward() stops",
 };
 
+const stillness = matchMedia("(prefers-reduced-motion: reduce)");
+
 // ---- Small DOM tools ----------------------------------------------------------------------------
 
 function build(node, attributes, children) {
@@ -127,7 +129,7 @@ function indexTrace(trace) {
 const startsAgain = (trace, event) => event.index > 0 && trace.passes.includes(event.index);
 
 /** Everything there is to show after the first `step` events. */
-export function frameAt(trace, step, index = indexTrace(trace)) {
+function frameAt(trace, step, index) {
   const frame = { event: trace.events[step - 1] ?? null, grads: new Map(), flows: new Map(), rows: new Map(),
                   arrived: new Map(), freed: false, pass: 0, over: step === trace.events.length };
   for (const leaf of index.leaves) frame.rows.set(leaf.id, { leaf, before: leaf.grad, delta: null, after: null });
@@ -197,7 +199,7 @@ function makePicture(trace, index, text, prefix) {
     if (row?.before) return `grad ${brief(row.before)}`;
     if (row && frame.over) return "grad: None";
     const [here, all] = [frame.arrived.get(id), index.expected.get(`${frame.pass} ${id}`)];
-    return here && all > 1 ? `grad: ${here} of ${all} here` : "grad: not yet";
+    return here && all > 1 ? `${here} of ${all} here` : "grad: not yet";
   }
 
   function update(frame, selected) {
@@ -205,11 +207,9 @@ function makePicture(trace, index, text, prefix) {
     for (const [id, g] of nodes) {
       const line = g.querySelector(".tg-grad");
       setText(line, gradText(id, frame));
-      if (line) fit(line, g);
-      const here = frame.grads.has(id);
       const active = event?.node === id || (event?.kind === "accumulate" && index.leafOf.get(event.node) === id);
-      toggle(g, { "tg-active": active, "tg-reached": here, "tg-freed": frame.freed && index.nodes.get(id)?.kind === "saved",
-                  "tg-failed": active && event.kind === "error", "tg-selected": selected === id });
+      toggle(g, { "tg-active": active, "tg-reached": frame.grads.has(id), "tg-selected": selected === id,
+                  "tg-freed": frame.freed && index.nodes.get(id)?.kind === "saved" });
       g.setAttribute("aria-pressed", String(selected === id));
       g.setAttribute("aria-label", line ? `${labels.get(id)}; ${gradText(id, frame)}` : labels.get(id));
     }
@@ -232,20 +232,11 @@ function toggle(element, classes) {
   for (const [name, on] of Object.entries(classes)) element.classList.toggle(name, on);
 }
 
-/** Squeeze a line that outgrew its box, rather than let it run over the border. */
-function fit(line, group) {
-  line.removeAttribute("textLength");
-  const room = (group.querySelector(".tg-shape, rect, path, ellipse")?.getBBox().width ?? 0) - 12;
-  if (room > 0 && line.getComputedTextLength() > room) {
-    build(line, { textLength: room, lengthAdjust: "spacingAndGlyphs" }, []);
-  }
-}
-
 /** A dot runs against an edge's drawn direction, as gradients do. Returns a function that stops it. */
 function sendPulse(picture, edgeId, milliseconds) {
   const group = picture.edges.get(edgeId);
   const path = group?.querySelector(".tg-line");
-  if (!path || matchMedia("(prefers-reduced-motion: reduce)").matches) return () => {};
+  if (!path || stillness.matches) return () => {};
   const length = path.getTotalLength();
   const dot = svg("circle", { class: "tg-pulse", r: 6, "aria-hidden": "true" });
   group.append(dot);
@@ -276,10 +267,10 @@ function makePanel(trace, index, { math, start }) {
   const facts = html("div", { class: "tg-facts" });
   const rows = html("tbody");
   const head = ["leaf", ".grad before", "+ arriving", "= .grad now"].map((t) => html("th", { scope: "col" }, t));
-  const table = html("table", { class: "tg-leaves" },
-    html("caption", null, "What reaches the leaves"), html("thead", null, html("tr", null, ...head)), rows);
+  const leaves = html("div", { class: "tg-leaves" }, html("table", null,
+    html("caption", null, "What reaches the leaves"), html("thead", null, html("tr", null, ...head)), rows));
   const chosen = html("section", { class: "tg-chosen", "aria-label": "selected node" });
-  const root = html("div", { class: "tg-panel" }, kind, sentence, html("div", { class: "tg-columns" }, facts, table, chosen));
+  const root = html("div", { class: "tg-panel" }, kind, sentence, html("div", { class: "tg-columns" }, facts, leaves, chosen));
 
   const fact = (term, ...value) => html("div", { class: "tg-fact" }, html("dt", null, term), html("dd", null, ...value));
   const help = html("dl", { class: "tg-help" }, ...HELP.map(([key, what]) => fact(html("kbd", null, key), what)));
@@ -333,15 +324,17 @@ function makePanel(trace, index, { math, start }) {
 
   function update(frame, step, selected) {
     const { event } = frame;
-    setText(kind, `Step ${step} of ${trace.events.length}` + (event ? ` \u00b7 ${KIND_WORDS[event.kind]}` : ""));
+    const passes = trace.passes.length;
+    setText(kind, [`Step ${step} of ${trace.events.length}`, passes > 1 ? `backward() ${frame.pass + 1} of ${passes}` : "",
+                   KIND_WORDS[event?.kind]].filter(Boolean).join(" \u00b7 "));
     setText(sentence, withMinus(event?.sentence ?? start));
     facts.replaceChildren(event ? factsOf(event) : help);
     rows.replaceChildren(...[...frame.rows.values()].map((row) => leafRow(row, frame)));
-    table.hidden = frame.rows.size === 0;
+    leaves.hidden = frame.rows.size === 0;
     chosen.hidden = !selected;
     chosen.replaceChildren(...(selected ? chosenNodes(selected, frame) : []));
   }
-  return { root, update };
+  return { root, leaves, update };
 }
 
 // ---- The controls -------------------------------------------------------------------------------
@@ -378,7 +371,6 @@ function makeControls(steps, actions) {
   function update({ step, playing, speed: current, sentence }) {
     scrubber.value = step;
     scrubber.setAttribute("aria-valuetext", `step ${step} of ${steps}: ${sentence}`);
-    scrubber.style.setProperty("--tg-done", `${steps ? (100 * step) / steps : 0}%`);
     // aria-disabled, not disabled: a disabled button would drop the keyboard focus at the end.
     for (const node of [first, back]) node.setAttribute("aria-disabled", String(step === 0));
     for (const node of [next, last]) node.setAttribute("aria-disabled", String(step === steps));
@@ -395,6 +387,19 @@ function makeControls(steps, actions) {
   return { root, update };
 }
 
+/** What is too large for its frame scrolls inside it to what is happening; the page itself is never moved. */
+function bringIntoView(frame, elements, behavior) {
+  const boxes = [...elements].filter(Boolean).map((element) => element.getBoundingClientRect());
+  if (!boxes.length) return;
+  const view = frame.getBoundingClientRect();
+  const offset = (low, high) => {
+    const before = Math.min(...boxes.map((box) => box[low])) - view[low] - 24;
+    const after = Math.max(...boxes.map((box) => box[high])) - view[high] + 24;
+    return before < 0 ? before : Math.max(0, Math.min(after, before));
+  };
+  frame.scrollBy({ top: offset("top", "bottom"), left: offset("left", "right"), behavior });
+}
+
 // ---- Mounting -----------------------------------------------------------------------------------
 
 /**
@@ -402,7 +407,7 @@ function makeControls(steps, actions) {
  *
  * options.svg: the picture, as written by teachgrad.viz.svg; options.prefix: what its ids begin with;
  * options.math: MathML trees by rule text; options.start: the sentence of step 0; options.step,
- * options.speed: where to begin.
+ * options.speed: where to begin; options.keepsTime: whether this one of several views steps on while playing.
  * Whatever `root` already holds (the static picture) stays visible until the player stands.
  */
 export function mount(root, trace, options = {}) {
@@ -428,16 +433,6 @@ export function mount(root, trace, options = {}) {
     controls.update({ ...state, sentence: frame.event?.sentence ?? options.start });
     return frame;
   }
-  /** A tall picture scrolls inside its own frame to what is happening; the page itself is never moved. */
-  function follow() {
-    const boxes = [...picture.root.querySelectorAll(".tg-active")].map((g) => g.getBoundingClientRect());
-    if (!boxes.length) return;
-    const view = figure.getBoundingClientRect();
-    const above = Math.min(...boxes.map((box) => box.top)) - view.top - 24;
-    const below = Math.max(...boxes.map((box) => box.bottom)) - view.bottom + 24;
-    if (above < 0) figure.scrollTop += above;
-    else if (below > 0) figure.scrollTop += below;
-  }
   function setStep(step) {
     const wanted = Math.min(Math.max(Math.round(step), 0), steps);
     if (wanted === state.step) return;
@@ -445,7 +440,9 @@ export function mount(root, trace, options = {}) {
     state.step = wanted;
     stopPulse();
     const { event } = draw();
-    follow();
+    const behavior = forward && !stillness.matches ? "smooth" : "instant";
+    bringIntoView(figure, picture.root.querySelectorAll(".tg-active"), behavior);
+    bringIntoView(panel.leaves, panel.root.querySelectorAll(".tg-now"), behavior);
     if (forward && event?.edge) stopPulse = sendPulse(picture, event.edge, 650 / Math.max(state.speed, 0.5));
     say("step");
   }
@@ -456,7 +453,7 @@ export function mount(root, trace, options = {}) {
   }
   const pace = () => (1000 * SECONDS_PER_STEP) / state.speed;
   function tick() {
-    setStep(state.step + 1);
+    if (options.keepsTime?.() ?? true) setStep(state.step + 1);
     if (state.step === steps) pause();
     else timer = setTimeout(tick, pace());
   }
@@ -515,7 +512,7 @@ export function mount(root, trace, options = {}) {
   }
   /** After a click the keys belong to the player as a whole: Space plays, whichever button it was. */
   function onPointerDown(event) {
-    if (!event.target.closest(".tg-button, .tg-figure")) return;
+    if (!event.target.closest(".tg-button, [data-node]")) return;
     event.preventDefault();
     stage.focus({ preventScroll: true });
   }
@@ -546,8 +543,7 @@ export function mount(root, trace, options = {}) {
   root.prepend(stage);
   for (const element of still) element.hidden = true;
   for (const details of root.querySelectorAll(".tg-events")) details.open = false;
-  draw(); // once more, now that text can be measured
-  figure.scrollTop = figure.scrollHeight; // backward begins at the bottom
+  bringIntoView(figure, [picture.nodes.get(trace.events[0]?.node)], "instant"); // where it will begin
 
   return {
     get step() { return state.step; },
@@ -578,44 +574,33 @@ export function mountAll(uid) {
 
 // ---- The Jupyter widget (anywidget) -------------------------------------------------------------
 
-const drivers = new WeakMap(); // trace -> the one view of its model that keeps time while it plays
+const views = new WeakMap(); // trace -> its views on the page; while it plays, the first one keeps time
 
 function render({ model, el }) {
   const root = html("div", { class: "tg-root tg-player" });
   el.append(root);
   const trace = model.get("_trace"); // one object for all views, which have a `model` of their own each
+  if (!views.has(trace)) views.set(trace, new Set());
+  const all = views.get(trace).add(el);
   const player = mount(root, trace, {
-    ...model.get("_options"), step: model.get("step"), speed: model.get("speed"),
+    ...model.get("_options"), step: model.get("step"), speed: model.get("speed"), keepsTime: () => el === [...all][0],
   });
-  const send = (name) => player.on(name, (value) => {
-    if (model.get(name) === value) return;
-    model.set(name, value);
-    model.save_changes();
-  });
-  ["step", "speed", "selected"].forEach(send);
-  player.on("playing", (playing) => {
-    if (playing) drivers.set(trace, player);
-    if (playing || drivers.get(trace) === player) {
-      model.set("playing", playing);
+  const set = { step: player.setStep, speed: player.setSpeed, selected: player.select,
+                playing: (playing) => (playing ? player.play() : player.pause()) };
+  const listeners = Object.keys(set).map((name) => [`change:${name}`, () => set[name](model.get(name))]);
+  for (const [name, listener] of listeners) model.on(name, listener);
+  for (const name of Object.keys(set)) {
+    player.on(name, (value) => {
+      if (model.get(name) === value) return;
+      model.set(name, value);
       model.save_changes();
-    }
-  });
-  const onPlaying = () => {
-    const driver = drivers.get(trace);
-    if (!model.get("playing")) player.pause();
-    else if (!driver?.playing) player.play(); // several views of one model: the first keeps time
-  };
-  const follow = {
-    "change:step": () => player.setStep(model.get("step")),
-    "change:speed": () => player.setSpeed(model.get("speed")),
-    "change:selected": () => player.select(model.get("selected")),
-    "change:playing": onPlaying,
-  };
-  for (const [name, listener] of Object.entries(follow)) model.on(name, listener);
-  player.select(model.get("selected"));
-  onPlaying();
+    });
+  }
+  set.selected(model.get("selected"));
+  set.playing(model.get("playing"));
   return () => {
-    for (const [name, listener] of Object.entries(follow)) model.off(name, listener);
+    for (const [name, listener] of listeners) model.off(name, listener);
+    all.delete(el);
     player.destroy();
   };
 }

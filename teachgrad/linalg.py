@@ -1,0 +1,106 @@
+"""`torch.linalg`: norms, products, determinants, inverses and linear systems."""
+
+from __future__ import annotations
+
+import math
+from functools import reduce
+from typing import Any
+
+from teachgrad import dtypes
+from teachgrad.ops import dims
+from teachgrad.ops.linalg import matmul
+from teachgrad.ops.square import LinAlgError
+from teachgrad.ops.table import LIVE
+
+__all__ = [
+    "LinAlgError", "cross", "det", "diagonal", "inv", "matmul", "matrix_norm", "matrix_power", "multi_dot", "norm", "slogdet",
+    "solve", "vector_norm",
+]  # fmt: skip
+
+
+def det(A: Any) -> Any:
+    """The determinant of a square matrix, or of each of a batch. Mirrors `torch.linalg.det`."""
+    return LIVE["linalg_det"](A)
+
+
+def slogdet(A: Any) -> Any:
+    """The sign of the determinant and the logarithm of its size. Mirrors `torch.linalg.slogdet`."""
+    return LIVE["linalg_slogdet"](A)
+
+
+def inv(A: Any) -> Any:
+    """The inverse of a square matrix; raises LinAlgError if there is none. Mirrors `torch.linalg.inv`."""
+    return LIVE["linalg_inv_ex"](A)
+
+
+def solve(A: Any, B: Any) -> Any:
+    """The X for which A @ X = B; raises LinAlgError if A is singular. Mirrors `torch.linalg.solve`."""
+    return LIVE["linalg_solve_ex"](A, B)
+
+
+def cross(input: Any, other: Any, *, dim: int = -1) -> Any:
+    """The cross product of vectors of three, along `dim`. Mirrors `torch.linalg.cross`."""
+    return LIVE["linalg_cross_dim"](input, other, dim)
+
+
+def diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
+    """The diagonal of a matrix, or of each of a batch. Mirrors `torch.linalg.diagonal`."""
+    return LIVE["diagonal"](A, offset, dim1, dim2)
+
+
+def multi_dot(tensors: Any) -> Any:
+    """The product of several matrices. Mirrors `torch.linalg.multi_dot` (from left to right, whatever is cheapest)."""
+    return reduce(matmul, tensors)
+
+
+def matrix_power(A: Any, n: int) -> Any:
+    """A multiplied n times by itself; the inverse if n is negative. Mirrors `torch.linalg.matrix_power`."""
+    if n < 0:
+        return matrix_power(inv(A), -n)
+    if n == 0:
+        return LIVE["mul"](A, 0) + LIVE["eye_like"](A._data.shape[-2:], A)
+    half = matrix_power(A, n // 2) if n > 1 else None
+    if half is None:
+        return A
+    return matmul(matmul(half, half), A) if n % 2 else matmul(half, half)
+
+
+def vector_norm(
+    x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None
+) -> Any:
+    """(sum of |x|^ord)^(1/ord), the largest |x| for inf, the number of non-zeros for 0. Mirrors `torch.linalg.vector_norm`."""
+    if dtype is not None:
+        x = dims.tensor("linalg_vector_norm", x).to(dtype)
+    return LIVE["linalg_vector_norm"](x, ord, dims.many("linalg_vector_norm", x, dim), keepdim)
+
+
+def matrix_norm(
+    A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: dtypes.dtype | None = None
+) -> Any:
+    """The norm of matrices: "fro" of all elements, 1 and inf the largest sum of a column or row. Mirrors `torch.linalg.matrix_norm`.
+
+    Raises RuntimeError for the orders that need singular values (2, -2, "nuc"), which teachgrad does not compute.
+    """
+    if dtype is not None:
+        A = dims.tensor("linalg_matrix_norm", A).to(dtype)
+    if ord == "fro":
+        return vector_norm(A, 2, dim, keepdim)
+    if isinstance(ord, str) or abs(ord) not in (1, math.inf):
+        raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
+    rows, columns = (dims.one("linalg_matrix_norm", A, each) for each in dim)
+    summed, other = (rows, columns) if abs(ord) == 1 else (columns, rows)
+    sums = vector_norm(A, 1, summed, True)
+    largest = sums.amax(other, True) if ord > 0 else sums.amin(other, True)
+    return largest if keepdim else largest.squeeze((rows, columns))
+
+
+def norm(
+    A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None
+) -> Any:
+    """The norm of a vector or of a matrix: of all elements if `ord` is None. Mirrors `torch.linalg.norm`."""
+    if ord is None:
+        return vector_norm(A, 2, dim, keepdim, dtype=dtype)
+    of_matrix = (dim is None and A._data.ndim == 2) or (isinstance(dim, tuple | list) and len(dim) == 2)
+    if of_matrix or isinstance(ord, str):
+        return matrix_norm(A, ord, (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
+    return vector_norm(A, ord, dim, keepdim, dtype=dtype)

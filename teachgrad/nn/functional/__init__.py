@@ -1,0 +1,10 @@
+"""`torch.nn.functional`: what the modules of `torch.nn` call, as functions.
+
+    import torch.nn.functional as F
+"""
+
+from teachgrad.nn.functional.activations import *  # noqa: F403
+from teachgrad.nn.functional.distances import *  # noqa: F403
+from teachgrad.nn.functional.layers import *  # noqa: F403
+from teachgrad.nn.functional.losses import *  # noqa: F403
+from teachgrad.nn.functional.rare_losses import *  # noqa: F403

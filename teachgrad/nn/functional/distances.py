@@ -1,0 +1,30 @@
+"""How far apart, or how parallel, vectors are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from teachgrad.autograd.modes import no_grad
+from teachgrad.ops import dims
+from teachgrad.ops.shape import broadcast_tensors
+from teachgrad.ops.table import LIVE
+
+__all__ = ["cosine_similarity", "pairwise_distance"]
+
+
+def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
+    """x1 . x2 / (|x1| |x2|) along `dim`, the norms at least `eps`. Mirrors `F.cosine_similarity`."""
+    x1, x2 = broadcast_tensors(x1, x2)
+    parts = []
+    for x in (x1, x2):
+        length = LIVE["linalg_vector_norm"](x, 2, dims.one("cosine_similarity", x, dim), True).clone()
+        with no_grad():
+            length.clamp_min_(eps)
+        parts.append(x / length)
+    return (parts[0] * parts[1]).sum(dim)
+
+
+def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
+    """The p-norm of x1 - x2 + eps along the last dimension. Mirrors `F.pairwise_distance`."""
+    difference = x1 - x2 + eps
+    return LIVE["norm_dim"](difference, p, difference._data.ndim - 1, keepdim)

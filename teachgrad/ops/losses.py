@@ -1,0 +1,262 @@
+"""Losses: how far a prediction is from what it should have been.
+
+    mse             (x - t)^2           pulls with 2 (x - t): twice as far, twice as hard
+    smooth l1       the same near t, |x - t| further out: an outlier pulls no harder than by 1
+    nll             -x[t]               raises the log probability of the right class, and of no other
+    cross entropy   nll of log_softmax: together, the gradient is softmax(x) - onehot(t)
+
+`reduction` makes one number of the losses of the elements: their "mean", their "sum", or it leaves them ("none").
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from teachgrad import dtypes, errors
+from teachgrad.autograd.variable import wrap
+from teachgrad.ops import reduce_arrays
+from teachgrad.ops.table import LIVE, composite, op, pointwise, raw
+
+# -- the entries -----------------------------------------------------------------------------------------------
+op(
+    "mse_loss(self, target; reduction)", "MseLossBackward0", "reduced(squared(floats(self - target, 'mse_cpu')), reduction)",
+    self="spread_loss(grad, self_shape, reduction) * (2 * (self - target))",
+    target="spread_loss(grad, self_shape, reduction) * (2 * (target - self))",
+    samples=["F.mse_loss(x, y)", "F.mse_loss(x, y, reduction='sum')", "F.mse_loss(x, y, reduction='none')"],
+    pointwise=True,
+)  # fmt: skip
+op(
+    "smooth_l1_loss(self, target; reduction, beta)", "SmoothL1LossBackward0",
+    "reduced(smooth_l1(floats(self - target, 'smooth_l1_cpu'), beta), reduction)",
+    self="spread_loss(grad, self_shape, reduction) * clip((self - target) / beta, -1, 1)",
+    target="spread_loss(grad, self_shape, reduction) * clip((target - self) / beta, -1, 1)",
+    samples=["F.smooth_l1_loss(x, y)", "F.smooth_l1_loss(x, 3 * y, reduction='none', beta=0.3)"],
+    pointwise=True,
+)  # fmt: skip
+op(
+    "huber_loss(self, target; reduction, delta)", "HuberLossBackward0",
+    "reduced(smooth_l1(floats(self - target, 'huber_cpu'), delta) * delta, reduction)",
+    self="spread_loss(grad, self_shape, reduction) * clip(self - target, -delta, delta)",
+    target="spread_loss(grad, self_shape, reduction) * clip(target - self, -delta, delta)",
+    samples=["F.huber_loss(x, y)", "F.huber_loss(x, 3 * y, reduction='sum', delta=0.3)"],
+    pointwise=True,
+)  # fmt: skip
+op(
+    "nll_loss.rows(self, target, weight; reduction='mean', ignore_index=-100)", "NllLossBackward0",
+    "nll_of(self, target, weight, reduction, ignore_index)",
+    self="nll_slope(grad, self_shape, self_dtype, target, weight, reduction, ignore_index)",
+    samples=[
+        "F.nll_loss(x, labels)", "F.nll_loss(x, labels, reduction='sum')", "F.nll_loss(x, labels, reduction='none')",
+        "F.nll_loss(x, labels, weight=v.detach().abs())", "F.nll_loss(x, labels, ignore_index=0)", "F.nll_loss(v, labels[0])",
+        "F.cross_entropy(x, labels)",
+    ],
+    refuses={"biu": "nll_loss_out_frame"},
+)  # fmt: skip
+op(
+    "nll_loss2d(self, target, weight; reduction='mean', ignore_index=-100)", "NllLoss2DBackward0",
+    "nll_of(self, target, weight, reduction, ignore_index)",
+    self="nll_slope(grad, self_shape, self_dtype, target, weight, reduction, ignore_index)",
+    samples=["F.nll_loss(b.transpose(0, 1)[:2], idx[:, :1].repeat(1, 4))"],
+    refuses={"biu": "nll_loss2d_forward_out_frame"},
+)  # fmt: skip
+op(
+    "binary_cross_entropy(self, target, weight; reduction='mean')", "BinaryCrossEntropyBackward0",
+    "reduced(weighted(bce_of(self, target), weight), reduction)",
+    self="bce_slope(spread_loss(grad, self_shape, reduction), self, target, weight)",
+    target="bce_target_slope(spread_loss(grad, self_shape, reduction), self, weight)",
+    samples=["F.binary_cross_entropy(x.sigmoid(), y.sigmoid())", "F.binary_cross_entropy(x.sigmoid(), mask.float(), reduction='sum')"],
+)  # fmt: skip
+op(
+    "binary_cross_entropy_with_logits(self, target, weight=None, pos_weight=None; reduction='mean')",
+    "BinaryCrossEntropyWithLogitsBackward0",
+    "reduced(weighted(bce_logits_of(self, target, pos_weight), weight), reduction)",
+    self="bce_logits_slope(spread_loss(grad, self_shape, reduction), self, target, weight, pos_weight)",
+    target="bce_logits_target_slope(spread_loss(grad, self_shape, reduction), self, weight, pos_weight)",
+    samples=[
+        "F.binary_cross_entropy_with_logits(x, mask.float())", "F.binary_cross_entropy_with_logits(x, y.sigmoid(), reduction='none')",
+        "F.binary_cross_entropy_with_logits(x, mask.float(), pos_weight=torch.tensor([1., 2., 3.]))",
+    ],
+)  # fmt: skip
+
+
+pointwise("xlogy(self, other)", "XlogyBackward0", "xlogy_of(self, other)", floats=True, domain="positive", numbers=False, self="where(self == 0, 0, grad * log(other))", other="grad * self / other", also=["special_xlogy"])
+
+
+# -- what they compute -----------------------------------------------------------------------------------------
+@raw
+def reduced(losses: Any, reduction: str) -> Any:
+    """The mean or the sum of `losses`, or all of them."""
+    if reduction == "mean":
+        return reduce_arrays.mean(losses)
+    return reduce_arrays.sum(losses) if reduction == "sum" else losses
+
+
+@composite
+def spread_loss(F: Any, grad: Any, shape: tuple[int, ...], reduction: str) -> Any:
+    """What one loss of `shape` receives of the gradient of the reduced loss."""
+    if reduction == "none":
+        return grad
+    return F.expand_back(grad / F.count(shape) if reduction == "mean" else grad, shape)
+
+
+@raw
+def floats(self: Any, kernel: str) -> Any:
+    """`self`, if its elements are floats; raises NotImplementedError, naming PyTorch's kernel, if not."""
+    if self.dtype.kind not in "fc":
+        raise errors.not_for_dtype(kernel, dtypes.of(self.dtype).scalar_name)
+    return self
+
+
+@raw
+def xlogy_of(self: Any, other: Any) -> Any:
+    """x log y, and 0 where x is 0."""
+    return np.where((self == 0) & ~np.isnan(other), 0, self * np.log(other))[()]
+
+
+@raw
+def squared(difference: Any) -> Any:
+    """The square."""
+    return difference * difference
+
+
+@raw
+def smooth_l1(difference: Any, beta: float) -> Any:
+    """d^2 / (2 beta) up to beta, |d| - beta / 2 beyond."""
+    size = np.abs(difference)
+    return np.where(size < beta, size * size * (0.5 / beta), size - 0.5 * beta)[()]
+
+
+def _picked(shape: tuple[int, ...], target: Any, weight: Any, ignore_index: int) -> tuple[Any, Any]:
+    """The index of each target's log probability, and how much each target counts (None: all the same).
+
+    Raises IndexError for a class that there is not.
+    """
+    classes = shape[1] if len(shape) > 1 else shape[0]
+    if target.size and (target.min() < 0 or target.max() >= classes or 0 <= ignore_index < classes):
+        counts = target != ignore_index
+        bad = target[counts & ((target < 0) | (target >= classes))] if target.ndim else target
+        if bad.size and (target.ndim or (counts and not 0 <= target < classes)):
+            raise errors.explained(
+                IndexError(f"Target {bad.flat[0] if bad.ndim else int(bad)} is out of bounds."),
+                f"There are {classes} classes, numbered from 0 to {classes - 1}.",
+            )
+        target = np.where(counts, target, 0)
+    else:
+        counts = None
+    if weight is not None:
+        counts = weight[target] if counts is None else weight[target] * counts
+    if len(shape) == 1:
+        return target, counts
+    rows = np.arange(shape[0]).reshape(-1, *(1,) * (len(shape) - 2))
+    inner = (np.arange(n).reshape(-1, *(1,) * (len(shape) - 3 - i)) for i, n in enumerate(shape[2:]))
+    return (rows, target, *inner), counts
+
+
+@raw
+def nll_of(self: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
+    """Minus the log probability of each target; the mean is weighted."""
+    place, counts = _picked(self.shape, target, weight, ignore_index)
+    losses = -self[place]
+    if counts is not None:
+        losses = np.where(counts == 0, 0, losses * counts).astype(self.dtype)[()]
+        if reduction == "mean":
+            return reduce_arrays.sum(losses) / reduce_arrays.sum(counts).astype(self.dtype)
+    return reduced(losses, reduction)
+
+
+def _nll_weights(shape: tuple[int, ...], dtype: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
+    """The derivative of the loss with respect to each log probability: zeros but for the targets."""
+    place, counts = _picked(shape, target, weight, ignore_index)
+    slopes = np.zeros(shape, dtype)
+    scale = 1.0
+    if reduction == "mean":
+        scale = 1 / target.size if counts is None else 1 / reduce_arrays.sum(counts).astype(dtype)
+    slopes[place] = -scale if counts is None else -scale * counts
+    return slopes
+
+
+@raw
+def nll_slope(grad: Any, shape: tuple[int, ...], dtype: Any, *about: Any) -> Any:
+    """-1, or a share of it, for the log probability of each target; 0 for the others."""
+    if grad.ndim:
+        grad = np.expand_dims(grad, 1)
+    return _nll_weights(shape, dtype, *about) * grad
+
+
+def _nll_slope_live(grad: Any, shape: tuple[int, ...], dtype: Any, target: Any, weight: Any, *about: Any) -> Any:
+    """The same on tensors."""
+    slopes = _nll_weights(shape, dtype, target._data, None if weight is None else weight._data, *about)
+    return wrap(slopes) * (grad.unsqueeze(1) if grad._data.ndim else grad)
+
+
+LIVE["nll_slope"] = _nll_slope_live
+
+
+# -- two classes -----------------------------------------------------------------------------------------------
+@raw
+def weighted(losses: Any, weight: Any) -> Any:
+    """Each loss times its weight, if there are weights."""
+    return losses if weight is None else losses * weight
+
+
+@raw
+def bce_of(self: Any, target: Any) -> Any:
+    """-(t log x + (1 - t) log(1 - x)); a logarithm counts as -100 at least, so that the loss stays finite."""
+    if self.dtype is not target.dtype:
+        names = [dtypes.of(array.dtype).scalar_name for array in (target, self)]
+        raise RuntimeError(f"Found dtype {names[0]} but expected {names[1]}")
+    floats(self, "binary_cross_entropy")
+    if self.size and not ((self >= 0) & (self <= 1)).all():
+        raise errors.explained(
+            RuntimeError("all elements of input should be between 0 and 1"),
+            "The input must be probabilities. Apply sigmoid first, or use binary_cross_entropy_with_logits.",
+        )
+    return (target - 1) * np.maximum(np.log1p(-self), -100) - target * np.maximum(np.log(self), -100)
+
+
+@composite
+def bce_slope(F: Any, grad: Any, self: Any, target: Any, weight: Any) -> Any:
+    """(x - t) / (x (1 - x)), bounded near 0 and 1."""
+    slope = grad * (self - target) / F.clip((1 - self) * self, 1e-12, None)
+    return slope if weight is None else slope * weight
+
+
+@composite
+def bce_target_slope(F: Any, grad: Any, self: Any, weight: Any) -> Any:
+    """log(1 - x) - log(x), bounded."""
+    slope = grad * (F.clip(F.log1p(-self), -100, None) - F.clip(F.log(self), -100, None))
+    return slope if weight is None else slope * weight
+
+
+@raw
+def bce_logits_of(self: Any, target: Any, pos_weight: Any) -> Any:
+    """The same for x = sigmoid(z), computed from z without a logarithm of 0."""
+    if target.dtype.kind != "f":
+        raise errors.cannot_cast("Float", dtypes.of(target.dtype).scalar_name)
+    rest = np.log1p(np.exp(-np.abs(self))) + np.maximum(-self, 0)
+    if pos_weight is not None:
+        rest = rest * ((pos_weight - 1) * target + 1)
+    return (1 - target) * self + rest
+
+
+@composite
+def bce_logits_slope(F: Any, grad: Any, self: Any, target: Any, weight: Any, pos_weight: Any) -> Any:
+    """sigmoid(z) - t: how much too sure it is."""
+    if pos_weight is None:
+        slope = grad * (F.sigmoid(self) - target)
+    else:
+        positive = pos_weight * target
+        slope = grad * ((positive + 1 - target) * F.sigmoid(self) - positive)
+    return slope if weight is None else slope * weight
+
+
+@composite
+def bce_logits_target_slope(F: Any, grad: Any, self: Any, weight: Any, pos_weight: Any) -> Any:
+    """-z, or with weights log(1 - x) - p log(x)."""
+    if pos_weight is None:
+        slope = -grad * self
+    else:
+        slope = grad * (F.log_sigmoid(-self) - pos_weight * F.log_sigmoid(self))
+    return slope if weight is None else slope * weight

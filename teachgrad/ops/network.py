@@ -1,0 +1,193 @@
+"""The other ops of `torch.nn.functional`: softmax, normalisation, embedding, padding.
+
+    softmax        s_i = e^(x_i) / sum of e^(x_j): raising one x lowers the others' share,
+                   grad_x = s * (grad - sum(grad * s))
+    log_softmax    grad_x = grad - softmax(x) * sum(grad)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from teachgrad import dtypes, errors
+from teachgrad.ops import dims, reduce_arrays
+from teachgrad.ops.table import LIVE, composite, op, public, raw
+
+
+# -- what the forward expressions compute ----------------------------------------------------------------------
+def _shifted(self: Any, dim: int | None, name: str) -> Any:
+    """`self` less its largest element along `dim`, so that the exponentials do not overflow."""
+    if self.dtype.kind not in "fc":
+        last = "lastdim_" if dim is None or dim == self.ndim - 1 else ""
+        raise errors.not_for_dtype(f"{name}_{last}kernel_impl", dtypes.of(self.dtype).scalar_name)
+    if not self.size:
+        return self
+    return self - np.maximum.reduce(self, axis=dim, keepdims=True)
+
+
+@raw
+def softmax_of(self: Any, dim: int | None) -> Any:
+    """e^x, divided by its sum along `dim`."""
+    powers = np.exp(_shifted(self, dim, "softmax"))
+    return powers / reduce_arrays.sum(powers, dim, True)
+
+
+@raw
+def log_softmax_of(self: Any, dim: int | None) -> Any:
+    """x less the logarithm of the sum of e^x along `dim`."""
+    shifted = _shifted(self, dim, "log_softmax")
+    return shifted - np.log(reduce_arrays.sum(np.exp(shifted), dim, True))
+
+
+@raw
+def rows_of(weight: Any, indices: Any) -> Any:
+    """The rows of the table `weight` at `indices`."""
+    if indices.dtype.kind != "i" or indices.dtype.itemsize < 4:
+        raise errors.explained(
+            RuntimeError(
+                "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
+                f"{dtypes.of(indices.dtype).type_name} instead (while checking arguments for embedding)"
+            ),
+            "The input of an embedding are row numbers. Convert with .long().",
+        )
+    if indices.size and (indices.min() < 0 or indices.max() >= len(weight)):
+        raise errors.explained(IndexError("index out of range in self"), f"The table has {len(weight)} rows, from 0 on.")
+    return weight[indices]
+
+
+@raw
+def rows_back(self: Any, indices: Any, count: int, padding_idx: int) -> Any:
+    """Zeros of `count` rows, with each gradient added to its row; none to the row `padding_idx`."""
+    table = np.zeros((count, self.shape[-1]), self.dtype)
+    np.add.at(table, indices, self)
+    if padding_idx >= 0:
+        table[padding_idx] = 0
+    return table
+
+
+@raw
+def rows_again(self: Any, indices: Any, padding_idx: int) -> Any:
+    """The transpose of `rows_back`."""
+    rows = self[indices]
+    if padding_idx >= 0:
+        rows[indices == padding_idx] = 0
+    return rows
+
+
+@raw
+def standardised(self: Any, ndim: int, eps: float) -> Any:
+    """The last `ndim` dimensions shifted and scaled to mean 0 and variance 1, and the scale: (x - mean) * scale, scale."""
+    if self.dtype.kind != "f":
+        raise errors.not_for_dtype("LayerNormKernelImpl", dtypes.of(self.dtype).scalar_name)
+    last = tuple(range(self.ndim - ndim, self.ndim))
+    wide = self.astype(np.float64)
+    centred = wide - wide.mean(axis=last, keepdims=True)
+    scale = 1 / np.sqrt((centred * centred).mean(axis=last, keepdims=True) + eps)
+    return (centred * scale).astype(self.dtype), scale.astype(self.dtype)
+
+
+@raw
+def normed(self: Any, weight: Any, bias: Any, ndim: int, eps: float) -> tuple[Any, Any]:
+    """`standardised`, times weight, plus bias; and the scale."""
+    result, scale = standardised(self, ndim, eps)
+    if weight is not None:
+        result = result * weight
+    return result if bias is None else result + bias, scale
+
+
+@raw
+def padded(self: Any, pad: tuple[tuple[int, int], ...], value: float) -> Any:
+    """`value` around the elements: (before, after) for each dimension, negative to cut off."""
+    self = self[tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(self.shape, pad, strict=True))]
+    return np.pad(self, [(max(a, 0), max(b, 0)) for a, b in pad], constant_values=value)
+
+
+@dims.in_rules
+def unpadding(pad: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    """The padding that undoes `pad`."""
+    return tuple((-a, -b) for a, b in pad)
+
+
+# -- the entries -----------------------------------------------------------------------------------------------
+op(
+    "softmax.int(self; dim)", "SoftmaxBackward0", "softmax_of(self, dim)",
+    self="(grad - sum(grad * result, dim, True)) * result",
+    samples=[
+        "F.softmax(x, dim=1)", "torch.softmax(x, 0)", "x.softmax(-1)", "F.softmin(v, 0)", "F.softmax(s, 0)", "F.softmax(x, 2)",
+        "F.softmax(i, 0)", "F.softmax(idx, 0)", "F.softmax(x, 1, dtype=torch.float64)", "F.softmax(i, 0, dtype=torch.float32)",
+    ],
+)  # fmt: skip
+op(
+    "log_softmax.int(self; dim)", "LogSoftmaxBackward0", "log_softmax_of(self, dim)",
+    self="grad - exp(result) * sum(grad, dim, True)",
+    samples=["F.log_softmax(x, dim=1)", "x.log_softmax(0)", "torch.log_softmax(b, 1)", "F.log_softmax(100 * x, -1)"],
+)  # fmt: skip
+op(
+    "embedding.rows(table, indices; padding_idx)", "EmbeddingBackward0", "rows_of(table, indices)",
+    table="embedding_back(grad, indices, count(table_shape, 0), padding_idx)",
+    samples=[
+        "F.embedding(i, x)", "F.embedding(idx, m)", "F.embedding(idx, m, padding_idx=1)", "F.embedding(idx, m, padding_idx=-1)",
+        "F.embedding(idx, x)", "F.embedding(mask, x)",
+    ],
+)  # fmt: skip
+op(
+    "embedding_back(self, indices; count, padding_idx)", "EmbeddingDenseBackward0",
+    "rows_back(self, indices, count, padding_idx)", self="embedding_again(grad, indices, padding_idx)",
+)  # fmt: skip
+op(
+    "embedding_again(self, indices; padding_idx)", "EmbeddingBackward0", "rows_again(self, indices, padding_idx)",
+    self="embedding_back(grad, indices, count(self_shape, 0), padding_idx)",
+)  # fmt: skip
+op(
+    "native_layer_norm(self, weight, bias; ndim=1, eps=1e-05) -> result, !scale", "NativeLayerNormBackward0",
+    "normed(self, weight, bias, ndim, eps)",
+    self="layer_norm_slope(grad if weight is None else grad * weight, self, ndim, eps)",
+    weight="folded(grad * standardised(self, ndim, eps)[0], weight_shape)", bias="folded(grad, bias_shape)",
+    samples=["F.layer_norm(x, (3,))", "F.layer_norm(b, [3, 4])", "F.layer_norm(x, (3,), v, u)", "F.layer_norm(x, (3,), v)"],
+)  # fmt: skip
+op(
+    "constant_pad_nd(self; pad, value)", "ConstantPadNdBackward0", "padded(self, pad, value)",
+    self="constant_pad_nd(grad, unpadding(pad), 0)",
+    samples=["F.pad(x, (1, 2))", "F.pad(x, (1, 0, 0, 2), value=5.0)", "F.pad(x, (-1, 1))", "F.pad(v, (1, 1, 1, 1))", "F.pad(x, (1,))"],
+)  # fmt: skip
+
+
+# -- rules that take more than one expression ------------------------------------------------------------------
+@composite
+def layer_norm_slope(F: Any, grad: Any, self: Any, ndim: int, eps: float) -> Any:
+    """scale * (grad - mean(grad) - y * mean(grad * y)), y being the standardised x: mean and variance move with x."""
+    last = tuple(range(len(self.shape) - ndim, len(self.shape)))
+    y, scale = F.standardised(self, ndim, eps)
+    return scale * (grad - F.mean(grad, last, True) - y * F.mean(grad * y, last, True))
+
+
+def _standardised_live(self: Any, ndim: int, eps: float) -> tuple[Any, Any]:
+    """`standardised` on tensors."""
+    last = tuple(range(self._data.ndim - ndim, self._data.ndim))
+    centred = self - self.mean(last, True)
+    scale = (LIVE["pow"](centred, 2).mean(last, True) + eps).rsqrt()
+    return centred * scale, scale
+
+
+LIVE["standardised"] = _standardised_live
+
+
+# -- the faces -------------------------------------------------------------------------------------------------
+@public()
+def softmax(input: Any, dim: int, dtype: dtypes.dtype | None = None) -> Any:
+    """e^x divided by its sum along `dim`: numbers between 0 and 1 that add up to 1. Mirrors `torch.softmax`."""
+    if dtype is not None:
+        input = dims.tensor("softmax", input).to(dtype)
+    dim = dims.one("softmax", input, dim)
+    return LIVE["softmax_int"](input, dim if input._data.ndim else None)
+
+
+@public()
+def log_softmax(input: Any, dim: int, dtype: dtypes.dtype | None = None) -> Any:
+    """The logarithm of softmax, computed without overflow. Mirrors `torch.log_softmax`."""
+    if dtype is not None:
+        input = dims.tensor("log_softmax", input).to(dtype)
+    dim = dims.one("log_softmax", input, dim)
+    return LIVE["log_softmax_int"](input, dim if input._data.ndim else None)

@@ -1,0 +1,308 @@
+"""Elements chosen by tensors of places: `gather`, `scatter`, `index_select`, `index_add`, ...
+
+    gather      out[r, c] = x[r, idx[r, c]]           reads from the places
+    scatter     out[r, idx[r, c]] = src[r, c]         writes to the places
+
+The two are each other's gradient, as are `index_select` and `index_add`: what was read from a place, its gradient is added
+there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from teachgrad import errors
+from teachgrad.autograd.variable import TensorBase
+from teachgrad.ops import dims, overwriting, refusals
+from teachgrad.ops.shape import reshape_face
+from teachgrad.ops.table import OPS, composite, op, public, raw
+
+
+# -- what the forward expressions compute ----------------------------------------------------------------------
+def grid(index: Any, dim: int) -> tuple[Any, ...]:
+    """Arrays to index with so that dimension `dim` is read from `index` and the others stay in step with it."""
+    axes = [np.arange(n).reshape([-1 if d == axis else 1 for d in range(index.ndim)]) for axis, n in enumerate(index.shape)]
+    axes[dim] = index
+    return tuple(axes)
+
+
+@raw
+def gathered(self: Any, index: Any, dim: int) -> Any:
+    """self[..., index[...], ...] along `dim`."""
+    return self[grid(index, dim)] if index.ndim else np.asarray(self)[()]
+
+
+@raw
+def scattered(self: Any, index: Any, src: Any, dim: int, accumulate: bool) -> Any:
+    """A copy of `self` with `src`, a number or an array, put at the places `index` along `dim`, or added there."""
+    if not index.ndim:
+        return np.asarray(self + src if accumulate else src, self.dtype)
+    result = self.copy()
+    if not isinstance(src, int | float):
+        src = src[tuple(slice(n) for n in index.shape)]
+    if accumulate:
+        np.add.at(result, grid(index, dim), src)
+    else:
+        result[grid(index, dim)] = src
+    return result
+
+
+@raw
+def layers_at(self: Any, index: Any, dim: int) -> Any:
+    """The layers `index` along `dim`."""
+    return np.take(self, index, dim)
+
+
+@raw
+def with_layers(self: Any, index: Any, source: Any, dim: int, accumulate: bool) -> Any:
+    """A copy of `self` with `source`, a number or an array, as its layers `index` along `dim`, or added to them."""
+    result = np.array(self)
+    place = (slice(None),) * dim + (index,)
+    if accumulate:
+        np.add.at(result, place, source)
+    else:
+        result[place] = source
+    return result
+
+
+# -- the entries -----------------------------------------------------------------------------------------------
+op(
+    "gather(self, index; dim)", "GatherBackward0", "gathered(self, index, dim)",
+    self="scatter_add(new_zeros(grad, self_shape), index, grad, dim)",
+    samples=[
+        "x.gather(1, idx)", "torch.gather(x, 1, idx[:1])", "x.gather(-1, idx.int())", "x.gather(0, idx % 2)", "s.gather(0, i[1])",
+        "x.take_along_dim(idx, 1)", "torch.take_along_dim(x, idx)", "x.take_along_dim(x.argsort(1), dim=1)", "x.gather(1, i)",
+        "x.gather(1, torch.tensor([[5]]))", "x.gather(1, torch.tensor([[0.]]))", "x.gather(3, idx)", "x.gather(1, [0])",
+        "x.gather(1, torch.zeros(3, 1, dtype=torch.long))", "x.take_along_dim(i, 1)",
+    ],
+)  # fmt: skip
+op(
+    "scatter(self, index, src; dim)", "ScatterBackward0", "scattered(self, index, src, dim, False)",
+    self="scatter_number(grad, index, dim, 0)", src="gather(grad, index, dim)",
+    samples=[
+        "x.scatter(1, idx, y[:, :2])", "torch.scatter(x, 1, idx, x.detach()[:, :2])", "(x * 1).scatter_(1, idx, y[:, 1:])", "x.scatter(1, i, 1.)",
+        "x.scatter(1, idx, x[:, :1])", "x.scatter(1, idx, y[:, :2].to(torch.float16))", "x.sort(1)", "x.scatter(0, idx, y)",
+    ],
+)  # fmt: skip
+op(
+    "scatter.number(self, index; dim, value)", "ScatterBackward1", "scattered(self, index, value, dim, False)",
+    self="scatter_number(grad, index, dim, 0)",
+    samples=["x.scatter(1, idx, 1.5)", "(x * 1).scatter_(1, idx, 2)", "torch.zeros(2, 3).scatter_(1, idx, 1)"],
+)  # fmt: skip
+op(
+    "scatter_add(self, index, src; dim)", "ScatterAddBackward0", "scattered(self, index, src, dim, True)",
+    self="grad", src="gather(grad, index, dim)",
+    samples=["x.scatter_add(1, idx, y[:, :2])", "torch.scatter_add(x, 1, idx * 0, y[:, :2])", "(x * 1).scatter_add_(0, idx % 2, y[:, :2])"],
+)  # fmt: skip
+op(
+    "index_select(self, index; dim)", "IndexSelectBackward0", "layers_at(self, index, dim)",
+    self="index_add(new_zeros(grad, self_shape), index, grad, dim)",
+    samples=[
+        "x.index_select(0, i)", "torch.index_select(b, 2, labels)", "x.index_select(1, torch.tensor([0, 0, 2]))", "x.repeat_interleave(i)",
+        "x.repeat_interleave(2)", "x.repeat_interleave(2, dim=0)", "torch.repeat_interleave(v, torch.tensor([1, 2, 0]))",
+        "x.repeat_interleave(i, dim=0)", "x.index_select(0, i + 4)", "x.index_select(0, idx)", "x.index_select(0, torch.tensor([0.]))",
+        "x.index_select(3, i)", "x.repeat_interleave(-1)", "x.repeat_interleave(torch.tensor([1, 2, 3]), dim=0)",
+    ],
+)  # fmt: skip
+op(
+    "index_add(self, index, source; dim, alpha=1)", "IndexAddBackward0", "with_layers(self, index, scaled(source, alpha), dim, True)",
+    self="grad", source="scaled(index_select(grad, index, dim), alpha)",
+    samples=["x.index_add(0, i, y)", "torch.index_add(x, 1, labels, y[:, :2], alpha=2)", "(x * 1).index_add_(0, i * 0, y)", "x.index_add(0, i, x[:1])",
+             "x.index_add(0, i, y[:, :2])", "x.index_add(0, i + 4, y)"],
+)  # fmt: skip
+op(
+    "index_copy(self, index, source; dim)", "IndexCopyBackward0", "with_layers(self, index, source, dim, False)",
+    self="index_fill(grad, index, dim, 0)", source="index_select(grad, index, dim)",
+    samples=["x.index_copy(0, i, y)", "torch.index_copy(b, 1, labels, b[:, :2].detach())", "(x * 1).index_copy_(0, i, y)"],
+)  # fmt: skip
+op(
+    "index_fill(self, index; dim, value)", "IndexFillBackward0", "with_layers(self, index, value, dim, False)",
+    self="index_fill(grad, index, dim, 0)",
+    samples=["x.index_fill(1, i, 2.)", "torch.index_fill(x, 0, i[:1], 0)", "(x * 1).index_fill_(0, i[1:], 3)"],
+)  # fmt: skip
+@composite
+def scaled(_: Any, value: Any, factor: Any) -> Any:
+    """`value * factor`, where a factor of 1 costs nothing."""
+    return value if factor == 1 else value * factor
+
+
+# -- what the functions below check ----------------------------------------------------------------------------
+def _indexed(function: str, input: Any, dim: Any, index: Any) -> int:
+    """`dim` counted from 0. Raises unless `index` is a tensor of integers that are places along `dim`."""
+    dim = dims.one(function, input, dim)
+    if not isinstance(index, TensorBase):
+        raise errors.not_a_tensor(function, "index", 2, index)
+    if index._data.dtype.name not in ("int64", "int32"):
+        raise RuntimeError(f"{function}(): Expected dtype int32/int64 for index")
+    if index._data.ndim != input._data.ndim and max(index._data.ndim, input._data.ndim) > 1:
+        name = "input" if function == "gather" else "self"
+        raise RuntimeError(f"Index tensor must have the same number of dimensions as {name} tensor")
+    return dim
+
+
+def _in_bounds(input: Any, dim: int, index: Any) -> None:
+    size = input._data.shape[dim] if input._data.ndim else 1
+    data = index._data
+    if data.size and (data.min() < 0 or data.max() >= size):
+        raise refusals.place_out_of_bounds(int(data.min()) if data.min() < 0 else int(data.max()), dim, size)
+
+
+def _layers(function: str, input: Any, dim: Any, index: Any) -> int:
+    dim = dims.one(function, input, dim)
+    if not isinstance(index, TensorBase):
+        raise errors.not_a_tensor(function, "index", 3, index)
+    if index._data.ndim > 1:
+        raise IndexError(f"{function}(): Index is supposed to be a vector")
+    if index._data.dtype.name not in ("int64", "int32"):
+        raise RuntimeError(f"{function}(): Expected dtype int32 or int64 for index")
+    return dim
+
+
+# -- gather and scatter ----------------------------------------------------------------------------------------
+@public("gather")
+def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Any:
+    """Reads along `dim` at the places `index`, a tensor of integers. Mirrors `torch.gather`."""
+    dim = _indexed("gather", input, dim, index)
+    have, want = input._data.shape, index._data.shape
+    if any(n > have[d] for d, n in enumerate(want) if d != dim and have):
+        raise RuntimeError(
+            f"Size does not match at dimension {next(d for d, n in enumerate(want) if d != dim and n > have[d])} expected index "
+            f"{list(want)} to be no larger than self {list(have)} apart from dimension {dim}"
+        )
+    _in_bounds(input, dim, index)
+    return OPS["gather"](input, index, dim)
+
+
+@public("take_along_dim")
+def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
+    """`gather` with broadcasting; without `dim`, from the flattened tensor. Mirrors `torch.take_along_dim`."""
+    if dim is None:
+        return gather(reshape_face(input, -1), 0, reshape_face(indices, -1))
+    if input._data.ndim != indices._data.ndim:
+        raise RuntimeError(
+            "torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
+            f"{input._data.ndim} dimensions for input, and {indices._data.ndim} dimensions for indices"
+        )
+    dim = dims.one("take_along_dim", input, dim)
+    have, want = list(input._data.shape), list(indices._data.shape)
+    rest = np.broadcast_shapes((*have[:dim], 1, *have[dim + 1 :]), (*want[:dim], 1, *want[dim + 1 :]))
+    wide = OPS["expand"](input, (*rest[:dim], have[dim], *rest[dim + 1 :]))
+    return gather(wide, dim, OPS["expand"](indices, (*rest[:dim], want[dim], *rest[dim + 1 :])))
+
+
+def _scatter(function: str, input: Any, dim: int, index: Any, src: Any) -> int:
+    dim = _indexed(function, input, dim, index)
+    if isinstance(src, TensorBase):
+        if src._data.dtype is not input._data.dtype:
+            raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
+        own, places, values = input._data.shape, index._data.shape, src._data.shape
+        large = any(n > own[d] for d, n in enumerate(places) if d != dim and own)
+        if large or any(n > values[d] for d, n in enumerate(places)):
+            raise RuntimeError(
+                f"Expected index {list(places)} to be no larger than self {list(own)} apart from dimension {dim} and to be no "
+                f"larger size than src {list(values)}"
+            )
+    _in_bounds(input, dim, index)
+    return dim
+
+
+@public("scatter")
+def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None) -> Any:
+    """A copy of `input` with `src` (a tensor or a number) written along `dim` at the places `index`. Mirrors `torch.scatter`."""
+    src = value if src is None else src
+    dim = _scatter("scatter", input, dim, index, src)
+    if isinstance(src, TensorBase):
+        return OPS["scatter"](input, index, src, dim)
+    return OPS["scatter.number"](input, index, dim, src)
+
+
+@public("scatter_", function=False)
+def scatter_(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None) -> Any:
+    """`scatter`, in place. Mirrors `torch.Tensor.scatter_`."""
+    src = value if src is None else src
+    dim = _scatter("scatter", input, dim, index, src)
+    if isinstance(src, TensorBase):
+        return overwriting.overwrite(input, "scatter", index, src, dim)
+    return overwriting.overwrite(input, "scatter.number", index, dim, src)
+
+
+@public("scatter_add")
+def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
+    """A copy of `input` with `src` added along `dim` at the places `index`. Mirrors `torch.scatter_add`."""
+    return OPS["scatter_add"](input, index, src, _scatter("scatter_add", input, dim, index, src))
+
+
+@public("scatter_add_", function=False)
+def scatter_add_(input: Any, dim: int, index: Any, src: Any) -> Any:
+    """`scatter_add`, in place. Mirrors `torch.Tensor.scatter_add_`."""
+    dim = _scatter("scatter_add", input, dim, index, src)
+    return overwriting.overwrite(input, "scatter_add", index, src, dim)
+
+
+# -- whole layers ----------------------------------------------------------------------------------------------
+@public("index_select")
+def index_select(input: Any, dim: int, index: Any) -> Any:
+    """The layers `index`, a vector of integers, along a dimension, copied. Mirrors `torch.index_select`."""
+    dim = _layers("index_select", input, dim, index)
+    size, data = input._data.shape[dim] if input._data.ndim else 1, index._data
+    if data.size and (data.min() < 0 or data.max() >= size):
+        raise errors.explained(
+            IndexError("index out of range in self"), f"The places along dimension {dim} are 0 to {size - 1}."
+        )
+    return OPS["index_select"](input, index, dim)
+
+
+def _layers_of(function: str, input: Any, dim: int, index: Any, source: Any) -> int:
+    dim = _layers(function, input, dim, index)
+    have, given, count = input._data.shape, source._data.shape, index._data.size
+    if given and count != given[dim]:
+        raise RuntimeError(
+            f"{function}_(): Number of indices ({count}) should be equal to source.size(dim): ({given[dim]}), for dim: {dim}"
+        )
+    if have[:dim] + have[dim + 1 :] != given[:dim] + given[dim + 1 :]:
+        raise RuntimeError(
+            "source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
+            f"{list(have)} source.shape = {list(given)}"
+        )
+    _in_bounds(input, dim, index)
+    return dim
+
+
+@public("index_add")
+def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Any:
+    """A copy of `input` with `alpha * source` added to its layers `index`. Mirrors `torch.index_add`."""
+    return OPS["index_add"](input, index, source, _layers_of("index_add", input, dim, index, source), alpha)
+
+
+@public("index_add_", function=False)
+def index_add_(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Any:
+    """`index_add`, in place. Mirrors `torch.Tensor.index_add_`."""
+    dim = _layers_of("index_add", input, dim, index, source)
+    return overwriting.overwrite(input, "index_add", index, source, dim, alpha)
+
+
+@public("index_copy")
+def index_copy(input: Any, dim: int, index: Any, source: Any) -> Any:
+    """A copy of `input` with the layers of `source` in place of its layers `index`. Mirrors `torch.index_copy`."""
+    return OPS["index_copy"](input, index, source, _layers_of("index_copy", input, dim, index, source))
+
+
+@public("index_copy_", function=False)
+def index_copy_(input: Any, dim: int, index: Any, source: Any) -> Any:
+    """`index_copy`, in place. Mirrors `torch.Tensor.index_copy_`."""
+    dim = _layers_of("index_copy", input, dim, index, source)
+    return overwriting.overwrite(input, "index_copy", index, source, dim)
+
+
+@public("index_fill")
+def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
+    """A copy of `input` with a number in its layers `index`. Mirrors `torch.index_fill`."""
+    return OPS["index_fill"](input, index, _layers("index_fill", input, dim, index), value)
+
+
+@public("index_fill_", function=False)
+def index_fill_(input: Any, dim: int, index: Any, value: Any) -> Any:
+    """`index_fill`, in place. Mirrors `torch.Tensor.index_fill_`."""
+    return overwriting.overwrite(input, "index_fill", index, _layers("index_fill", input, dim, index), value)

@@ -1,0 +1,201 @@
+"""Running sums, products and extremes, and differences.
+
+    y_i = x_1 + ... + x_i      x_i is part of y_i and of all that follow: its gradient is the sum of theirs,
+                               a running sum from the other end
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from teachgrad import dtypes, return_types
+from teachgrad.autograd.variable import wrap
+from teachgrad.ops import dims
+from teachgrad.ops.table import LIVE, RAW, op, public, raw
+
+
+# -- what the forward expressions compute ----------------------------------------------------------------------
+def _running(ufunc: Any, self: Any, dim: int | None) -> Any:
+    """The running sum or product; floats are accumulated in float64, small integers as int64."""
+    if dim is None:
+        return self.astype(np.int64) if self.dtype.kind in "biu" else self
+    kind = self.dtype.kind
+    if kind == "f":
+        return ufunc.accumulate(self, axis=dim, dtype=np.float64).astype(self.dtype, copy=False)
+    return ufunc.accumulate(self, axis=dim, dtype=np.int64 if kind in "biu" else self.dtype)
+
+
+@raw
+def running_sum(self: Any, dim: int | None) -> Any:
+    """x_1, x_1 + x_2, ... along `dim`."""
+    return _running(np.add, self, dim)
+
+
+@raw
+def running_product(self: Any, dim: int | None) -> Any:
+    """x_1, x_1 * x_2, ... along `dim`."""
+    return _running(np.multiply, self, dim)
+
+
+@raw
+def backwards(self: Any, dim: int | None) -> Any:
+    """`self` from the other end."""
+    return self if dim is None else np.flip(self, dim)
+
+
+LIVE["backwards"] = lambda self, dim: self if dim is None else self.flip(dim)
+
+
+@raw
+def running_extreme(self: Any, largest: bool, dim: int | None) -> tuple[Any, Any]:
+    """The largest (smallest) element so far, and where it was, the last place for equals."""
+    if dim is None:
+        return self, np.int64(0)
+    values = (np.maximum if largest else np.minimum).accumulate(self, axis=dim)
+    places = np.arange(self.shape[dim]).reshape(-1, *(1,) * (self.ndim - dim - 1))
+    is_new = (self == values) | ((self != self) & (np.cumsum(self != self, axis=dim) == 1))
+    return values, np.maximum.accumulate(np.where(is_new, places, 0), axis=dim)
+
+
+@raw
+def gathered(self: Any, indices: Any, dim: int | None) -> Any:
+    """Each element at its index along `dim`."""
+    return self if dim is None else np.take_along_axis(self, indices, dim)
+
+
+@raw
+def scattered(self: Any, indices: Any, dim: int | None) -> Any:
+    """The transpose of `gathered`: each element added at its index along `dim`."""
+    if dim is None:
+        return self
+    result = np.zeros(self.shape, self.dtype)
+    places = list(np.ogrid[tuple(slice(n) for n in self.shape)])
+    places[dim] = indices
+    np.add.at(result, tuple(places), self)
+    return result
+
+
+# -- the entries -----------------------------------------------------------------------------------------------
+op(
+    "cumsum.dim(self; dim)", "CumsumBackward0", "running_sum(self, dim)", self="cumsum_back(grad, dim)",
+    samples=["x.cumsum(0)", "torch.cumsum(b, dim=-1)", "s.cumsum(0)", "i.cumsum(0)", "mask.cumsum(1)", "x.cumsum(2)"],
+)  # fmt: skip
+op(
+    "cumprod.dim(self; dim)", "CumprodBackward0", "running_product(self, dim)", self="cumprod_slope(grad, self, result, dim)",
+    samples=["x.cumprod(1)", "torch.cumprod(b, dim=0)", "s.cumprod(0)", "(x * mask).cumprod(1)", "i.cumprod(0)"],
+)  # fmt: skip
+op(
+    "cummax.dim(self; dim) -> values, !indices", "CummaxBackward0", "running_extreme(self, True, dim)",
+    self="scatter_back(grad, indices, dim)", samples=["x.cummax(1)", "b.relu().cummax(0)"],
+)  # fmt: skip
+op(
+    "cummin.dim(self; dim) -> values, !indices", "CumminBackward0", "running_extreme(self, False, dim)",
+    self="scatter_back(grad, indices, dim)", samples=["x.cummin(1)", "b.relu().cummin(0)"],
+)  # fmt: skip
+op(
+    "scatter_back(self, indices; dim)", "ScatterAddBackward0", "scattered(self, indices, dim)",
+    self="gather_back(grad, indices, dim)",
+)  # fmt: skip
+op(
+    "gather_back(self, indices; dim)", "GatherBackward0", "gathered(self, indices, dim)",
+    self="scatter_back(grad, indices, dim)",
+)  # fmt: skip
+op(
+    "logcumsumexp.dim(self; dim)", "LogcumsumexpBackward0", "self if dim is None else logaddexp.accumulate(self, axis=dim)",
+    self="exp(self) * cumsum_back(grad * exp(-result), dim)", samples=["x.logcumsumexp(1)", "b.logcumsumexp(0)"],
+)  # fmt: skip
+
+
+# -- rules that take more than one expression ------------------------------------------------------------------
+@raw
+def cumsum_back(grad: Any, dim: int | None) -> Any:
+    """The running sum from the other end."""
+    return backwards(running_sum(backwards(grad, dim), dim), dim)
+
+
+LIVE["cumsum_back"] = lambda grad, dim: LIVE["backwards"](LIVE["cumsum_dim"](LIVE["backwards"](grad, dim), dim), dim)
+
+
+def _cumprod_slope(names: dict[str, Any], live: bool) -> Any:
+    """The rule of cumprod, for arrays or for tensors."""
+
+    def slope(grad: Any, self: Any, result: Any, dim: int | None) -> Any:
+        data = self._data if live else self
+        if dim is None:
+            return grad
+        if (data != 0).all():
+            return names["cumsum_back"](grad * result, dim) / self
+        # Through zeros without dividing: n rows, in the j-th of which x_j is replaced by 1, give the products of the others.
+        n = data.shape[dim]
+        own, later = np.eye(n, dtype=bool), np.tri(n, dtype=data.dtype).T  # x_j is in y_i for all i >= j
+        if live:
+            own, later = wrap(own), wrap(later)
+            rows = names["where"](own, 1.0, self.transpose(dim, -1).unsqueeze(-2))
+            others = names["cumprod_dim"](rows, rows._data.ndim - 1) * later
+            return (others * grad.transpose(dim, -1).unsqueeze(-2)).sum(-1).transpose(dim, -1)
+        rows = np.where(own, 1, self.swapaxes(dim, -1)[..., None, :])
+        others = running_product(rows, rows.ndim - 1) * later
+        return np.add.reduce(others * grad.swapaxes(dim, -1)[..., None, :], axis=-1).swapaxes(dim, -1)
+
+    return slope
+
+
+RAW["cumprod_slope"], LIVE["cumprod_slope"] = _cumprod_slope(RAW, live=False), _cumprod_slope(LIVE, live=True)
+
+
+# -- the faces -------------------------------------------------------------------------------------------------
+def _scan(name: str, input: Any, dim: Any, dtype: dtypes.dtype | None, words: dict[str, Any]) -> Any:
+    dim, _ = dims.numpy_words(name, dim, None, words)
+    if dim is None:
+        raise TypeError(f'{name}() missing 1 required positional arguments: "dim"')
+    dim = dims.one(name, input, dim)
+    if dtype is not None:
+        input = input.to(dtype)
+    result = LIVE[f"{name}_dim"](input, dim if input._data.ndim else None)
+    return result if dtype is None or isinstance(result, tuple) else result.to(dtype)
+
+
+@public()
+def cumsum(input: Any, dim: Any = None, *, dtype: dtypes.dtype | None = None, **words: Any) -> Any:
+    """The running sum along `dim`. Mirrors `torch.cumsum`."""
+    return _scan("cumsum", input, dim, dtype, words)
+
+
+@public()
+def cumprod(input: Any, dim: Any = None, *, dtype: dtypes.dtype | None = None, **words: Any) -> Any:
+    """The running product along `dim`. Mirrors `torch.cumprod`."""
+    return _scan("cumprod", input, dim, dtype, words)
+
+
+@public()
+def logcumsumexp(input: Any, dim: Any = None, **words: Any) -> Any:
+    """The logarithm of the running sum of e^x along `dim`. Mirrors `torch.logcumsumexp`."""
+    return _scan("logcumsumexp", input, dim, None, words)
+
+
+@public()
+def cummax(input: Any, dim: Any = None, **words: Any) -> Any:
+    """The largest element so far along `dim`, and its index. Mirrors `torch.cummax`."""
+    return return_types.cummax(*_scan("cummax", input, dim, None, words))
+
+
+@public()
+def cummin(input: Any, dim: Any = None, **words: Any) -> Any:
+    """The smallest element so far along `dim`, and its index. Mirrors `torch.cummin`."""
+    return return_types.cummin(*_scan("cummin", input, dim, None, words))
+
+
+@public()
+def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    """The differences of neighbours along `dim`, taken `n` times. Mirrors `torch.diff`."""
+    dim = dims.one("diff", input, dim)
+    parts = [part for part in (prepend, input, append) if part is not None]
+    if len(parts) > 1:
+        input = LIVE["cat"](parts, dim)
+    for _ in range(n):
+        size = input._data.shape[dim]
+        after, before = input.narrow(dim, 1, size - 1), input.narrow(dim, 0, size - 1)
+        input = after != before if input._data.dtype == bool else after - before
+    return input
