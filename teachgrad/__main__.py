@@ -2,16 +2,19 @@
 
     python -m teachgrad draw lesson.py --tensor loss -o graph.svg
     python -m teachgrad animate lesson.py --tensor loss -o page.html
+    python -m teachgrad run lesson.py              # just run it, with `import torch` meaning teachgrad
     python -m teachgrad demo
 
 The script runs as it would by itself (`__name__ == "__main__"`, its own folder first on the path), with
 `import torch` or `import teachgrad as torch`; afterwards the tensor is looked up among its global variables,
-whose names become the labels. What goes wrong is said in one sentence on stderr, and then nothing has been
-written. Exit status: 0 done, 1 the script or the drawing failed, 2 the command itself was wrong.
+whose names become the labels. With `--as-torch`, `import torch` means teachgrad there, too. What goes wrong is said in
+one sentence on stderr, and then nothing has been written. Exit status: 0 done, 1 the script or the drawing failed, 2 the
+command itself was wrong.
 """
 
 import argparse
 import difflib
+import importlib
 import os
 import sys
 import traceback
@@ -47,21 +50,22 @@ def parser() -> Parser:
     """The commands and their options."""
     top = Parser(prog="python -m teachgrad", description="Draw a tensor's graph, or play its backward.")
     top.add_argument("--version", action="version", version=f"teachgrad {__version__}")
-    commands = top.add_subparsers(dest="command", required=True, metavar="{draw,animate,demo}")
-    for name, formats, what in (
-        ("draw", drawing.SUFFIXES, "draw the graph of a tensor"),
-        ("animate", html.SUFFIXES, "run backward on a tensor and write a page that plays it"),
+    commands = top.add_subparsers(dest="command", required=True, metavar="{draw,animate,run,demo}")
+    for name, what in (
+        ("draw", "draw the graph of a tensor"),
+        ("animate", "run backward on a tensor and write a page that plays it"),
+        ("run", "run a script with `import torch` meaning teachgrad"),
     ):
-        command = commands.add_parser(
-            name,
-            help=what,
-            description=f"Run a script, then {what}. What follows `--` is passed to the script.",
-        )
-        command.add_argument("script", type=Path, help="a Python file that makes the tensor")
+        command = commands.add_parser(name, help=what, description=f"{what}. What follows -- is passed to the script.")
+        command.add_argument("script", type=Path, help="a Python file")
+        if name == "run":
+            continue
+        formats = drawing.SUFFIXES if name == "draw" else html.SUFFIXES
         command.add_argument("--tensor", "-t", required=True, metavar="NAME", help="the variable that holds it")
         command.add_argument(
-            "--output", "-o", required=True, type=Path, metavar="FILE", help=f"one of {', '.join(formats)}"
+            "--output", "-o", required=True, type=Path, metavar="FILE", help=f"ending in {', '.join(formats)}"
         )
+        command.add_argument("--as-torch", action="store_true", help="`import torch` means teachgrad in the script")
         command.set_defaults(formats=formats)
     example = commands.add_parser("demo", help="lesson 2's regression, in words and pictures")
     example.add_argument("--out", type=Path, default=Path("demo-out"), metavar="FOLDER", help="default: demo-out")
@@ -76,6 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser().parse_args(given[:end])
         if options.command == "demo":
             demo.main(options.out)
+        elif options.command == "run":
+            run_script(options.script, given[end + 1 :], as_torch=True)
         else:
             picture(options, given[end + 1 :])
     except CommandError as failure:
@@ -93,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def picture(options: argparse.Namespace, rest: list[str]) -> None:
     """`draw` and `animate`: check the output, run the script, find the tensor, write the picture."""
     check_output(options.output, options.formats)
-    variables = run_script(options.script, rest)
+    variables = run_script(options.script, rest, options.as_torch)
     tensor = find_tensor(variables, options.tensor, options.script)
     show = viz.draw if options.command == "draw" else viz.animate
     try:
@@ -122,16 +128,19 @@ def check_output(output: Path, formats: tuple[str, ...]) -> None:
         raise CommandError(f"Cannot write {output}: no permission", status=2)
 
 
-def run_script(script: Path, rest: list[str]) -> dict[str, Any]:
+def run_script(script: Path, rest: list[str], as_torch: bool) -> dict[str, Any]:
     """Run `script` as `python script rest...` would, and return its global variables.
 
-    A script that ends itself with `sys.exit()` or `sys.exit(0)` counts as finished. When it stops in any
-    other way, its own error is printed with the line, and CommandError says that nothing was written.
+    With `as_torch`, its `import torch` finds teachgrad. A script that ends itself with `sys.exit()` or `sys.exit(0)`
+    counts as finished. When it stops in any other way, its own error is printed with the line, and CommandError is
+    raised.
     """
     try:
         source = script.read_bytes()
     except OSError as error:
         raise CommandError(f"Cannot read the script {script}: {error.strerror}", status=2) from error
+    if as_torch:
+        importlib.import_module("teachgrad.as_torch")  # importing it is what installs it
     module = types.ModuleType("__main__")
     module.__file__ = str(script)
     sys.modules["__main__"] = module
@@ -141,10 +150,10 @@ def run_script(script: Path, rest: list[str]) -> dict[str, Any]:
         exec(compile(source, str(script), "exec", dont_inherit=True), module.__dict__)
     except SystemExit as end:
         if end.code not in (None, 0):
-            raise CommandError(f"{script} ended itself with status {end.code!r}, so nothing was written") from end
+            raise CommandError(f"{script} ended itself with status {end.code!r}") from end
     except Exception as error:  # whatever a learner's script may raise
         print(own_error(error, script), file=sys.stderr)
-        raise CommandError(f"{script} stopped with this error, so nothing was written") from error
+        raise CommandError(f"{script} stopped with this error") from error
     return module.__dict__
 
 

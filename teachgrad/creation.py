@@ -20,6 +20,7 @@ from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.leaves import dtype_of, leaf
 from teachgrad.legacy import *  # noqa: F403 - FloatTensor, LongTensor, ...
 from teachgrad.legacy import legacy_tensor
+from teachgrad.ops import dims
 from teachgrad.ops.table import public
 from teachgrad.reading import checked, new_array
 from teachgrad.sampling import *  # noqa: F403 - rand, randn, manual_seed, ...
@@ -30,6 +31,10 @@ e, inf, nan, newaxis, pi = math.e, math.inf, math.nan, None, math.pi
 _COPY_WARNING = (
     "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
     "sourceTensor.detach().clone().requires_grad_(True), rather than {}(sourceTensor)."
+)
+_ASARRAY_WARNING = (
+    "torch.asarray: unspecified requires_grad now defaults to obj.requires_grad instead of False. Pass requires_grad=False "
+    "explicitly to get the old behavior and silence this warning."
 )
 _Data = Any
 
@@ -84,10 +89,12 @@ def from_numpy(ndarray: Any) -> Tensor:
 
 @public("asarray", method=False)
 def asarray(
-    obj: _Data, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+    obj: _Data, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool | None = None
 ) -> Tensor:
     """`obj` as a tensor, copied only if `copy` or another dtype asks for it. Mirrors `torch.asarray`."""
     made = as_tensor(obj, dtype, device)
+    if requires_grad is None and made is obj and made._requires_grad and not copy:
+        warnings.warn(_ASARRAY_WARNING, UserWarning, stacklevel=2)
     if copy and (isinstance(obj, TensorBase) or np.may_share_memory(made._data, np.asarray(obj))):
         made = made.clone()
     if requires_grad and made._data.dtype.kind not in "fc":
@@ -236,13 +243,18 @@ def arange(
     kind = dtype_of("arange", dtype, dtypes.int64 if whole else None)
     if step == 0:
         raise RuntimeError("step must be nonzero")
-    start, end, step = numbers
+    start, end, step = map(int, numbers) if kind.category < 2 else numbers
+    whole = whole or kind.category < 2
+    if step == 0:
+        raise ValueError("step must be nonzero")
     if (end - start) * step < 0:
         raise errors.explained(
             RuntimeError("upper bound and lower bound inconsistent with step sign"),
             f"Steps of {step} from {start} never reach {end}. To count down, give a negative step.",
         )
     count = max(0, -((start - end) // step) if whole else math.ceil((end - start) / step))
+    if whole:
+        return leaf(np.arange(start, start + count * step, step).astype(kind.numpy, copy=False), requires_grad, device)
     return leaf(_steps(start, step, count, kind.numpy), requires_grad, device)
 
 
@@ -326,6 +338,40 @@ def tril_indices(row: int, col: int, offset: int = 0) -> Tensor:
 def triu_indices(row: int, col: int, offset: int = 0) -> Tensor:
     """Row and column numbers, shape (2, n), of the upper triangle. Mirrors `torch.triu_indices`."""
     return wrap(np.array(np.triu_indices(row, offset, col), np.int64))
+
+
+# -- questions -------------------------------------------------------------------------------------------------
+@public("is_tensor", method=False)
+def is_tensor(obj: Any) -> bool:
+    """True if `obj` is a tensor. Mirrors `torch.is_tensor`."""
+    return isinstance(obj, TensorBase)
+
+
+@public("numel", method=False)
+def numel(input: Any) -> int:
+    """The number of elements. Mirrors `torch.numel`."""
+    return int(dims.tensor("numel", input)._data.size)
+
+
+@public("is_floating_point", method=False)
+def is_floating_point(input: Any) -> bool:
+    """True for float dtypes. Mirrors `torch.is_floating_point`."""
+    return bool(dims.tensor("is_floating_point", input)._data.dtype.kind == "f")
+
+
+@public("is_complex", method=False)
+def is_complex(input: Any) -> bool:
+    """True for complex dtypes. Mirrors `torch.is_complex`."""
+    return bool(dims.tensor("is_complex", input)._data.dtype.kind == "c")
+
+
+@public("is_nonzero")
+def is_nonzero(input: Any) -> bool:
+    """True if the one element is not zero. Mirrors `torch.is_nonzero`. Raises RuntimeError if there are several."""
+    size = dims.tensor("is_nonzero", input)._data.size
+    if size != 1:
+        raise errors.ambiguous_bool(size)
+    return bool(input._data)
 
 
 # The other functions are found through the op table; `tensor` must also hide the module of that name.

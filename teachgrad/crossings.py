@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from teachgrad import dtypes, errors, printing
 from teachgrad.autograd import views
+from teachgrad.autograd.variable import _tensor_class
 from teachgrad.facts import Facts
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Crossings(Facts):
         )
 
     def __format__(self, spec: str) -> str:
-        if self._data.ndim == 0 and type(self) is Tensor:
+        if self._data.ndim == 0 and type(self) is _tensor_class[0]:
             return format(self.item(), spec)
         return object.__format__(self, spec)
 
@@ -60,14 +61,20 @@ class Crossings(Facts):
             raise errors.ambiguous_bool(self._data.size)
         return bool(self._data)
 
+    def _only(self) -> Any:
+        """The one element. Raises ValueError if there are several, or none."""
+        if self._data.size != 1:
+            raise errors.many_to_python()
+        return self._data.item()
+
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._only())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._only())
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return complex(self._only())
 
     def __index__(self) -> int:
         if self._data.size != 1 or self._data.dtype.kind not in "iub":

@@ -34,7 +34,9 @@ def main(folder: Path) -> None:
     drawing = viz.draw(loss, names=variables)
     player = viz.animate(loss, names=variables)  # runs loss.backward() and writes down every step
     print(player.text())
-    print(f"\nloss   = {loss}\nw.grad = {w.grad}\n")
+    print("loss:", loss)
+    print("w.grad:", w.grad, sep="\n")
+    print()
     for saved, name, what in (
         (drawing, "regression.svg", "the graph"),
         (drawing, "regression.png", "the same, as a bitmap"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from teachgrad.autograd.graph import Node
     from teachgrad.autograd.variable import TensorBase
 
 _Error = TypeVar("_Error", bound=BaseException)
@@ -31,6 +32,29 @@ def internal(what: str) -> RuntimeError:
 # -- backward --------------------------------------------------------------------------------------------------
 
 
+def hook_changed(hook: Any, what: str) -> RuntimeError:
+    """A hook returned a gradient of another size or type than it was given."""
+    name = getattr(hook, "__name__", "<unknown>")
+    return explained(
+        RuntimeError(f"hook '{name}' has changed the {what}"),
+        "The gradient that a hook returns replaces the one it was given, so it must have the same shape and dtype.",
+    )
+
+
+def not_a_mask(dtype: str) -> RuntimeError:
+    """where() with a condition that is not a bool tensor."""
+    return explained(
+        RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {dtype}"),
+        "Write the condition as a comparison, such as x > 0 or x != 0.",
+    )
+
+
+def hook_count(hook: Any, got: int, expected: int) -> RuntimeError:
+    """A node's hook returned more or fewer gradients than it was given."""
+    name = getattr(hook, "__name__", "<unknown>")
+    return RuntimeError(f"hook '{name}' has returned an incorrect number of values (got {got}, but expected {expected})")
+
+
 def freed() -> RuntimeError:
     """Backward through a graph whose saved values are gone."""
     return explained(
@@ -46,11 +70,10 @@ def freed() -> RuntimeError:
     )
 
 
-def modified(tensor: TensorBase, version: int, expected: int) -> RuntimeError:
-    """A value saved for backward was overwritten in place."""
+def modified(tensor: TensorBase, node: Node | None, version: int, expected: int) -> RuntimeError:
+    """A value saved for backward, which `node` had made, was overwritten in place."""
     from teachgrad import dtypes
 
-    node = tensor._node
     shape = ", ".join(map(str, tensor._data.shape))
     origin = ""
     if node is not None:
@@ -153,13 +176,6 @@ def broadcast(*shapes: tuple[int, ...]) -> RuntimeError | None:
 def type_name(value: Any) -> str:
     """How PyTorch's argument errors call the type of `value`."""
     name = type(value).__name__
-    if isinstance(value, tuple | list) and value:
-        inner = {type(item).__name__ for item in value}
-        return (
-            f"{name} of {inner.pop()}"
-            if len(inner) == 1
-            else f"{name} of ({', '.join(type(i).__name__ for i in value)})"
-        )
     return f"numpy.{name}" if type(value).__module__ == "numpy" else name
 
 
@@ -322,6 +338,17 @@ def in_place_shape(have: tuple[int, ...], want: tuple[int, ...]) -> RuntimeError
     )
 
 
+def shared_elements() -> RuntimeError:
+    """Writing into an expanded tensor, several of whose elements are one place in memory."""
+    return explained(
+        RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
+            "clone() the tensor before performing the operation."
+        ),
+        "expand() and broadcasting repeat an element without copying it, so writing to one would change them all.",
+    )
+
+
 # -- backward(gradient=...), autograd.grad(...) ----------------------------------------------------------------
 
 
@@ -422,6 +449,14 @@ def many_to_scalar(size: int) -> RuntimeError:
     return RuntimeError(f"a Tensor with {size} elements cannot be converted to Scalar")
 
 
+def many_to_python() -> ValueError:
+    """float(), int() of a tensor that has not exactly one element."""
+    return explained(
+        ValueError("only one element tensors can be converted to Python scalars"),
+        "Reduce it to one number first, as in float(x.sum()), or take x.tolist().",
+    )
+
+
 def ambiguous_bool(size: int) -> RuntimeError:
     """`if tensor:` where the tensor has not exactly one element."""
     return explained(
@@ -471,7 +506,7 @@ def detach_of_view() -> RuntimeError:
         "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, "
         "and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() cannot be "
         "called on these gradients. To fix this error, please refer to the Optimizer.zero_grad() function in "
-        "torch/optim/optimizer.py as a solution."
+        "torch/optim/optimizer.py as the solution."
     )
 
 
@@ -597,6 +632,163 @@ def tangent_shape(tensor: tuple[int, ...], tangent: tuple[int, ...]) -> RuntimeE
 def leaf_used_in_place() -> RuntimeError:
     """mark_dirty() on a leaf that requires grad."""
     return RuntimeError("a leaf Variable that requires grad has been used in an in-place operation.")
+
+
+# -- autograd.functional ---------------------------------------------------------------------------------------
+
+
+def strict_independent(order: str, index: int) -> RuntimeError:
+    """Strict mode: no path from input `index`. `order`: which derivative, and "of u" if found by differentiating J^T u."""
+    function = {
+        "first": f"The output of the user-provided function is independent of input {index}. This is not allowed in strict "
+        "mode.",
+        "first of u": f"The gradient with respect to the input is independent of entry {index} in the grad_outputs when "
+        "using the double backward trick to compute forward mode gradients. This is not allowed in strict mode.",
+        "second": f"The jacobian of the user-provided function is independent of input {index}. This is not allowed in "
+        "strict mode.",
+        "second of u": f"The hessian of the user-provided function is independent of entry {index} in the grad_jacobian. "
+        "This is not allowed in strict mode as it prevents from using the double backward trick to replace forward mode AD.",
+    }
+    return RuntimeError(function[order])
+
+
+def strict_without_grad(what: str, index: int) -> RuntimeError:
+    """Strict mode: a result, or a derivative, that does not depend on any input."""
+    texts = {
+        "none": f"The output of the user-provided function is independent of input {index}. This is not allowed in strict "
+        "mode.",
+        "outputs": f"Output {index} of the user-provided function does not require gradients. The outputs must be computed "
+        "in a differentiable manner from the input when running in strict mode.",
+        "grad_inputs": f"The gradient with respect to input {index} is independent of the inputs of the user-provided "
+        "function. This is not allowed in strict mode.",
+        "jacobian": "While computing the hessian, found that the jacobian of the user-provided function with respect to "
+        f"input {index} is independent of the input. This is not allowed in strict mode. You should ensure that your "
+        "function is twice differentiable and that the jacobian depends on the inputs (this would be violated by a linear "
+        "function for example).",
+        "hessian": f"The hessian of the user-provided function with respect to input {index} is independent of the input. "
+        "This is not allowed in strict mode. You should ensure that your function is thrice differentiable and that the "
+        "hessian depends on the inputs.",
+    }
+    return RuntimeError(texts[what])
+
+
+def not_together(options: str, instead: str) -> Exception:
+    """Two options of jacobian() that exclude each other."""
+    kind = NotImplementedError if options.startswith("`create_graph") else RuntimeError
+    yet = "" if "vectorized" in options else " (yet)"
+    return kind(
+        f"torch.autograd.functional.jacobian: {options} are not supported together{yet}. Please either set {instead}."
+    )
+
+
+def forward_needs_vectorize() -> NotImplementedError:
+    """jacobian(strategy="forward-mode") without vectorize=True."""
+    return NotImplementedError(
+        "Computing Jacobian using forward-AD or forward-over-reverse Hessian isonly implemented for `vectorize=True`."
+    )
+
+
+# -- gradcheck -------------------------------------------------------------------------------------------------
+
+
+def perturbed_shape(place: int, eps: float, below: tuple[int, ...], above: tuple[int, ...]) -> AssertionError:
+    """The function returns another shape when its input moves a little."""
+    from teachgrad.size import Size
+
+    return AssertionError(
+        f"Expected `func` to return outputs with the same shape when inputs are perturbed on index {place} by {eps}, but got:"
+        f" shapes {Size(below)} and {Size(above)}."
+    )
+
+
+def not_reentrant(tolerance: float) -> str:
+    """Two backward passes over the same graph gave different gradients."""
+    return (
+        "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives different "
+        f"values, although analytical gradient matches numerical gradient.The tolerance for nondeterminism was {tolerance}."
+    )
+
+
+# -- func ------------------------------------------------------------------------------------------------------
+
+
+def cotangents_do_not_fit(got: int, want: int) -> RuntimeError:
+    """The function returned by vjp() was given too many or too few gradients."""
+    shown = ["*" if n == 1 else f"({', '.join('*' * n)})" for n in (got, want)]
+    return explained(
+        RuntimeError(
+            "Expected pytree structure of cotangents to be the same as pytree structure of outputs to the function. "
+            f"cotangents: {shown[0]}, primal output: {shown[1]}"
+        ),
+        "If the function returns a tuple of tensors, pass a tuple of gradients, one for each.",
+    )
+
+
+def vmap_without_inputs(name: str) -> ValueError:
+    """A vmapped function was called without arguments."""
+    return ValueError(
+        f"vmap({name})(<inputs>): got no inputs. Maybe you forgot to add inputs, or you are trying to vmap over a function "
+        "with no inputs. The latter is unsupported."
+    )
+
+
+def vmap_bad_in_dims(name: str, in_dims: Any) -> ValueError:
+    """in_dims is neither a number nor a tuple."""
+    return ValueError(
+        f"vmap({name}, in_dims={in_dims}, ...)(<inputs>): expected `in_dims` to be int or a (potentially nested) tuple "
+        f"matching the structure of inputs, got: {type(in_dims)}."
+    )
+
+
+def vmap_dims_do_not_fit(name: str, which: str, dims: Any) -> ValueError:
+    """in_dims or out_dims is nested otherwise than the arguments or results."""
+    what = "inputs" if which == "in_dims" else "outputs"
+    dots = "" if which == "in_dims" else "..., "
+    after = ", ..." if which == "in_dims" else ""
+    return ValueError(
+        f"vmap({name}, {dots}{which}={dims}{after})(<inputs>): {which} is not compatible with the structure of `{what}`."
+    )
+
+
+def vmap_over_non_tensor(name: str, in_dims: Any, dim: int, value: Any) -> ValueError:
+    """A dim was given for an argument that is not a tensor."""
+    return ValueError(
+        f"vmap({name}, in_dims={in_dims}, ...)(<inputs>): Got in_dim={dim} for an input but the input is of type "
+        f"{type(value)}. We cannot vmap over non-Tensor arguments, please use None as the respective in_dim"
+    )
+
+
+def vmap_dim(name: str, in_dims: Any, dim: int, ndim: int) -> ValueError:
+    """A dim that the argument does not have."""
+    return ValueError(
+        f"vmap({name}, in_dims={in_dims}, ...)(<inputs>): Got in_dim={dim} for some input, but that input is a Tensor of "
+        f"dimensionality {ndim} so expected in_dim to satisfy -{ndim} <= in_dim < {ndim}."
+    )
+
+
+def vmap_sizes(sizes: list[int]) -> ValueError:
+    """The arguments have different sizes where they are mapped."""
+    return ValueError(
+        f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sizes} for the mapped "
+        "dimension"
+    )
+
+
+def vmap_result(name: str, value: Any) -> ValueError:
+    """A vmapped function returned something that cannot be stacked."""
+    return ValueError(
+        f"vmap({name}, ...): `{name}` must only return Tensors, got type {type(value)}. Did you mean to set out_dims= to None "
+        "for output?"
+    )
+
+
+def functional_call_names(module: str, unexpected: list[str], missing: list[str]) -> RuntimeError:
+    """Strict functional_call() with names that the module does not have, or without some that it has."""
+    lines = [f"Error(s) in reparametrizing for {module}:"]
+    for title, names in (("Unexpected", unexpected), ("Missing", missing)):
+        if names:
+            lines.append(f"\t{title} key(s): {', '.join(map(repr, names))}.")
+    return RuntimeError("\n".join(lines))
 
 
 # -- import teachgrad.as_torch ---------------------------------------------------------------------------------

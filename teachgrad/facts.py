@@ -57,6 +57,8 @@ class Facts(TensorBase):
         """The shape, or the size of one dimension. Raises IndexError for a dimension that does not exist."""
         if dim is None:
             return Size(self._data.shape)
+        if not isinstance(dim, int):
+            raise TypeError(f"size(): argument 'dim' (position 1) must be int, not {errors.type_name(dim)}")
         if not -max(self.ndim, 1) <= dim < max(self.ndim, 1) or self.ndim == 0:
             raise errors.dim_out_of_range(dim, self.ndim) if self.ndim else errors.no_dimensions(dim)
         return self._data.shape[dim]

@@ -19,7 +19,7 @@ from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.ops.table import OPS, public
 from teachgrad.reading import new_array
 from teachgrad.size import Size
-from teachgrad.sizes import bad_arguments, negative_size, shape_of
+from teachgrad.sizes import bad_arguments, bad_size, negative_size, shape_of
 from teachgrad.tensor import Tensor
 
 
@@ -34,6 +34,9 @@ class tensortype(type):  # noqa: N801 - PyTorch's name
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return isinstance(instance, TensorBase) and dtypes.of(instance._data.dtype) is cls.dtype
+
+
+tensortype.__module__ = "torch"
 
 
 def _make(dtype: dtypes.dtype) -> tensortype:
@@ -80,7 +83,7 @@ def _shape(args: tuple[Any, ...]) -> tuple[int, ...]:
     try:
         shape = shape_of(args)
     except TypeError:
-        raise bad_arguments("new", args) from None
+        raise bad_size("new", args) from None
     if min(shape, default=0) < 0:
         raise negative_size("new", shape)
     return shape

@@ -9,7 +9,7 @@ from typing import Any
 from teachgrad import dtypes
 from teachgrad.ops import dims
 from teachgrad.ops.linalg import matmul
-from teachgrad.ops.square import LinAlgError
+from teachgrad.ops.square import LinAlgError, matrix_power
 from teachgrad.ops.table import LIVE
 
 __all__ = [
@@ -53,18 +53,6 @@ def multi_dot(tensors: Any) -> Any:
     return reduce(matmul, tensors)
 
 
-def matrix_power(A: Any, n: int) -> Any:
-    """A multiplied n times by itself; the inverse if n is negative. Mirrors `torch.linalg.matrix_power`."""
-    if n < 0:
-        return matrix_power(inv(A), -n)
-    if n == 0:
-        return LIVE["mul"](A, 0) + LIVE["eye_like"](A._data.shape[-2:], A)
-    half = matrix_power(A, n // 2) if n > 1 else None
-    if half is None:
-        return A
-    return matmul(matmul(half, half), A) if n % 2 else matmul(half, half)
-
-
 def vector_norm(
     x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None
 ) -> Any:
@@ -89,9 +77,10 @@ def matrix_norm(
         raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
     rows, columns = (dims.one("linalg_matrix_norm", A, each) for each in dim)
     summed, other = (rows, columns) if abs(ord) == 1 else (columns, rows)
-    sums = vector_norm(A, 1, summed, True)
-    largest = sums.amax(other, True) if ord > 0 else sums.amin(other, True)
-    return largest if keepdim else largest.squeeze((rows, columns))
+    if summed < other and not keepdim:
+        other -= 1
+    sums = vector_norm(A, 1, summed, keepdim)
+    return sums.amax(other, keepdim) if ord > 0 else sums.amin(other, keepdim)
 
 
 def norm(

@@ -10,6 +10,7 @@ Mirrors PyTorch's `torch/csrc/utils/tensor_new.cpp`.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,15 @@ import numpy as np
 from teachgrad import dtypes, errors
 from teachgrad.autograd.variable import TensorBase
 
-_PLAIN = {float: "f", int: "i", bool: "b", complex: "c"}
+_PLAIN = frozenset({float, int, bool, complex})
+_SLOW_LIST = (
+    "Creating a tensor from a list of numpy.ndarrays is extremely slow. Please consider converting the list to a single "
+    "numpy.ndarray with numpy.array() before converting to a tensor."
+)
+_SCALAR_WARNING = (
+    "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\n"
+    "Consider using tensor.detach() first."
+)
 
 
 def new_array(data: Any, dtype: dtypes.dtype | None = None) -> Any:
@@ -37,6 +46,8 @@ def new_array(data: Any, dtype: dtypes.dtype | None = None) -> Any:
             return new_array(np.asarray(data), dtype)
         raise RuntimeError(f"Could not infer dtype of {kind.__name__}")
     first = _first_leaf(data)
+    if isinstance(first, np.ndarray):
+        warnings.warn(_SLOW_LIST, UserWarning, stacklevel=3)
     try:
         array = _walked(data) if isinstance(first, TensorBase) else np.array(data)
     except (ValueError, RuntimeError):
@@ -153,12 +164,18 @@ def _kind(leaf: Any) -> dtypes.dtype:
 def _number(leaf: Any, dtype: dtypes.dtype) -> Any:
     """One element as a Python number."""
     if isinstance(leaf, TensorBase):
+        if leaf._requires_grad:
+            warnings.warn(_SCALAR_WARNING, UserWarning, stacklevel=2)
         if leaf._data.size != 1:
             raise ValueError("only one element tensors can be converted to Python scalars")
         return leaf._data.item()
     if isinstance(leaf, list | tuple):
-        whole = "'list' object cannot be interpreted as an integer" if isinstance(leaf, list) else "'tuple' object cannot be interpreted as an integer"
-        raise TypeError(f"must be real number, not {type(leaf).__name__}" if dtype.is_floating_point else whole)
+        kind = type(leaf).__name__
+        raise TypeError(
+            f"must be real number, not {kind}"
+            if dtype.is_floating_point
+            else f"'{kind}' object cannot be interpreted as an integer"
+        )
     if isinstance(leaf, int) and not -(2**63) <= leaf < 2**63 and not dtype.is_floating_point:
         raise ValueError("Overflow when unpacking long long")
     return leaf

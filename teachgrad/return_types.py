@@ -8,28 +8,24 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from typing import Any
 
 
-class _Named(tuple[Any, ...]):
-    """A tuple that shows the names of its parts."""
+def named(name: str, *fields: str) -> Any:
+    """The type of what `torch.name` returns: `named("max", "values", "indices")(values, indices)`."""
 
-    __slots__ = ()
-    _fields: tuple[str, ...] = ()
+    def show(self: Any) -> str:
+        parts = ",\n".join(f"{field}={value!r}" for field, value in zip(fields, self, strict=True))
+        return f"torch.return_types.{name}(\n{parts})"
 
-    def __repr__(self) -> str:
-        parts = ",\n".join(f"{name}={value!r}" for name, value in zip(self._fields, self, strict=True))
-        return f"torch.return_types.{type(self).__name__}(\n{parts})"
-
-
-def named(name: str, *fields: str) -> type[Any]:
-    """The type of the result of `torch.name`, which is made of one tuple: `named("max", "values", "indices")((v, i))`."""
-    body: dict[str, Any] = {"__slots__": (), "__module__": "torch.return_types", "_fields": fields}
-    for place, field in enumerate(fields):
-        body[field] = property(lambda self, place=place: self[place], doc=f"Part {place} of the result.")
-    return type(name, (_Named,), body)
+    plain = namedtuple(name, fields)  # noqa: PYI024 - made from a list of names
+    return type(name, (plain,), {"__slots__": (), "__module__": "torch.return_types", "__repr__": show})
 
 
-sort = named("sort", "values", "indices")
-topk = named("topk", "values", "indices")
-kthvalue = named("kthvalue", "values", "indices")
+max, min = named("max", "values", "indices"), named("min", "values", "indices")
+median, nanmedian = named("median", "values", "indices"), named("nanmedian", "values", "indices")
+mode, kthvalue = named("mode", "values", "indices"), named("kthvalue", "values", "indices")
+sort, topk = named("sort", "values", "indices"), named("topk", "values", "indices")
+cummax, cummin = named("cummax", "values", "indices"), named("cummin", "values", "indices")
+aminmax = named("aminmax", "min", "max")

@@ -21,8 +21,8 @@ from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.generator import Generator as Stream
 from teachgrad.generator import default_generator, manual_seed
 from teachgrad.leaves import dtype_of, leaf
-from teachgrad.ops.inplace import in_place
-from teachgrad.ops.table import OPS, op, public
+from teachgrad.ops.overwriting import overwrite
+from teachgrad.ops.table import OPS, composite, op, public
 from teachgrad.sizes import bad_arguments, new_shape
 from teachgrad.tensor import Tensor
 
@@ -40,11 +40,8 @@ class Generator(Stream):
         """Goes back to where `get_state` was called. Raises TypeError if `state` is no uint8 tensor."""
         super().set_state(_bytes(state))
 
-    def __repr__(self) -> str:
-        return f"<torch._C.Generator object at {id(self):#x}>"
 
-
-Generator.__module__ = "torch._C"
+Generator.__module__ = Stream.__module__ = "torch._C"  # prints as in the lessons: <torch._C.Generator object at 0x...>
 
 
 def _bytes(state: Any) -> Any:
@@ -230,18 +227,27 @@ def multinomial(input: Any, num_samples: int, replacement: bool = False, *, gene
 
 
 # -- in place --------------------------------------------------------------------------------------------------
-for _kind, _numbers in (("Normal", "0"), ("Uniform", "0"), ("Exponential", "0"), ("Random", "012"), ("Bernoulli", "012")):
+for _kind, _numbers in (("Normal", "0"), ("Uniform", "0"), ("Exponential", "0"), ("Random", "012"), ("Bernoulli", "02")):
     for _number in _numbers:
-        op(f"{_kind.lower()}.drawn{_number}(self; values)", f"{_kind}Backward{_number}", "values", self="zeros_like(grad)")
+        op(f"{_kind.lower()}.drawn{_number}(self; values)", f"{_kind}Backward{_number}", "values", self="zeros(grad)")
 
 
-def _overwrite(tensor: Any, name: str, draw: Callable[[tuple[int, ...]], Any]) -> Any:
+op("bernoulli.drawn1(self, p; values)", "BernoulliBackward1", "values", self="zeros(grad)", p="zeros_of(grad, p_shape)")
+
+
+@composite
+def zeros_of(F: Any, grad: Any, shape: tuple[int, ...]) -> Any:
+    """No gradient flows to an argument of this shape."""
+    return F.new_zeros(grad, shape)
+
+
+def _fill(tensor: Any, name: str, draw: Callable[[tuple[int, ...]], Any]) -> Any:
     """Fills `tensor` with `draw(shape)`, in the order of its memory; the op `name` is its new history."""
     views.check_in_place(tensor)
     values = np.empty_like(tensor._data)
     ordered = random.memory_order(np.asarray(values)) if values.ndim else values
     ordered[...] = draw(ordered.shape)
-    return in_place(OPS[name], keeps_input=False)(tensor, values)
+    return overwrite(tensor, name, values)
 
 
 @public("normal_", function=False)
@@ -249,7 +255,7 @@ def normal_(input: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any =
     """Overwrites the tensor with normal numbers. Mirrors `torch.Tensor.normal_`."""
     data, stream = input._data, _stream("normal_", (), generator)
     contiguous = data.flags.c_contiguous
-    return _overwrite(
+    return _fill(
         input, "normal.drawn0", lambda shape: random.normal(stream, shape, data.dtype, mean, std, contiguous)
     )
 
@@ -258,14 +264,14 @@ def normal_(input: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any =
 def uniform_(input: Any, from_: float = 0.0, to: float = 1.0, *, generator: Any = None, **named: float) -> Any:
     """Overwrites the tensor with numbers uniform in [from, to). Mirrors `torch.Tensor.uniform_`."""
     low, stream = named.get("from", from_), _stream("uniform_", (), generator)
-    return _overwrite(input, "uniform.drawn0", lambda shape: random.uniform(stream, shape, input._data.dtype, low, to))
+    return _fill(input, "uniform.drawn0", lambda shape: random.uniform(stream, shape, input._data.dtype, low, to))
 
 
 @public("exponential_", function=False)
 def exponential_(input: Any, lambd: float = 1.0, *, generator: Any = None) -> Any:
     """Overwrites the tensor with waiting times of mean 1 / lambd. Mirrors `torch.Tensor.exponential_`."""
     stream = _stream("exponential_", (), generator)
-    return _overwrite(
+    return _fill(
         input, "exponential.drawn0", lambda shape: random.exponential(stream, shape, input._data.dtype, lambd)
     )
 
@@ -278,10 +284,10 @@ def random_(input: Any, from_: int | None = None, to: int | None = None, *, gene
     """
     dtype, stream = input._data.dtype, _stream("random_", (), generator)
     if from_ is None:
-        return _overwrite(input, "random.drawn2", lambda shape: random.any_integers(stream, shape, dtype))
+        return _fill(input, "random.drawn2", lambda shape: random.any_integers(stream, shape, dtype))
     low, high = (0, from_) if to is None else (from_, to)
     name = "random.drawn1" if to is None else "random.drawn0"
-    return _overwrite(input, name, lambda shape: random.integers(stream, shape, low, high, dtype))
+    return _fill(input, name, lambda shape: random.integers(stream, shape, low, high, dtype))
 
 
 @public("bernoulli_", function=False)
@@ -289,9 +295,10 @@ def bernoulli_(input: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     """Overwrites the tensor with ones (with probability `p`, a number or a tensor) and zeros. Mirrors `torch.Tensor.bernoulli_`."""
     stream = _stream("bernoulli_", (), generator)
     if isinstance(p, TensorBase):
-        chances = np.broadcast_to(p._data, input._data.shape)
-        return _overwrite(input, "bernoulli.drawn1", lambda _: random.bernoulli_of(stream, chances))
-    return _overwrite(input, "bernoulli.drawn2", lambda shape: random.bernoulli(stream, shape, p))
+        views.check_in_place(input, p)
+        ones = random.bernoulli_of(stream, np.broadcast_to(p._data, input._data.shape))
+        return overwrite(input, "bernoulli.drawn1", p, ones.astype(input._data.dtype))
+    return _fill(input, "bernoulli.drawn2", lambda shape: random.bernoulli(stream, shape, p))
 
 
 __all__ = ["Generator", "default_generator"]

@@ -107,6 +107,8 @@ class Tensor(Crossings):
 
     @data.setter
     def data(self, value: Tensor) -> None:
+        if not isinstance(value, TensorBase):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
         self._data = views.own_array(value)
 
     @property
@@ -278,6 +280,12 @@ class Tensor(Crossings):
             copy._grad = self._grad.__deepcopy__(memo)
         copy.__dict__.update(self.__dict__)
         return copy
+
+    def __copy__(self) -> Tensor:
+        alias = wrap(views.own_array(self), type(self))
+        alias._requires_grad = self._requires_grad
+        alias.__dict__.update(self.__dict__)
+        return alias
 
     def __reduce__(self) -> Any:
         return _rebuild, (type(self) is Tensor, views.own_array(self).copy(), self._requires_grad)

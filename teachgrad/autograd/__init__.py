@@ -5,13 +5,15 @@ Only the calls that lessons make live here; `graph.py` says what a graph is, `en
 
 from __future__ import annotations
 
+import importlib
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from teachgrad import errors
-from teachgrad.autograd import engine
+from teachgrad.autograd import engine, forward_ad, graph
 from teachgrad.autograd.anomaly import detect_anomaly, set_detect_anomaly
 from teachgrad.autograd.edges import GradientEdge
 from teachgrad.autograd.function import Function
@@ -23,7 +25,10 @@ from teachgrad.autograd.variable import TensorBase, wrap
 if TYPE_CHECKING:
     from teachgrad.tensor import Tensor
 
-__all__ = ["Function", "backward", "enable_grad", "grad", "is_grad_enabled", "no_grad", "set_grad_enabled"]
+__all__ = [
+    "Function", "backward", "detect_anomaly", "enable_grad", "forward_ad", "functional", "grad", "gradcheck",
+    "gradgradcheck", "graph", "inference_mode", "is_grad_enabled", "no_grad", "set_detect_anomaly", "set_grad_enabled",
+]  # fmt: skip
 
 Tensors = Any  # a tensor, or a sequence of tensors
 
@@ -144,7 +149,12 @@ def grad(
     Mirrors `torch.autograd.grad`. Raises RuntimeError if an input is not part of the graph and `allow_unused` is not set.
     """
     if not only_inputs:
-        raise RuntimeError("only_inputs argument is deprecated and is ignored now (defaults to True)")
+        warnings.warn(
+            "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for other "
+            "parts of the graph, please use torch.autograd.backward.",
+            FutureWarning,
+            stacklevel=2,
+        )
     if materialize_grads and allow_unused is False:
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
@@ -196,4 +206,16 @@ def grad(
 
 def stack_rows(rows: Sequence[TensorBase]) -> Tensor:
     """Tensors of one shape along a new first dimension."""
-    return wrap(np.stack([row._data for row in rows]))
+    import teachgrad as torch
+
+    return torch.stack(rows)  # type: ignore[no-any-return]
+
+
+# Below its own functions, since these modules use them. `functional` waits for its first use.
+from teachgrad.autograd.gradcheck import gradcheck, gradgradcheck  # noqa: E402
+
+
+def __getattr__(name: str) -> Any:
+    if name != "functional":
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return importlib.import_module("teachgrad.autograd.functional")

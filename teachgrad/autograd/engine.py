@@ -226,10 +226,10 @@ def _finish_leaf(
         grad, mine = run_before(node, grad, live), False
     if grad is not None:
         _accumulate(leaf, grad, mine, live)
-    if node._extras is not None:
-        run_after(node, (), grad, live)
     if leaf._hooks is not None:
         run_post_accumulate(leaf)
+    if node._extras is not None:
+        run_after(node, (), grad, live)
 
 
 def _accumulate(leaf: Any, grad: Any, mine: bool, live: bool) -> None:

@@ -42,10 +42,11 @@ __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_le
 class Level:
     """One forward pass with tangents. Levels nest in `teachgrad.func`, where a derivative is taken of a derivative."""
 
-    __slots__ = ("number", "transposing")
+    __slots__ = ("number", "running", "transposing")
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int = 0) -> None:
         self.number = number
+        self.running = True  # until the function whose derivative is taken has returned
         self.transposing = False
 
 
@@ -104,6 +105,7 @@ def exit_level() -> None:
     level = _LEVELS.get()[-1]
     _LEVELS.set(_LEVELS.get()[:-1])
     _open.remove(level)
+    level.running = False
     _replace_grad_mode()
 
 
@@ -173,8 +175,8 @@ def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
 
 
 def dual(tensor: Any, tangent: Any, level: Level) -> Any:
-    """`make_dual` for a tensor that is not dual in `level`."""
-    if tensor._data.shape != tangent._data.shape:
+    """`make_dual` for a tensor that is not dual in `level`. A tangent of None only marks it (`teachgrad.func`)."""
+    if tangent is not None and tensor._data.shape != tangent._data.shape:
         raise errors.tangent_shape(tensor._data.shape, tangent._data.shape)
     node = _node(Dual(), tensor)
     node.level, node.tangent = level, tangent
@@ -223,37 +225,38 @@ def unpack(tensor: Any, level: Level) -> tuple[Any, Any]:
     """The value of `tensor` and its tangent in `level` (None: it has none)."""
     duals = list(_duals_behind([tensor], level))
     if not duals:
-        return _taken_out(tensor, level), None
+        return taken_out(tensor, level), None
     node = edge_of(tensor)
     if node is duals[0]:
-        return _taken_out(tensor, level), duals[0].tangent
+        return taken_out(tensor, level), duals[0].tangent
     u = wrap(np.zeros_like(tensor._data))
     u._requires_grad = True
     level.transposing = True
     try:
         targets = [(dual, 0) for dual in duals]
-        rows = _send([(node, tensor._output_nr)], [u], targets)
+        rows = send([(node, tensor._output_nr)], [u], targets)
         live = [(row, dual.tangent) for row, dual in zip(rows, duals, strict=True) if row is not None and row._requires_grad]
         roots = [(edge_of(row), row._output_nr) for row, _ in live]
-        tangent = _send(roots, [_like(v, row) for row, v in live], [(edge_of(u), 0)])[0] if roots else None
+        tangent = send(roots, [_like(v, row) for row, v in live], [(edge_of(u), 0)])[0] if roots else None
     finally:
         level.transposing = False
     if tangent is None:
         tangent = wrap(np.zeros_like(tensor._data))
-    return _taken_out(tensor, level), _taken_out(tangent, level, but=u._accumulator)
+    return taken_out(tensor, level), taken_out(tangent, level, but=u._accumulator)
 
 
 def _like(tangent: Any, row: Any) -> Any:
     return tangent if tangent._data.dtype is row._data.dtype else tangent._cast(row._data.dtype)
 
 
-def _send(roots: Any, gradients: list[Any], targets: Any) -> list[Any]:
+def send(roots: Any, gradients: list[Any], targets: Any) -> list[Any]:
+    """One recorded backward from `roots`; returns what arrives at `targets`."""
     return engine.run(roots, gradients, keep_graph=True, create_graph=True, targets=targets, accumulate=False)
 
 
-def _taken_out(tensor: Any, level: Level, but: Any = None) -> Any:
+def taken_out(tensor: Any, level: Level, but: Any = None) -> Any:
     """The same numbers, no longer dual in `level`; with a history only if that leads to anything else."""
-    if not tensor._requires_grad or not _leads_out(tensor, level, None if but is None else but()):
+    if not tensor._requires_grad or not GRAD_MODE.get() or not _leads_out(tensor, level, None if but is None else but()):
         plain = wrap(views.own_array(tensor))
         views.alias(tensor, plain)
         return plain
@@ -263,7 +266,7 @@ def _taken_out(tensor: Any, level: Level, but: Any = None) -> Any:
 
 
 def _leads_out(tensor: Any, level: Level, but: Node | None) -> bool:
-    """Whether the history of `tensor` reaches a leaf (other than `but`) or a dual tensor of another level."""
+    """Whether the history of `tensor` reaches a leaf (other than `but`) or a dual tensor of an enclosing level."""
     seen: set[Node | None] = {None, but}
     found: list[Node | None] = [edge_of(tensor)]
     while found:
@@ -271,7 +274,9 @@ def _leads_out(tensor: Any, level: Level, but: Node | None) -> bool:
         if node in seen or node is None:
             continue
         seen.add(node)
-        if isinstance(node, AccumulateGrad) or (isinstance(node, Dual) and node.level is not level):
+        if isinstance(node, AccumulateGrad):
+            return True
+        if isinstance(node, Dual) and node.level is not level and node.level.running:
             return True
         found += node.edges
     return False

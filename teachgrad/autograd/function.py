@@ -195,7 +195,7 @@ class _Output:
         """The output again, with its place in the graph."""
         owner = self.owner()
         if owner is not None and version(owner) != self.version:
-            raise errors.modified(owner, version(owner), self.version)
+            raise errors.modified(owner, node, version(owner), self.version)
         return result_of(node, self.data, self.number)
 
 
@@ -210,7 +210,7 @@ class _Input:
     def tensor(self, node: Node) -> TensorBase:
         """The tensor, if it is still what it was."""
         if version(self.kept) != self.version:
-            raise errors.modified(self.kept, version(self.kept), self.version)
+            raise errors.modified(self.kept, self.kept._node, version(self.kept), self.version)
         return self.kept
 
 

@@ -149,8 +149,8 @@ class Node:
 
     def __getattr__(self, name: str) -> Any:
         """`_saved_self`, `_saved_result`, ...: what the node kept for its rule."""
-        key = name.removeprefix("_saved_")
-        if key == name or key not in self.saved_names:
+        key = name.removeprefix("_saved_").replace("_sym_sizes", "_shape")  # PyTorch: _saved_self_sym_sizes
+        if not name.startswith("_saved_") or key not in self.saved_names:
             raise AttributeError(f"'{self.name()}' object has no attribute '{name}'")
         if self.saved is None:
             raise errors.freed()
@@ -163,7 +163,7 @@ class Node:
 
     def __dir__(self) -> Iterator[str]:
         yield from super().__dir__()
-        yield from (f"_saved_{name}" for name in self.saved_names)
+        yield from (f"_saved_{name.replace('_shape', '_sym_sizes')}" for name in self.saved_names)
 
 
 def result_of(node: Node, data: Any, number: int = 0) -> Tensor:
@@ -185,7 +185,8 @@ def stale(node: Node) -> Exception:
             continue
         tensor = node.owner() if name == "result" else value
         if isinstance(tensor, TensorBase) and version(tensor) != expected & 0xFFFFFFFF:
-            return errors.modified(tensor, version(tensor), expected & 0xFFFFFFFF)
+            maker = node if name == "result" else tensor._node
+            return errors.modified(tensor, maker, version(tensor), expected & 0xFFFFFFFF)
         expected >>= 32
     raise errors.internal(f"{node.name()} found nothing stale")
 
@@ -195,6 +196,10 @@ class AccumulateGrad(Node):
 
     __slots__ = ("__weakref__", "variable")
     variable: Tensor
+
+    def name(self) -> str:
+        """The name by which PyTorch knows its C++ class."""
+        return "torch::autograd::AccumulateGrad"
 
     def _sequence_nr(self) -> int:
         return 2**64 - 1  # PyTorch: run as soon as the last gradient has arrived

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from teachgrad import dtypes, errors
 from teachgrad.autograd.graph import Hook, Node
 from teachgrad.autograd.variable import TensorBase, wrap
 
@@ -39,8 +40,32 @@ def _apply(hooks: dict[int, Hook], grad: Any) -> Any:
         if answer is not None:
             if not isinstance(answer, TensorBase):
                 raise TypeError(f"expected Variable, but hook returned '{type(answer).__name__}'")
+            _check_answer(hook, answer, grad)
             grad = answer
     return grad
+
+
+def _apply_all(hook: Hook, grads: tuple[Any, ...], *seen: Any) -> tuple[Any, ...]:
+    """Passes the gradients of one node through one of its hooks."""
+    answer = hook(grads, *seen)
+    if answer is None:
+        return grads
+    if not isinstance(answer, tuple):
+        raise TypeError(f"expected tuple, but hook returned '{type(answer).__name__}'")
+    if len(answer) != len(grads):
+        raise errors.hook_count(hook, len(answer), len(grads))
+    for new, old in zip(answer, grads, strict=True):
+        if isinstance(new, TensorBase) and old is not None:
+            _check_answer(hook, new, old)
+    return answer
+
+
+def _check_answer(hook: Hook, new: TensorBase, old: TensorBase) -> None:
+    if new._data.dtype is not old._data.dtype:
+        names = [dtypes.of(each._data.dtype).type_name for each in (old, new)]
+        raise errors.hook_changed(hook, f"type of value (was {names[0]} got {names[1]})")
+    if new._data.shape != old._data.shape:
+        raise errors.hook_changed(hook, "size of value")
 
 
 def run_before(node: Node, grad: Any, live: bool) -> Any:
@@ -57,9 +82,7 @@ def run_before(node: Node, grad: Any, live: bool) -> Any:
             old, new = tensor._grad, grads[number]
             tensor._grad = old + new if old is not None else new if live else wrap(new._data.copy())
     for hook in tuple(extras.pre.values()):
-        answer = hook(tuple(grads))
-        if answer is not None:
-            grads = list(answer) if isinstance(answer, tuple) else [answer]
+        grads = list(_apply_all(hook, tuple(grads)))
     taken = [_taken(part, live) for part in grads]
     if node.outputs == 1:
         return taken[0]
@@ -75,9 +98,7 @@ def run_after(node: Node, grads: tuple[Any, ...], grad: Any, live: bool) -> tupl
     inputs = tuple(_seen(part) for part in grads)
     outputs = tuple(_seen(part) for part in (grad or [None] * node.outputs)) if node.outputs != 1 else (_seen(grad),)
     for hook in tuple(extras.post.values()):
-        answer = hook(inputs, outputs)
-        if answer is not None:
-            inputs = answer if isinstance(answer, tuple) else (answer,)
+        inputs = _apply_all(hook, inputs, outputs)
     return tuple(_taken(part, live) for part in inputs)
 
 

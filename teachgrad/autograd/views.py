@@ -78,7 +78,10 @@ def as_view(source: TensorBase, results: tuple[TensorBase, ...], multiple: bool)
     owner = source if known is None else known.owner
     base = source if known is None or known.base is None else known.base
     for result in results:
-        result._view = View(owner, base, multiple)
+        result._view = view = View(owner, base, multiple)
+        if known is not None and known.base is not None:  # a part of a part is as forbidden to change as the part
+            view.multiple = multiple or known.multiple
+            view.made_without_grad = view.made_without_grad or known.made_without_grad
     if base._node is not None or not base._requires_grad:
         key = id(base)
         viewers = _viewers.get(key)
@@ -137,6 +140,10 @@ class CopySlices(Node):
     __slots__ = ()
     saved_names = ("index", "fn")
     tensor_names = frozenset({"fn"})
+
+    def name(self) -> str:
+        """The name by which PyTorch knows its C++ class."""
+        return "torch::autograd::CopySlices"
 
     def vjp(self, grad: Any) -> tuple[Any, ...]:
         """Takes the slice out of `grad`, sends it through the op's rule, puts the answer in its place."""
@@ -223,7 +230,10 @@ def write(tensor: TensorBase, result: Tensor) -> None:
     if isinstance(data, np.generic) and tensor._view is None:
         tensor._data = new if new.dtype is data.dtype else new.astype(data.dtype)
     else:
-        own_array(tensor)[...] = new
+        array = own_array(tensor)
+        if not array.flags.writeable:
+            raise errors.shared_elements()
+        array[...] = new
     bump(tensor)
     if result._node is not None:
         rebase(tensor, result._node)

@@ -72,7 +72,7 @@ op(
     refuses={"biu": "log_sigmoid_cpu"},
 )  # fmt: skip
 op(
-    "hardtanh(self; min_val, max_val)", "HardtanhBackward0", "clip(self, min_val, max_val)",
+    "hardtanh(self; min_val, max_val)", "HardtanhBackward0", "clip(self, number_like(self, min_val), number_like(self, max_val))",
     self="where((self > min_val) & (self < max_val), grad, 0)",
     samples=["F.hardtanh(x)", "F.hardtanh(x, -0.1, 0.2)", "F.relu6(x * 9)", "F.relu6(x * 0 + 6)"],
 )  # fmt: skip

@@ -19,7 +19,7 @@ from teachgrad.autograd import views
 from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.ops import dims, overwriting, refusals
 from teachgrad.ops.pieces import stack
-from teachgrad.ops.shape import flatten, reshape_face
+from teachgrad.ops.shape import flatten, reshape
 from teachgrad.ops.table import OPS, composite, op, public, raw
 from teachgrad.sizes import shape_of
 
@@ -28,7 +28,7 @@ from teachgrad.sizes import shape_of
 @raw
 def flipped(self: Any, axes: tuple[int, ...]) -> Any:
     """The elements in reverse order along the dimensions `axes`."""
-    return np.flip(self, axes).copy()
+    return np.flip(self, axes).copy("K")
 
 
 @raw
@@ -129,7 +129,7 @@ op(
 op(
     "diagonal_backward(self; shape, offset, dim1, dim2)", "DiagonalBackwardBackward0",
     "diagonal_backward(self, shape, offset, dim1, dim2)", self="diagonal(grad, offset, dim1, dim2)",
-    samples=["torch.diagonal_scatter(m, v)"],
+    samples=["m.diagonal() ** 2"],
 )  # fmt: skip
 op(
     "diagonal_copy(self; offset, dim1, dim2)", "DiagonalBackward0_copy", "diagonal_of(self, offset, dim1, dim2).copy()",
@@ -171,7 +171,7 @@ op(
 @raw
 def rot90_of(self: Any, k: int, axes: tuple[int, int]) -> Any:
     """Turned by k quarters in the plane of two dimensions."""
-    return np.rot90(self, k, axes).copy()
+    return np.rot90(self, k, axes).copy("K")
 
 
 @raw
@@ -345,7 +345,7 @@ def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> A
 @public("diagflat")
 def diagflat(input: Any, offset: int = 0) -> Any:
     """The matrix with all elements of `input` on its diagonal. Mirrors `torch.diagflat`."""
-    return OPS["diag_embed"](reshape_face(input, -1), offset, 0, 1)
+    return OPS["diag_embed"](reshape(input, -1), offset, 0, 1)
 
 
 def _matrix(function: str, input: Any) -> Any:
@@ -443,13 +443,12 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> Any:
     swap = indexing == "xy" and len(given) > 1
     if swap:
         given[:2] = given[1::-1]
-    shape = tuple(max(one._data.size, 0) for one in given)
+    shape = tuple(one._data.size for one in given)
     grids = []
     for place, one in enumerate(given):
         column = OPS["view"](one, (1,) * place + (one._data.size,) + (1,) * (len(given) - place - 1))
         grids.append(OPS["expand"](column, shape))
     if swap:
-        grids = [OPS["transpose"](grid, 0, 1) for grid in grids]
         grids[:2] = grids[1::-1]
     return tuple(grids)
 

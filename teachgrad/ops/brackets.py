@@ -35,7 +35,7 @@ def parse(shape: tuple[int, ...], index: Any, *, reading: bool) -> tuple[list[St
     if taken > len(shape):
         if len(items) == 1 and isinstance(items[0], slice):
             raise IndexError("slice() cannot be applied to a 0-dim tensor.")
-        if not shape and len(items) == 1:
+        if not shape and len(items) == 1 and _as_integer(items[0]) is not None:
             raise refusals.index_of_number()
         raise refusals.too_many_indices(len(shape))
     steps: list[Step] = []
@@ -176,7 +176,7 @@ def checked(shape: tuple[int, ...], indices: list[Any]) -> tuple[Any, ...]:
             if index.size:
                 low, high, size = int(index.min()), int(index.max()), shape[dim]
                 if low < -size or high >= size:
-                    raise refusals.out_of_bounds(low if low < -size else high, dim, size)
+                    raise refusals.out_of_bounds(low if low < -size else high, len(lengths), size)
             lengths.append(index.shape)
             dim += 1
     try:

@@ -20,7 +20,7 @@ from teachgrad.autograd import views
 from teachgrad.autograd.variable import TensorBase, bump
 from teachgrad.ops import dims, refusals
 from teachgrad.ops.inplace import as_it_was
-from teachgrad.ops.shape import reshape_face
+from teachgrad.ops.shape import reshape
 from teachgrad.ops.table import METHODS, OPS, composite, op, public, raw
 from teachgrad.sizes import shape_of
 
@@ -232,7 +232,7 @@ def squeeze(input: Any, *dim: Any, **named: Any) -> Any:
 @public("atleast_1d")
 def atleast_1d(*tensors: Any) -> Any:
     """Numbers as vectors of one element; the others as they are. Mirrors `torch.atleast_1d`."""
-    return _each(tensors, lambda one: one if one._data.ndim else reshape_face(one, 1))
+    return _each(tensors, lambda one: one if one._data.ndim else reshape(one, 1))
 
 
 @public("atleast_2d")
@@ -240,7 +240,7 @@ def atleast_2d(*tensors: Any) -> Any:
     """Numbers and vectors as matrices of one row. Mirrors `torch.atleast_2d`."""
     return _each(
         tensors,
-        lambda one: reshape_face(one, 1, 1) if not one._data.ndim else unsqueeze(one, 0) if one._data.ndim == 1 else one,
+        lambda one: reshape(one, 1, 1) if not one._data.ndim else unsqueeze(one, 0) if one._data.ndim == 1 else one,
     )
 
 
@@ -251,7 +251,7 @@ def atleast_3d(*tensors: Any) -> Any:
     def three(one: Any) -> Any:
         ndim = one._data.ndim
         if ndim == 0:
-            return reshape_face(one, 1, 1, 1)
+            return reshape(one, 1, 1, 1)
         return unsqueeze(unsqueeze(one, 0), -1) if ndim == 1 else unsqueeze(one, -1) if ndim == 2 else one
 
     return _each(tensors, three)

@@ -20,8 +20,6 @@ from teachgrad.ops.table import LIVE, RAW, raw
 Dims = int | tuple[int, ...] | None
 """One dimension, several, or (None) all of them; counted from 0 and checked."""
 
-_SMALL = 4096  # elements up to which copying is faster than a view with strides 0
-
 
 def tensor(function: str, input: Any) -> Any:
     """`input`, which must be a tensor; raises TypeError if it is not."""
@@ -40,11 +38,14 @@ def one(function: str, input: Any, dim: Any) -> int:
     return int(dim) + ndim if dim < 0 else int(dim)
 
 
-def many(function: str, input: Any, dim: Any) -> Dims:
+def many(function: str, input: Any, dim: Any, keepdim: bool = False) -> Dims:
     """`dim`, an int or several or None, counted from 0; an empty tuple means all, as None does.
 
-    Raises IndexError for a dimension that the tensor does not have, RuntimeError for one named twice.
+    Raises IndexError for a dimension that the tensor does not have, RuntimeError for one named twice, TypeError for a
+    `keepdim` that is no bool: x.sum(0, 1) does not sum over two dimensions, x.sum((0, 1)) does.
     """
+    if keepdim.__class__ is not bool:
+        raise TypeError(f"{function}(): argument 'keepdim' (position 2) must be bool, not {errors.type_name(keepdim)}")
     if dim is None or dim == ():
         tensor(function, input)
         return None
@@ -106,9 +107,7 @@ def expand_back(grad: Any, shape: tuple[int, ...], dim: Dims = None, keepdim: bo
     """The transpose of summing over `dim`: each element repeated for all those that were summed to it."""
     if not keepdim and dim is not None:
         grad = grad.reshape(kept(shape, dim))
-    if prod(shape) > _SMALL:
-        return np.broadcast_to(grad, shape)
-    out = np.empty(shape, grad.dtype)
+    out = np.empty(shape, grad.dtype)  # quicker than np.broadcast_to, and BLAS is slow on its repeated elements
     out[...] = grad
     return out
 

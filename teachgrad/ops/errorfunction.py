@@ -45,7 +45,8 @@ def _horner(coefficients: list[Any], x: Any) -> Any:
 def erf(self: Any) -> Any:
     """erf of each element, to about the last digit of float64 or float32."""
     if self.dtype not in _DEGREES:
-        return erf(self.astype(np.float32)).astype(self.dtype)
+        wide = erf(self.astype(np.float32))
+        return wide.astype(self.dtype) if self.dtype.kind == "f" else wide
     x = np.asarray(self)
     near, far = _polynomials(x.dtype)
     size = np.minimum(np.abs(x), _FAR)

@@ -62,8 +62,8 @@ def extreme_at(self: Any, largest: bool, dim: int | None, keepdim: bool, name: s
     """The largest or smallest element along `dim`, and where it is."""
     if dim is None:
         return self, np.int64(0)
-    _not_empty(self, dim, name)
-    return _at(self, (np.argmax if largest else np.argmin)(self, axis=dim, keepdims=True), dim, keepdim)
+    values = extreme(self, largest, dim, keepdim, name)
+    return values, (np.argmax if largest else np.argmin)(self, axis=dim, keepdims=keepdim)
 
 
 @raw
@@ -108,28 +108,6 @@ def most_common(self: Any, dim: int | None, keepdim: bool) -> tuple[Any, Any]:
         return [np.flatnonzero(line == values[counts.argmax()])[-1]]
 
     return _at(self, np.apply_along_axis(last_place, dim, self), dim, keepdim)
-
-
-@raw
-def put_along(self: Any, indices: Any, dim: int | None, keepdim: bool, shape: tuple[int, ...]) -> Any:
-    """Zeros of `shape` with `self` at `indices` along `dim`."""
-    if dim is None:
-        return self
-    if not keepdim:
-        self, indices = np.expand_dims(self, dim), np.expand_dims(indices, dim)
-    result = np.zeros(shape, self.dtype)
-    np.put_along_axis(result, indices, self, dim)
-    return result
-
-
-@raw
-def take_along(self: Any, indices: Any, dim: int | None, keepdim: bool) -> Any:
-    """The transpose of `put_along`: the elements at `indices`."""
-    if dim is None:
-        return self
-    if keepdim:
-        return np.take_along_axis(self, indices, dim)
-    return np.take_along_axis(self, np.expand_dims(indices, dim), dim).squeeze(dim)
 
 
 # -- the entries -----------------------------------------------------------------------------------------------
@@ -181,14 +159,6 @@ op(
     self="added(among_equals(grads[0], self, min, dim, keepdim), among_equals(grads[1], self, max, dim, keepdim))",
     samples=["x.aminmax()", "x.aminmax(dim=1)", "torch.aminmax(x, dim=0, keepdim=True)"],
 )  # fmt: skip
-op(
-    "put_back(self, indices; dim, keepdim, shape)", "ValueSelectingReductionBackward0",
-    "put_along(self, indices, dim, keepdim, shape)", self="take_from(grad, indices, dim, keepdim)",
-)  # fmt: skip
-op(
-    "take_from(self, indices; dim, keepdim)", "GatherBackward0", "take_along(self, indices, dim, keepdim)",
-    self="put_back(grad, indices, dim, keepdim, self_shape)",
-)  # fmt: skip
 
 
 # -- rules that take more than one expression ------------------------------------------------------------------
@@ -200,6 +170,16 @@ def among_equals(F: Any, grad: Any, self: Any, chosen: Any, dim: dims.Dims = Non
     value = F.expand_back(chosen, self.shape, dim, keepdim)
     equal = (self == value) | ((self != self) & (value != value))
     return equal * (F.expand_back(grad, self.shape, dim, keepdim) / F.like(F.sum(equal, dim, True), grad))
+
+
+@composite
+def put_back(F: Any, grad: Any, indices: Any, dim: int | None, keepdim: bool, shape: tuple[int, ...]) -> Any:
+    """Zeros of `shape`, with the gradient at the indices that were chosen along `dim`."""
+    if dim is None:
+        return grad
+    if not keepdim:
+        grad, indices = F.unsqueeze(grad, dim), F.unsqueeze(indices, dim)
+    return F.scatter(F.new_zeros(grad, shape), indices, grad, dim)
 
 
 @dims.in_rules

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from teachgrad import errors
+from teachgrad import dtypes, errors
 from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.ops import pointwise  # noqa: F401 - the entries that are called below
 from teachgrad.ops.convert import NUMBERS, as_tensor, no_bools, number
@@ -177,6 +177,11 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     """
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
+    operands = (condition, input, other)
+    if not isinstance(condition, TensorBase) or not all(isinstance(v, TensorBase | NUMBERS | np.generic) for v in operands):
+        raise errors.invalid_combination("where", *operands)
+    if condition._data.dtype.kind != "b":
+        raise errors.not_a_mask(dtypes.of(condition._data.dtype).scalar_name)
     return OPS["where.tensors"](condition, *(as_tensor(value, (input, other)) for value in (input, other)))
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from teachgrad import errors
 from teachgrad.autograd import views
 from teachgrad.autograd.modes import GRAD_MODE
 from teachgrad.autograd.variable import TensorBase, bump, wrap
@@ -83,7 +84,7 @@ op(
 )  # fmt: skip
 op(
     "select_backward(self; shape, dim, index)", "SelectBackwardBackward0", "select_backward(self, shape, dim, index)",
-    self="select(grad, dim, index)", samples=["torch.select_scatter(x, v, 0, 1)"],
+    self="select(grad, dim, index)", samples=["x[0] * x[0]"],
 )  # fmt: skip
 op(
     "slice.Tensor(self; dim, start, end, step)", "SliceBackward0", "sliced(self, dim, start, end, step)", view=True,
@@ -99,7 +100,7 @@ op(
 op(
     "slice_backward(self; shape, dim, start, end, step)", "SliceBackwardBackward0",
     "slice_backward(self, shape, dim, start, end, step)", self="slice_Tensor(grad, dim, start, end, step)",
-    samples=["torch.slice_scatter(x, y[:, :2], 1, 0, 2)"],
+    samples=["x[:, 1:] * x[:, 1:]"],
 )  # fmt: skip
 op(
     "index(self; indices)", "IndexBackward0", "picked(self, indices)", self="index_backward(grad, self_shape, indices)",
@@ -160,21 +161,21 @@ def setitem(self: Any, index: Any, value: Any) -> None:
     Raises TypeError for other values, IndexError for a bad index, RuntimeError if the shapes do not fit or PyTorch forbids the
     change in place.
     """
-    if not isinstance(value, TensorBase):
-        if isinstance(value, np.generic) and not isinstance(value, float | int | complex):
-            raise refusals.cannot_assign(self, value)
-        if not isinstance(value, bool | int | float | complex):
-            raise refusals.cannot_assign(self, value)
-        value = wrap(np.array(value).astype(self._data.dtype))
+    number = not isinstance(value, TensorBase)
+    if number and not isinstance(value, bool | int | float | complex | np.integer):
+        raise refusals.cannot_assign(self, value)
     steps, indices = brackets.parse(self._data.shape, index, reading=False)
-    if not (GRAD_MODE.get() and (self._requires_grad or value._requires_grad)):
-        _assign(self, steps, indices, value._data)
+    if not (GRAD_MODE.get() and (self._requires_grad or (not number and value._requires_grad))):
+        _assign(self, steps, indices, value if number else value._data)
         return
+    if number:
+        value = wrap(np.array(value).astype(self._data.dtype))
     for name, arguments in steps:
         self = OPS[name](self, *arguments)
     if indices is not None:
         checked = brackets.checked(self._data.shape, indices)
-        overwriting.overwrite(self, "index_put", _value_for(self._data, value, checked), checked, False)
+        _check_put(self._data, value._data, checked)
+        overwriting.overwrite(self, "index_put", value, checked, False)
     elif value._data.shape == self._data.shape:
         overwriting.overwrite(self, "copy", value)
     elif value._data.ndim == 0:
@@ -185,20 +186,23 @@ def setitem(self: Any, index: Any, value: Any) -> None:
 
 
 def _assign(self: Any, steps: list[brackets.Step], indices: list[Any] | None, value: Any) -> None:
-    """The assignment where no history is to be kept."""
+    """The assignment of a number or an array where no history is to be kept."""
     target = views.own_array(self)
     for name, arguments in steps:
         target = RAW[name.replace(".", "_")](target, *arguments)
     if not target.flags.writeable:
-        raise refusals.shared_elements()
+        raise errors.shared_elements()
+    array = isinstance(value, np.ndarray | np.generic) and not isinstance(value, np.integer)
     if indices is not None:
-        checked = brackets.checked(target.shape, indices)
-        target[checked] = _value_for(target, wrap(value), checked)._data
+        place: Any = brackets.checked(target.shape, indices)
+        if array:
+            _check_put(target, value, place)
     else:
-        if value.ndim and value.shape != target.shape:
+        place = ...
+        if array and value.ndim and value.shape != target.shape:
             value = value.reshape(_without_leading_ones(value.shape))
             expanded_shape(wrap(value), target.shape)  # raises PyTorch's error if the shapes do not fit
-        target[...] = value
+    target[place] = value
     bump(self)
 
 
@@ -207,15 +211,14 @@ def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[first:]
 
 
-def _value_for(target: Any, value: Any, indices: tuple[Any, ...]) -> Any:
-    """`value`, if it can be put at `indices` of the array `target`. Raises RuntimeError if not."""
-    if value._data.dtype is not target.dtype:
-        raise refusals.put_of_other_dtype(target, value._data)
-    shape, place = value._data.shape, target[indices].shape
+def _check_put(target: Any, value: Any, indices: tuple[Any, ...]) -> None:
+    """Raises RuntimeError unless the array `value` can be put at `indices` of the array `target`."""
+    if value.dtype is not target.dtype:
+        raise refusals.put_of_other_dtype(target, value)
+    shape, place = value.shape, target[indices].shape
     clash = len(shape) > len(place) or any(a not in (1, b) for a, b in zip(shape[::-1], place[::-1], strict=False))
     if clash and math.prod(shape) != 1:
         raise refusals.put_shape(shape, place)
-    return value
 
 
 METHODS.update(__getitem__=getitem, __setitem__=setitem)
@@ -251,7 +254,8 @@ def narrow(input: Any, dim: int, start: Any, length: int) -> Any:
 def _put(function: str, input: Any, indices: Any, values: Any) -> tuple[Any, tuple[Any, ...]]:
     arrays = [brackets.index_array(item) for item in indices]
     checked = brackets.checked(dims.tensor(function, input)._data.shape, arrays)
-    return _value_for(input._data, values, checked), checked
+    _check_put(input._data, values._data, checked)
+    return values, checked
 
 
 @public("index_put")

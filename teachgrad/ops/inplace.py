@@ -16,6 +16,7 @@ from numpy import ndarray
 from teachgrad import dtypes, errors
 from teachgrad.autograd import views
 from teachgrad.autograd.graph import edge_of
+from teachgrad.autograd.modes import GRAD_MODE
 from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.ops.table import METHODS, OPS, Op
 
@@ -27,7 +28,8 @@ def in_place(function: Callable[..., Any], *, keeps_input: bool = True) -> Calla
         if not isinstance(self, TensorBase):
             raise errors.not_a_tensor(function.__name__ + "_", "input", 1, self)
         views.check_in_place(self, *args)
-        before = as_it_was(self, keeps_input)
+        recorded = GRAD_MODE.get() and any(isinstance(a, TensorBase) and a._requires_grad for a in (self, *args))
+        before = as_it_was(self, keeps_input and recorded)
         result = function(before, *args, **kwargs)
         have, want = self._data.dtype, result._data.dtype
         if have is not want and dtypes.of(want).category > dtypes.of(have).category:
@@ -46,8 +48,8 @@ def as_it_was(tensor: TensorBase, keep: bool) -> Any:
     if tensor._requires_grad:
         before._node = tensor._node or (edge_of(tensor) if tensor._view is not None else None)
         before._output_nr, before._requires_grad = tensor._output_nr, True
-        if keep and tensor._data.__class__ is ndarray:
-            before._data = tensor._data.copy()
+    if keep and tensor._data.__class__ is ndarray:
+        before._data = tensor._data.copy()
     return before
 
 

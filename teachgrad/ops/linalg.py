@@ -51,6 +51,12 @@ op(
     samples=["torch.addr(m, v, u)", "torch.addr(m, v, u, beta=2, alpha=3)"],
 )  # fmt: skip
 op(
+    "addbmm.plain(self, batch1, batch2; beta=1, alpha=1)", "AddbmmBackward0",
+    "addbmm_of(self, batch1, batch2, beta, alpha)", self="folded(scaled(grad, beta), self_shape)",
+    batch1="scaled(grad @ batch2.mT, alpha)", batch2="scaled(batch1.mT @ grad, alpha)",
+    samples=["torch.addbmm(torch.ones(3, 5), b, c)", "torch.addbmm(s, b, c, beta=2)"],
+)  # fmt: skip
+op(
     "baddbmm.plain(self, batch1, batch2; beta=1, alpha=1)", "BaddbmmBackward0",
     "baddbmm_of(self, batch1, batch2, beta, alpha)", self="folded(scaled(grad, beta), self_shape)",
     batch1="scaled(grad @ batch2.mT, alpha)", batch2="scaled(batch1.mT @ grad, alpha)",
@@ -188,17 +194,19 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
 
     Mirrors `torch.tensordot`: both become matrices, with the dimensions that are summed side by side, and are multiplied.
     """
-    n, m = a._data.ndim, b._data.ndim
-    if isinstance(dims, int):
+    n, m, last = a._data.ndim, b._data.ndim, isinstance(dims, int)
+    if last:
         left, right = list(range(n - dims, n)), list(range(dims))
     else:
         left, right = ([d % size for d in each] for each, size in zip(dims, (n, m), strict=True))
     for i, j in zip(left, right, strict=True):
         if a._data.shape[i] != b._data.shape[j]:
             raise RuntimeError(
-                f"contracted dimensions need to match, but first has size {a._data.shape[i]} in dim {i} and second has size "
+                f"contracted dimensions need to match, but first has size {a._data.shape[i]} in dim {i - n * last} and second has size "
                 f"{b._data.shape[j]} in dim {j}"
             )
+    if left and len(left) == n == m:
+        return LIVE["dot"](a.permute(left).reshape((-1,)), b.permute(right).reshape((-1,))).reshape(())
     kept_a = [d for d in range(n) if d not in left]
     kept_b = [d for d in range(m) if d not in right]
     shape_a, shape_b = [a._data.shape[d] for d in kept_a], [b._data.shape[d] for d in kept_b]
@@ -218,6 +226,12 @@ def addmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1
 def addmv(input: Any, mat: Any, vec: Any, *, beta: float = 1, alpha: float = 1) -> Any:
     """beta * input + alpha * mat @ vec. Mirrors `torch.addmv`."""
     return LIVE["addmv_plain"](input, mat, vec, beta, alpha)
+
+
+@public()
+def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    """beta * input + alpha * the sum of the products batch1 @ batch2. Mirrors `torch.addbmm`."""
+    return LIVE["addbmm_plain"](input, batch1, batch2, beta, alpha)
 
 
 @public()

@@ -19,6 +19,9 @@ from teachgrad.autograd.variable import wrap
 from teachgrad.ops import reduce_arrays
 from teachgrad.ops.table import LIVE, composite, op, pointwise, raw
 
+_UNSIGNED = {np.dtype(np.int64): np.uint64, np.dtype(np.uint8): np.uint8}
+
+
 # -- the entries -----------------------------------------------------------------------------------------------
 op(
     "mse_loss(self, target; reduction)", "MseLossBackward0", "reduced(squared(floats(self - target, 'mse_cpu')), reduction)",
@@ -58,7 +61,7 @@ op(
     "nll_loss2d(self, target, weight; reduction='mean', ignore_index=-100)", "NllLoss2DBackward0",
     "nll_of(self, target, weight, reduction, ignore_index)",
     self="nll_slope(grad, self_shape, self_dtype, target, weight, reduction, ignore_index)",
-    samples=["F.nll_loss(b.transpose(0, 1)[:2], idx[:, :1].repeat(1, 4))"],
+    samples=["F.nll_loss(b, idx[:, :1].repeat(1, 4))"],
     refuses={"biu": "nll_loss2d_forward_out_frame"},
 )  # fmt: skip
 op(
@@ -82,6 +85,11 @@ op(
 
 
 pointwise("xlogy(self, other)", "XlogyBackward0", "xlogy_of(self, other)", floats=True, domain="positive", numbers=False, self="where(self == 0, 0, grad * log(other))", other="grad * self / other", also=["special_xlogy"])
+
+
+# PyTorch's functions that are written in C++ add and scale by numbers with ops of other names than Python's operators.
+for _name, _sign, _rule in (("add", "+", "grad"), ("sub", "-", "grad"), ("mul", "*", "grad * number"), ("div", "/", "grad / number")):
+    op(f"{_name}.scalar(self; number)", f"{_name.capitalize()}Backward1", f"self {_sign} number", self=_rule)
 
 
 # -- what they compute -----------------------------------------------------------------------------------------
@@ -128,36 +136,37 @@ def smooth_l1(difference: Any, beta: float) -> Any:
     return np.where(size < beta, size * size * (0.5 / beta), size - 0.5 * beta)[()]
 
 
-def _picked(shape: tuple[int, ...], target: Any, weight: Any, ignore_index: int) -> tuple[Any, Any]:
-    """The index of each target's log probability, and how much each target counts (None: all the same).
+def _places(shape: tuple[int, ...], target: Any, weight: Any, ignore_index: int) -> tuple[Any, Any]:
+    """Where each target's log probability stands, and how much each target counts (None: all the same).
 
     Raises IndexError for a class that there is not.
     """
     classes = shape[1] if len(shape) > 1 else shape[0]
-    if target.size and (target.min() < 0 or target.max() >= classes or 0 <= ignore_index < classes):
+    counts = None
+    # Read as an unsigned number, -1 is large: one maximum finds the targets below 0 and those beyond the last class.
+    if target.size and (np.maximum.reduce(target.view(_UNSIGNED[target.dtype]), axis=None) >= classes or ignore_index >= 0):
         counts = target != ignore_index
-        bad = target[counts & ((target < 0) | (target >= classes))] if target.ndim else target
-        if bad.size and (target.ndim or (counts and not 0 <= target < classes)):
+        target = np.where(counts, target, 0)
+        wrong = (target < 0) | (target >= classes)
+        if wrong.any():
             raise errors.explained(
-                IndexError(f"Target {bad.flat[0] if bad.ndim else int(bad)} is out of bounds."),
+                IndexError(f"Target {target[wrong][0]} is out of bounds."),
                 f"There are {classes} classes, numbered from 0 to {classes - 1}.",
             )
-        target = np.where(counts, target, 0)
-    else:
-        counts = None
     if weight is not None:
         counts = weight[target] if counts is None else weight[target] * counts
     if len(shape) == 1:
         return target, counts
-    rows = np.arange(shape[0]).reshape(-1, *(1,) * (len(shape) - 2))
-    inner = (np.arange(n).reshape(-1, *(1,) * (len(shape) - 3 - i)) for i, n in enumerate(shape[2:]))
+    if len(shape) == 2:
+        return (np.arange(shape[0]), target), counts
+    rows, *inner = np.ogrid[tuple(slice(n) for n in target.shape)]
     return (rows, target, *inner), counts
 
 
 @raw
 def nll_of(self: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
     """Minus the log probability of each target; the mean is weighted."""
-    place, counts = _picked(self.shape, target, weight, ignore_index)
+    place, counts = _places(self.shape, target, weight, ignore_index)
     losses = -self[place]
     if counts is not None:
         losses = np.where(counts == 0, 0, losses * counts).astype(self.dtype)[()]
@@ -166,13 +175,13 @@ def nll_of(self: Any, target: Any, weight: Any, reduction: str, ignore_index: in
     return reduced(losses, reduction)
 
 
-def _nll_weights(shape: tuple[int, ...], dtype: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
+def _nll_slopes(shape: tuple[int, ...], dtype: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
     """The derivative of the loss with respect to each log probability: zeros but for the targets."""
-    place, counts = _picked(shape, target, weight, ignore_index)
-    slopes = np.zeros(shape, dtype)
+    place, counts = _places(shape, target, weight, ignore_index)
     scale = 1.0
     if reduction == "mean":
-        scale = 1 / target.size if counts is None else 1 / reduce_arrays.sum(counts).astype(dtype)
+        scale = 1 / (target.size if counts is None else reduce_arrays.sum(counts).astype(dtype))
+    slopes = np.zeros(shape, dtype)
     slopes[place] = -scale if counts is None else -scale * counts
     return slopes
 
@@ -180,14 +189,14 @@ def _nll_weights(shape: tuple[int, ...], dtype: Any, target: Any, weight: Any, r
 @raw
 def nll_slope(grad: Any, shape: tuple[int, ...], dtype: Any, *about: Any) -> Any:
     """-1, or a share of it, for the log probability of each target; 0 for the others."""
-    if grad.ndim:
-        grad = np.expand_dims(grad, 1)
-    return _nll_weights(shape, dtype, *about) * grad
+    slopes = _nll_slopes(shape, dtype, *about)
+    slopes *= np.expand_dims(grad, 1) if grad.ndim else grad
+    return slopes
 
 
 def _nll_slope_live(grad: Any, shape: tuple[int, ...], dtype: Any, target: Any, weight: Any, *about: Any) -> Any:
     """The same on tensors."""
-    slopes = _nll_weights(shape, dtype, target._data, None if weight is None else weight._data, *about)
+    slopes = _nll_slopes(shape, dtype, target._data, None if weight is None else weight._data, *about)
     return wrap(slopes) * (grad.unsqueeze(1) if grad._data.ndim else grad)
 
 

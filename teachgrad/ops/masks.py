@@ -21,9 +21,7 @@ from teachgrad.sizes import bad_arguments
 @raw
 def masked(self: Any, mask: Any, value: Any) -> Any:
     """`value` where the mask is True, else `self`; both broadcast."""
-    result = np.array(np.broadcast_to(self, np.broadcast_shapes(self.shape, mask.shape)))
-    result[np.broadcast_to(mask, result.shape)] = value
-    return result
+    return np.asarray(np.where(mask, np.asarray(value, self.dtype), self), order="C")
 
 
 @raw
@@ -130,7 +128,7 @@ def _filling(function: str, input: Any, mask: Any, value: Any) -> tuple[Any, ...
     if clash is not None:
         raise clash
     if mask._data.dtype.kind != "b":
-        raise RuntimeError(f"{function} only supports boolean masks, but got mask with dtype {dtypes.of(mask._data.dtype).name}")
+        raise RuntimeError(f"{function} only supports boolean masks, but got mask with dtype {dtypes.of(mask._data.dtype).c_name}")
     return ("masked_fill.tensor" if isinstance(value, TensorBase) else "masked_fill.number", mask, value)
 
 

@@ -12,7 +12,7 @@ from teachgrad.ops.table import op, raw
 @raw
 def copy_of(self: Any) -> Any:
     """A copy in the same memory order; NumPy scalars need none, they never change."""
-    return self.copy()
+    return self.copy("K")
 
 
 @raw

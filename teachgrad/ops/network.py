@@ -12,33 +12,40 @@ from typing import Any
 import numpy as np
 
 from teachgrad import dtypes, errors
-from teachgrad.ops import dims, reduce_arrays
+from teachgrad.ops import dims
 from teachgrad.ops.table import LIVE, composite, op, public, raw
 
 
 # -- what the forward expressions compute ----------------------------------------------------------------------
 def _shifted(self: Any, dim: int | None, name: str) -> Any:
-    """`self` less its largest element along `dim`, so that the exponentials do not overflow."""
+    """`self` less its largest element along `dim`, so that the exponentials do not overflow; float16 as float32."""
     if self.dtype.kind not in "fc":
         last = "lastdim_" if dim is None or dim == self.ndim - 1 else ""
         raise errors.not_for_dtype(f"{name}_{last}kernel_impl", dtypes.of(self.dtype).scalar_name)
-    if not self.size:
-        return self
-    return self - np.maximum.reduce(self, axis=dim, keepdims=True)
+    if self.dtype.itemsize == 2:
+        self = self.astype(np.float32)
+    return self - np.maximum.reduce(self, axis=dim, keepdims=True) if self.size else self
 
 
 @raw
 def softmax_of(self: Any, dim: int | None) -> Any:
     """e^x, divided by its sum along `dim`."""
     powers = np.exp(_shifted(self, dim, "softmax"))
-    return powers / reduce_arrays.sum(powers, dim, True)
+    powers /= np.add.reduce(powers, axis=dim, keepdims=True)
+    return powers if powers.dtype is self.dtype else powers.astype(self.dtype)
 
 
 @raw
 def log_softmax_of(self: Any, dim: int | None) -> Any:
     """x less the logarithm of the sum of e^x along `dim`."""
     shifted = _shifted(self, dim, "log_softmax")
-    return shifted - np.log(reduce_arrays.sum(np.exp(shifted), dim, True))
+    shifted -= np.log(np.add.reduce(np.exp(shifted), axis=dim, keepdims=True))
+    return shifted if shifted.dtype is self.dtype else shifted.astype(self.dtype)
+
+
+def _tensor_kind(array: Any) -> str:
+    kind = dtypes.of(array.dtype)
+    return f"CPU{kind.scalar_name}Type" if array.dtype.kind == "b" else kind.type_name
 
 
 @raw
@@ -48,7 +55,7 @@ def rows_of(weight: Any, indices: Any) -> Any:
         raise errors.explained(
             RuntimeError(
                 "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
-                f"{dtypes.of(indices.dtype).type_name} instead (while checking arguments for embedding)"
+                f"{_tensor_kind(indices)} instead (while checking arguments for embedding)"
             ),
             "The input of an embedding are row numbers. Convert with .long().",
         )
@@ -191,3 +198,22 @@ def log_softmax(input: Any, dim: int, dtype: dtypes.dtype | None = None) -> Any:
         input = dims.tensor("log_softmax", input).to(dtype)
     dim = dims.one("log_softmax", input, dim)
     return LIVE["log_softmax_int"](input, dim if input._data.ndim else None)
+
+
+def _from_functional(name: str) -> None:
+    """Makes a function of `nn.functional` known as `torch.name` too."""
+
+    def face(*args: Any, **kwargs: Any) -> Any:
+        from teachgrad.nn import functional  # which needs the ops that are just being defined
+
+        return getattr(functional, name)(*args, **kwargs)
+
+    face.__name__ = face.__qualname__ = name
+    public(name, method=name in ("prelu", "hardshrink"))(face)
+
+
+for _name in (
+    "alpha_dropout", "bilinear", "celu", "cosine_similarity", "dropout", "feature_alpha_dropout", "hardshrink", "layer_norm",
+    "pairwise_distance", "prelu", "rrelu", "selu", "threshold",
+):  # fmt: skip
+    _from_functional(_name)

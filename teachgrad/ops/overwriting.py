@@ -15,8 +15,7 @@ import numpy as np
 
 from teachgrad import dtypes, errors
 from teachgrad.autograd import views
-from teachgrad.autograd.variable import TensorBase, wrap
-from teachgrad.ops import refusals
+from teachgrad.autograd.variable import TensorBase, bump, wrap
 from teachgrad.ops.inplace import as_it_was
 from teachgrad.ops.table import OPS, composite, op, public, raw
 
@@ -59,9 +58,8 @@ def as_it_came(F: Any, grad: Any, shape: tuple[int, ...], dtype: Any) -> Any:
 def overwrite(tensor: Any, name: str, *args: Any, keep: bool = False) -> Any:
     """Changes `tensor` in place as the op `name` says. `keep`: do its rules need the old values?"""
     views.check_in_place(tensor, *args)
-    data = views.own_array(tensor)
-    if not data.flags.writeable:
-        raise refusals.shared_elements()
+    if tensor._data.__class__ is np.ndarray and not tensor._data.flags.writeable:
+        raise errors.shared_elements()
     views.write(tensor, OPS[name](as_it_was(tensor, keep), *args))
     return tensor
 
@@ -100,4 +98,9 @@ def fill(input: Any, value: Any) -> Any:
 @public("zero_")
 def zero_(input: Any) -> Any:
     """Overwrites all elements with 0. Mirrors `torch.Tensor.zero_`."""
+    data = input._data
+    if not input._requires_grad and data.__class__ is np.ndarray and data.flags.writeable:  # x.grad.zero_() in a loop
+        data.fill(0)
+        bump(input)
+        return input
     return overwrite(input, "zero")

@@ -16,7 +16,7 @@ import numpy as np
 from teachgrad import errors
 from teachgrad.autograd.variable import TensorBase
 from teachgrad.ops import dims, overwriting, refusals
-from teachgrad.ops.shape import reshape_face
+from teachgrad.ops.shape import reshape
 from teachgrad.ops.table import OPS, composite, op, public, raw
 
 
@@ -29,13 +29,13 @@ def grid(index: Any, dim: int) -> tuple[Any, ...]:
 
 
 @raw
-def gathered(self: Any, index: Any, dim: int) -> Any:
+def read_places(self: Any, index: Any, dim: int) -> Any:
     """self[..., index[...], ...] along `dim`."""
-    return self[grid(index, dim)] if index.ndim else np.asarray(self)[()]
+    return np.asarray(self[grid(index, dim)], order="C") if index.ndim else np.asarray(self)[()]
 
 
 @raw
-def scattered(self: Any, index: Any, src: Any, dim: int, accumulate: bool) -> Any:
+def write_places(self: Any, index: Any, src: Any, dim: int, accumulate: bool) -> Any:
     """A copy of `self` with `src`, a number or an array, put at the places `index` along `dim`, or added there."""
     if not index.ndim:
         return np.asarray(self + src if accumulate else src, self.dtype)
@@ -69,7 +69,7 @@ def with_layers(self: Any, index: Any, source: Any, dim: int, accumulate: bool) 
 
 # -- the entries -----------------------------------------------------------------------------------------------
 op(
-    "gather(self, index; dim)", "GatherBackward0", "gathered(self, index, dim)",
+    "gather(self, index; dim)", "GatherBackward0", "read_places(self, index, dim)",
     self="scatter_add(new_zeros(grad, self_shape), index, grad, dim)",
     samples=[
         "x.gather(1, idx)", "torch.gather(x, 1, idx[:1])", "x.gather(-1, idx.int())", "x.gather(0, idx % 2)", "s.gather(0, i[1])",
@@ -79,7 +79,7 @@ op(
     ],
 )  # fmt: skip
 op(
-    "scatter(self, index, src; dim)", "ScatterBackward0", "scattered(self, index, src, dim, False)",
+    "scatter(self, index, src; dim)", "ScatterBackward0", "write_places(self, index, src, dim, False)",
     self="scatter_number(grad, index, dim, 0)", src="gather(grad, index, dim)",
     samples=[
         "x.scatter(1, idx, y[:, :2])", "torch.scatter(x, 1, idx, x.detach()[:, :2])", "(x * 1).scatter_(1, idx, y[:, 1:])", "x.scatter(1, i, 1.)",
@@ -87,12 +87,12 @@ op(
     ],
 )  # fmt: skip
 op(
-    "scatter.number(self, index; dim, value)", "ScatterBackward1", "scattered(self, index, value, dim, False)",
+    "scatter.number(self, index; dim, value)", "ScatterBackward1", "write_places(self, index, value, dim, False)",
     self="scatter_number(grad, index, dim, 0)",
     samples=["x.scatter(1, idx, 1.5)", "(x * 1).scatter_(1, idx, 2)", "torch.zeros(2, 3).scatter_(1, idx, 1)"],
 )  # fmt: skip
 op(
-    "scatter_add(self, index, src; dim)", "ScatterAddBackward0", "scattered(self, index, src, dim, True)",
+    "scatter_add(self, index, src; dim)", "ScatterAddBackward0", "write_places(self, index, src, dim, True)",
     self="grad", src="gather(grad, index, dim)",
     samples=["x.scatter_add(1, idx, y[:, :2])", "torch.scatter_add(x, 1, idx * 0, y[:, :2])", "(x * 1).scatter_add_(0, idx % 2, y[:, :2])"],
 )  # fmt: skip
@@ -107,8 +107,8 @@ op(
     ],
 )  # fmt: skip
 op(
-    "index_add(self, index, source; dim, alpha=1)", "IndexAddBackward0", "with_layers(self, index, scaled(source, alpha), dim, True)",
-    self="grad", source="scaled(index_select(grad, index, dim), alpha)",
+    "index_add(self, index, source; dim, alpha=1)", "IndexAddBackward0", "with_layers(self, index, times(source, alpha), dim, True)",
+    self="grad", source="times(index_select(grad, index, dim), alpha)",
     samples=["x.index_add(0, i, y)", "torch.index_add(x, 1, labels, y[:, :2], alpha=2)", "(x * 1).index_add_(0, i * 0, y)", "x.index_add(0, i, x[:1])",
              "x.index_add(0, i, y[:, :2])", "x.index_add(0, i + 4, y)"],
 )  # fmt: skip
@@ -123,7 +123,7 @@ op(
     samples=["x.index_fill(1, i, 2.)", "torch.index_fill(x, 0, i[:1], 0)", "(x * 1).index_fill_(0, i[1:], 3)"],
 )  # fmt: skip
 @composite
-def scaled(_: Any, value: Any, factor: Any) -> Any:
+def times(_: Any, value: Any, factor: Any) -> Any:
     """`value * factor`, where a factor of 1 costs nothing."""
     return value if factor == 1 else value * factor
 
@@ -179,7 +179,7 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> An
 def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
     """`gather` with broadcasting; without `dim`, from the flattened tensor. Mirrors `torch.take_along_dim`."""
     if dim is None:
-        return gather(reshape_face(input, -1), 0, reshape_face(indices, -1))
+        return gather(reshape(input, -1), 0, reshape(indices, -1))
     if input._data.ndim != indices._data.ndim:
         raise RuntimeError(
             "torch.take_along_dim(): input and indices should have the same number of dimensions, but got "

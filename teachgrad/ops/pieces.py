@@ -18,7 +18,7 @@ from teachgrad import dtypes, errors
 from teachgrad.autograd.variable import TensorBase
 from teachgrad.ops import dims, refusals
 from teachgrad.ops.dimensions import atleast_1d, atleast_2d, atleast_3d
-from teachgrad.ops.shape import reshape_face
+from teachgrad.ops.shape import reshape
 from teachgrad.ops.table import OPS, composite, op, public, raw
 
 
@@ -32,7 +32,7 @@ def joined(arrays: list[Any], dim: int) -> Any:
         arrays = [array.astype(dtype) for array in arrays]
     real = [array for array in arrays if array.shape != (0,)] or arrays[:1]
     try:
-        return np.concatenate(real, dim)
+        return np.asarray(np.concatenate(real, dim), order="C")
     except ValueError:
         raise refusals.cannot_join([array.shape for array in real], dim) from None
 
@@ -46,7 +46,12 @@ def stacked(arrays: list[Any], dim: int) -> Any:
         arrays = [array.astype(dtype) for array in arrays]
     if any(array.shape != arrays[0].shape for array in arrays):
         raise refusals.cannot_stack([array.shape for array in arrays])
-    return np.stack(arrays, dim)
+    shape = arrays[0].shape
+    stack = np.empty(shape[:dim] + (len(arrays),) + shape[dim:], arrays[0].dtype)
+    before = (slice(None),) * dim
+    for place, array in enumerate(arrays):
+        stack[(*before, place)] = array
+    return stack
 
 
 @raw
@@ -229,7 +234,7 @@ def column_stack(tensors: Any) -> Any:
     """Side by side, vectors as columns. Mirrors `torch.column_stack`."""
 
     def column(one: Any) -> Any:
-        return reshape_face(one, one._data.size, 1) if one._data.ndim < 2 else one
+        return reshape(one, one._data.size, 1) if one._data.ndim < 2 else one
 
     return _in_columns("column_stack", tensors, column, 1)
 
@@ -311,11 +316,10 @@ def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> Any:
 
 def _split_along(function: str, input: Any, where: Any, dim: int) -> Any:
     ndim = dims.tensor(function, input)._data.ndim
-    needed = max(dim + 1, 1)
+    needed = {"hsplit": 1, "vsplit": 2, "dsplit": 3}[function]
     if ndim < needed:
         raise RuntimeError(
-            f"torch.{function} requires a tensor with at least {needed} dimension{'s' if needed > 1 else ''}, but got a tensor "
-            f"with {ndim} dimensions!"
+            f"torch.{function} requires a tensor with at least {needed} dimension, but got a tensor with {ndim} dimensions!"
         )
     total = input._data.shape[dim]
     if isinstance(where, int) and (where <= 0 or total % where):

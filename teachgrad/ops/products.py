@@ -146,6 +146,12 @@ def addr_of(self: Any, vec1: Any, vec2: Any, beta: float = 1, alpha: float = 1) 
 
 
 @raw
+def addbmm_of(self: Any, batch1: Any, batch2: Any, beta: float = 1, alpha: float = 1) -> Any:
+    """beta * self + alpha * (the sum of batch1 @ batch2)."""
+    return _added(self, np.add.reduce(bmm_of(batch1, batch2), axis=0), beta, alpha)
+
+
+@raw
 def baddbmm_of(self: Any, batch1: Any, batch2: Any, beta: float = 1, alpha: float = 1) -> Any:
     """beta * self + alpha * batch1 @ batch2."""
     return _added(self, bmm_of(batch1, batch2), beta, alpha)

@@ -90,7 +90,7 @@ op(
 )  # fmt: skip
 op(
     "dist.broadcast(self, other; p)", "DistBackward0", "vector_norm(self - other, p, None, False)",
-    self="norm_slope(grad, self - other, result, p)", other="-norm_slope(grad, self - other, result, p)",
+    self="norm_slope(grad, self - other, result, p)", other="norm_slope(grad, other - self, result, p)",
     samples=["torch.dist(x, y)", "torch.dist(x, y, 1)"],
 )  # fmt: skip
 op("all.dims(self; dim, keepdim)", None, "all_of(self, dim, keepdim)")
@@ -124,7 +124,7 @@ def norm_slope(
 ) -> Any:
     """d|x|/dx, which is x / |x| for ord 2 and 0 where |x| is 0; tied extremes share the gradient of the inf norm."""
     if ord == 0:
-        return self * 0
+        return None
     if ord == 1:
         return F.sign(self) * F.expand_back(grad, self.shape, dim, keepdim)
     if math.isinf(ord):
@@ -164,7 +164,7 @@ def sum(input: Any, dim: Any = ALL, keepdim: bool = False, *, dtype: dtypes.dtyp
         return sum(dims.tensor("sum", input).to(dtype), dim, keepdim).to(dtype)
     if dim is ALL:
         return LIVE["sum_all"](input)
-    return LIVE["sum_dim"](input, dims.many("sum", input, dim), keepdim)
+    return LIVE["sum_dim"](input, dims.many("sum", input, dim, keepdim), keepdim)
 
 
 @public()
@@ -179,7 +179,7 @@ def mean(input: Any, dim: Any = ALL, keepdim: bool = False, *, dtype: dtypes.dty
         input = dims.tensor("mean", input).to(dtype)
     if dim is ALL:
         return LIVE["mean_all"](input)
-    return LIVE["mean_dim"](input, dims.many("mean", input, dim), keepdim)
+    return LIVE["mean_dim"](input, dims.many("mean", input, dim, keepdim), keepdim)
 
 
 @public()

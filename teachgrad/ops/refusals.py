@@ -87,17 +87,6 @@ def shapes_do_not_broadcast(expected: tuple[int, ...], got: tuple[int, ...], pla
     )
 
 
-def shared_elements() -> RuntimeError:
-    """Writing into an expanded tensor, several of whose elements are one place in memory."""
-    return explained(
-        RuntimeError(
-            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
-            "clone() the tensor before performing the operation."
-        ),
-        "expand() and broadcasting repeat an element without copying it, so writing to one would change them all.",
-    )
-
-
 # -- put together ----------------------------------------------------------------------------------------------
 def join_of_numbers(place: int) -> RuntimeError:
     """cat() of 0-d tensors."""

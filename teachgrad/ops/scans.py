@@ -59,24 +59,6 @@ def running_extreme(self: Any, largest: bool, dim: int | None) -> tuple[Any, Any
     return values, np.maximum.accumulate(np.where(is_new, places, 0), axis=dim)
 
 
-@raw
-def gathered(self: Any, indices: Any, dim: int | None) -> Any:
-    """Each element at its index along `dim`."""
-    return self if dim is None else np.take_along_axis(self, indices, dim)
-
-
-@raw
-def scattered(self: Any, indices: Any, dim: int | None) -> Any:
-    """The transpose of `gathered`: each element added at its index along `dim`."""
-    if dim is None:
-        return self
-    result = np.zeros(self.shape, self.dtype)
-    places = list(np.ogrid[tuple(slice(n) for n in self.shape)])
-    places[dim] = indices
-    np.add.at(result, tuple(places), self)
-    return result
-
-
 # -- the entries -----------------------------------------------------------------------------------------------
 op(
     "cumsum.dim(self; dim)", "CumsumBackward0", "running_sum(self, dim)", self="cumsum_back(grad, dim)",
@@ -88,19 +70,11 @@ op(
 )  # fmt: skip
 op(
     "cummax.dim(self; dim) -> values, !indices", "CummaxBackward0", "running_extreme(self, True, dim)",
-    self="scatter_back(grad, indices, dim)", samples=["x.cummax(1)", "b.relu().cummax(0)"],
+    self="grad if dim is None else scatter_add(new_zeros(grad, self_shape), indices, grad, dim)", samples=["x.cummax(1)", "b.relu().cummax(0)"],
 )  # fmt: skip
 op(
     "cummin.dim(self; dim) -> values, !indices", "CumminBackward0", "running_extreme(self, False, dim)",
-    self="scatter_back(grad, indices, dim)", samples=["x.cummin(1)", "b.relu().cummin(0)"],
-)  # fmt: skip
-op(
-    "scatter_back(self, indices; dim)", "ScatterAddBackward0", "scattered(self, indices, dim)",
-    self="gather_back(grad, indices, dim)",
-)  # fmt: skip
-op(
-    "gather_back(self, indices; dim)", "GatherBackward0", "gathered(self, indices, dim)",
-    self="scatter_back(grad, indices, dim)",
+    self="grad if dim is None else scatter_add(new_zeros(grad, self_shape), indices, grad, dim)", samples=["x.cummin(1)", "b.relu().cummin(0)"],
 )  # fmt: skip
 op(
     "logcumsumexp.dim(self; dim)", "LogcumsumexpBackward0", "self if dim is None else logaddexp.accumulate(self, axis=dim)",

@@ -26,7 +26,7 @@ from teachgrad.autograd.variable import wrap
 from teachgrad.autograd.views import alias as share_memory
 from teachgrad.autograd.views import own_array
 from teachgrad.ops import dims, refusals
-from teachgrad.ops.table import OPS, op, public, raw
+from teachgrad.ops.table import OPS, RAW, op, public, raw
 from teachgrad.size import Size
 from teachgrad.sizes import bad_arguments, shape_of
 
@@ -47,21 +47,14 @@ def can_view(array: Any, reshaped: Any) -> bool:
 
 
 @raw
-def expand(self: Any, shape: tuple[int, ...]) -> Any:
+def expanded(self: Any, shape: tuple[int, ...]) -> Any:
     """Repeated along new dimensions and those of size 1, by stepping 0 in memory."""
     return np.broadcast_to(self, shape)
 
 
-@raw
-def reshape(self: Any, shape: tuple[int, ...]) -> Any:
-    """Another shape, copied only if need be; what the rules below call."""
-    return self.reshape(shape)
-
-
-@raw
-def sum_to_size(self: Any, shape: tuple[int, ...]) -> Any:
-    """The transpose of `expand`: what was repeated is summed."""
-    return unbroadcast(self, shape, self.dtype)
+# The rules call these two on arrays; on tensors the functions of the same names below serve.
+RAW["reshape"] = lambda self, shape: self.reshape(shape)
+RAW["sum_to_size"] = lambda self, shape: unbroadcast(self, shape, self.dtype)
 
 
 # -- the entries -----------------------------------------------------------------------------------------------
@@ -90,7 +83,7 @@ op(
 )  # fmt: skip
 op("alias(self)", "AliasBackward0", "self[...]", view=True, self="grad", samples=["x[...]", "s[...]", "torch.Tensor(x)"])
 op(
-    "expand(self; shape)", "ExpandBackward0", "expand(self, shape)", view=True, self="sum_to_size(grad, self_shape)",
+    "expand(self; shape)", "ExpandBackward0", "expanded(self, shape)", view=True, self="sum_to_size(grad, self_shape)",
     samples=[
         "v.expand(2, 3)", "s.expand(2)", "x[:1].expand(4, -1)", "v.expand_as(x)", "v.broadcast_to((2, 3))", "x.expand(2, 3)",
         "torch.broadcast_to(v, (2, 2, 3))", "torch.broadcast_tensors(v, x)", "torch.broadcast_tensors(x[:, :1], v)",
@@ -156,10 +149,10 @@ def _reinterpreted(input: Any, dtype: dtypes.dtype) -> Any:
 
 
 @public("reshape")
-def reshape_face(input: Any, *shape: Any) -> Any:
+def reshape(input: Any, *sizes: Any, shape: Any = None) -> Any:
     """Another shape: a view where the memory allows it, else a copy. Mirrors `torch.reshape`; one size may be -1."""
     data = dims.tensor("reshape", input)._data
-    full = full_shape("reshape", data.size, shape)
+    full = full_shape("reshape", data.size, sizes if shape is None else (shape,))
     if data.flags.c_contiguous:
         return OPS["view"](input, full)
     if can_view(data, data.reshape(full)):
@@ -176,21 +169,23 @@ def view_as(input: Any, other: Any) -> Any:
 @public("reshape_as", function=False)
 def reshape_as(input: Any, other: Any) -> Any:
     """`input` in the shape of `other`. Mirrors `torch.Tensor.reshape_as`."""
-    return reshape_face(input, other._data.shape)
+    return reshape(input, other._data.shape)
 
 
 @public("flatten")
 def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     """The dimensions from `start_dim` to `end_dim` made one. Mirrors `torch.flatten`."""
     shape = dims.tensor("flatten", input)._data.shape
+    if start_dim == 0 and end_dim == -1:  # the usual call
+        return input if len(shape) == 1 else reshape(input, input._data.size)
     start, end = dims.one("flatten", input, start_dim), dims.one("flatten", input, end_dim)
     if start > end:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
     if not shape:
-        return reshape_face(input, 1)
+        return reshape(input, 1)
     if start == end:
         return input
-    return reshape_face(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
+    return reshape(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
 @public("unflatten")
@@ -236,7 +231,7 @@ def expanded_shape(input: Any, sizes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 @public("expand", function=False)
-def expand_face(input: Any, *sizes: Any, size: Any = None) -> Any:
+def expand(input: Any, *sizes: Any, size: Any = None) -> Any:
     """Repeated along new leading dimensions and those of size 1, without a copy; -1 keeps a size.
 
     Mirrors `torch.Tensor.expand`. Raises RuntimeError if a size other than 1 would have to change.
@@ -257,7 +252,7 @@ def expand_as(input: Any, other: Any) -> Any:
 @public("broadcast_to")
 def broadcast_to(input: Any, size: Any) -> Any:
     """`input` expanded to `size`. Mirrors `torch.broadcast_to`."""
-    return expand_face(input, size)
+    return expand(input, size)
 
 
 @public("broadcast_tensors", method=False)
@@ -285,7 +280,7 @@ def broadcast_shapes(*shapes: Any) -> Any:
 
 
 @public("sum_to_size", function=False)
-def sum_to_size_face(input: Any, *size: Any) -> Any:
+def sum_to_size(input: Any, *size: Any) -> Any:
     """`input` summed until it has the shape `size`, from which it could have been expanded. Mirrors `torch.Tensor.sum_to_size`."""
     shape, have = shape_of(size), input._data.shape
     if shape == have:

@@ -44,17 +44,6 @@ def largest_k(self: Any, k: int, dim: int, largest: bool) -> tuple[Any, Any]:
 
 
 @raw
-def kth_of(self: Any, k: int, dim: int, keepdim: bool) -> tuple[Any, Any]:
-    """The k-th smallest element along `dim`, and where it was."""
-    values, places = ordered(self, dim, False)
-    if not self.ndim:
-        return values, places
-    kept = (slice(None),) * dim + (slice(k - 1, k),)
-    pair = values[kept], places[kept]
-    return pair if keepdim else tuple(part.squeeze(dim) for part in pair)  # type: ignore[return-value]
-
-
-@raw
 def distinct(self: Any, dim: int | None, consecutive: bool) -> tuple[Any, Any, Any]:
     """The different elements (or layers), for each element which of them it is, and how often each occurs."""
     if not consecutive:
@@ -70,11 +59,16 @@ def distinct(self: Any, dim: int | None, consecutive: bool) -> tuple[Any, Any, A
 
 # -- the entries -----------------------------------------------------------------------------------------------
 op(
-    "sort.stable(self; dim, descending) -> values, !indices", "SortBackward0", "ordered(self, dim, descending)",
+    "sort.stable(self; dim, descending) -> values, !indices", "SortBackward1", "ordered(self, dim, descending)",
+    self="scatter(new_zeros(grad, self_shape), indices, grad, dim)",
+    samples=["v.sort(stable=True)", "torch.sort(x, dim=0, stable=True)", "x.sort(stable=False)"],
+)  # fmt: skip
+op(
+    "sort.any(self; dim, descending) -> values, !indices", "SortBackward0", "ordered(self, dim, descending)",
     self="scatter(new_zeros(grad, self_shape), indices, grad, dim)",
     samples=[
-        "x.sort()", "torch.sort(b, 1, descending=True)", "v.sort(stable=True)[0]", "s.sort()", "mask.sort(1)", "idx.sort(descending=True)",
-        "x.msort()", "torch.msort(m)", "x.argsort()", "torch.argsort(x, 0, True)", "mask.argsort(1, descending=True, stable=True)", "x.sort(3)",
+        "x.sort()", "torch.sort(b, 1, descending=True)", "s.sort()", "mask.sort(1)", "idx.sort(descending=True)",
+        "x.msort()", "torch.msort(m)", "x.argsort()", "torch.argsort(x, 0, True)", "mask.argsort(1, descending=True)", "x.sort(3)",
         "x.argsort(3)",
     ],
 )  # fmt: skip
@@ -82,11 +76,6 @@ op(
     "topk(self; k, dim, largest) -> values, !indices", "TopkBackward0", "largest_k(self, k, dim, largest)",
     self="scatter(new_zeros(grad, self_shape), indices, grad, dim)",
     samples=["x.topk(2)", "torch.topk(b, 1, 0, largest=False)", "v.topk(3)[0]", "s.topk(1)", "x.topk(5)", "x.topk(1, 3)"],
-)  # fmt: skip
-op(
-    "kthvalue.dim(self; k, dim, keepdim) -> values, !indices", "KthvalueBackward0", "kth_of(self, k, dim, keepdim)",
-    self="back_to_places(grad, indices, self_shape, dim, keepdim)",
-    samples=["x.kthvalue(2)", "torch.kthvalue(b, 1, 1, True)", "x.kthvalue(5)", "s.kthvalue(1)"],
 )  # fmt: skip
 op(
     "unique2(self) -> output, !inverse, !counts", "Unique2Backward0", "distinct(self, None, False)",
@@ -111,14 +100,6 @@ op(
 
 
 @composite
-def back_to_places(F: Any, grad: Any, indices: Any, shape: tuple[int, ...], dim: int, keepdim: bool) -> Any:
-    """The gradient of each chosen element at its place along `dim`, zeros elsewhere."""
-    if not keepdim and shape:
-        grad, indices = F.unsqueeze(grad, dim), F.unsqueeze(indices, dim)
-    return F.scatter(F.new_zeros(grad, shape), indices, grad, dim)
-
-
-@composite
 def no_derivative(_: Any, grad: Any, name: str) -> Any:
     """PyTorch's refusal to differentiate."""
     raise NotImplementedError(f"the derivative for '{name}' is not implemented.")
@@ -126,12 +107,13 @@ def no_derivative(_: Any, grad: Any, name: str) -> Any:
 
 # -- in order --------------------------------------------------------------------------------------------------
 @public("sort")
-def sort(input: Any, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Any:
+def sort(input: Any, dim: int = -1, descending: bool = False, *, stable: bool | None = None) -> Any:
     """The elements in order along a dimension, and where they were: (values, indices). Mirrors `torch.sort`.
 
     Equal elements keep their order, whether `stable` asks for it or not.
     """
-    return return_types.sort(OPS["sort.stable"](input, dims.one("sort", input, dim), bool(descending)))
+    name = "sort.any" if stable is None else "sort.stable"
+    return return_types.sort(*OPS[name](input, dims.one("sort", input, dim), bool(descending)))
 
 
 @public("msort")
@@ -143,7 +125,7 @@ def msort(input: Any) -> Any:
 @public("argsort")
 def argsort(input: Any, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Any:
     """Where the elements are, in order along a dimension. Mirrors `torch.argsort`."""
-    return sort(input, dim, descending, stable=stable)[1]
+    return sort(input, dim, descending, stable=stable or None)[1]
 
 
 @public("topk")
@@ -152,16 +134,7 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
     dim = dims.one("topk", input, dim)
     if not 0 <= k <= (input._data.shape[dim] if input._data.ndim else 1):
         raise RuntimeError("selected index k out of range")
-    return return_types.topk(OPS["topk"](input, k, dim, bool(largest)))
-
-
-@public("kthvalue")
-def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
-    """The k-th smallest element along a dimension: (values, indices). Mirrors `torch.kthvalue`."""
-    dim = dims.one("kthvalue", input, dim)
-    if not 1 <= k <= (input._data.shape[dim] if input._data.ndim else 1):
-        raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {dim}")
-    return return_types.kthvalue(OPS["kthvalue.dim"](input, k, dim, bool(keepdim)))
+    return return_types.topk(*OPS["topk"](input, k, dim, bool(largest)))
 
 
 # -- which elements there are ----------------------------------------------------------------------------------

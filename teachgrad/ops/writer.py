@@ -152,8 +152,8 @@ def _node_key(op: Op, by_number: bool) -> str:
 
 
 def _is_fresh(rule: str) -> bool:
-    """Does the rule end in arithmetic, so that its value is a new array? `grad`, or a view of it, is not new."""
-    return re.search(r"^-|[-+*/] ", re.sub(r"\([^()]*\)", "", re.sub(r"\([^()]*\)", "", rule))) is not None
+    """Does the rule make a new array, by arithmetic or by expand_back? `grad`, or a view of it, is not new."""
+    return re.search(r"^-|^expand_back$|[-+*/@] ", re.sub(r"\([^()]*\)", "", re.sub(r"\([^()]*\)", "", rule))) is not None
 
 
 def _with_default(op: Op, name: str) -> str:
@@ -399,6 +399,8 @@ def rule_source(op: Op, *, by_number: bool, live: bool = False) -> str:
     lines = [
         f"def vjp{'_live' if live else ''}(node, {'grads' if len(op.tracked) > 1 or op.list_output else 'grad'}):"
     ]
+    if op.list_output:
+        lines += ["    if node.outputs == 1:", "        grads = [grads]"]
     numbers = {"other"} if by_number else set()
     if op.saved:
         lines += ["    saved = node.saved", "    if saved is None:", "        raise _freed()"]

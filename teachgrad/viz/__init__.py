@@ -17,6 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .calls import modules as modules
     from .drawing import Drawing as Drawing
     from .drawing import animate as animate
     from .drawing import draw as draw
@@ -36,10 +37,11 @@ _HOMES = {
     "animate": "drawing",
     "draw": "drawing",
     "lines": "sources",
+    "modules": "calls",
     "record": "recording",
 }
 
-__all__ = ["Drawing", "Graph", "Player", "Stepper", "Trace", "animate", "draw", "lines", "record"]
+__all__ = ["Drawing", "Graph", "Player", "Stepper", "Trace", "animate", "draw", "lines", "modules", "record"]
 
 
 def __getattr__(name: str) -> Any:

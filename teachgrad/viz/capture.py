@@ -13,7 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .calls import calls_of
 from .formulas import Rules, input_names
+from .grouping import grouped
 from .model import WORDS, Edge, Graph, Node, Value
 from .naming import Namer, is_tensor
 from .sources import source_of
@@ -88,6 +90,9 @@ def capture(tensors: Sequence[Any], names: Namer, title: str = "", rules: Rules 
     nodes = tuple(_describe(boxes, edges, names))
     named = {node.name: node.id for node in reversed(nodes) if node.name}
     graph = Graph(nodes, tuple(edges), names=dict(reversed(named.items())), title=visible(title))
+    ops = {box.id: box.thing for box in boxes if box.kind == "op"}
+    births = {name: node._sequence_nr() for name, node in ops.items()}
+    graph = grouped(graph, births, {name: calls_of(node) for name, node in ops.items()})
     captured = Captured(graph)
     by_id = {box.id: box for box in boxes}
     for box in boxes:

@@ -14,6 +14,8 @@ WIDEST = 176.0  # no line of text in a box is wider; about five boxes fit side b
 SIDE, TOP = 12.0, 8.0  # room between text and outline
 POINT = 10.0  # how far the tip of an output box reaches below its text
 LEAST = 56.0
+STACK = 4.0  # how far each of the two sheets behind a closed group stands out
+FRAME_TITLE = 11.5  # font size of the title of an open group
 
 #: Font size and weight of each kind of line, as graph.css has them.
 SIZES = {
@@ -68,7 +70,7 @@ def card(node: Node, gradient: str | None = None, widest_gradient: str = "", arg
         y += size * _LEADING
         lines.append(Line(kind, text, round(y - size * 0.3, 2)))
         widest = max(widest, text_width(text, size, bold))
-    height = y + TOP - 2 + (POINT if node.kind == "output" else 0)
+    height = y + TOP - 2 + {"output": POINT, "group": 2 * STACK}.get(node.kind, 0)
     return Card(tuple(lines), round(max(LEAST, widest + 2 * SIDE), 1), round(height, 1))
 
 
@@ -104,6 +106,8 @@ def _texts(node: Node, gradient: str | None) -> list[tuple[str, str]]:
             texts.append(("value", f"makes {node.name}"))
     elif node.kind == "accumulate":
         texts = [("title", node.title)]
+    elif node.kind == "group":
+        texts = [("title", node.title), ("word", node.word)] + ([("detail", node.detail)] if node.detail else [])
     else:
         texts = [("word", "input, no grad" if node.kind == "input" else node.word), ("title", node.title)]
         texts += _rows(node.value, "") if node.value is not None else []

@@ -13,13 +13,24 @@ from typing import TYPE_CHECKING, Any
 
 from .capture import capture
 from .files import suffix_of, write
+from .folding import folded, inside
 from .model import Graph, Layout
 from .naming import Names, Params, namer
+from .text import graph_text
+from .values import shorten, visible
 
 if TYPE_CHECKING:
     from .html import Player
 
 SUFFIXES = (".svg", ".png", ".html", ".dot", ".json", ".txt")
+
+_PAGE_STYLE = """
+:root { color-scheme: light dark; }
+body { margin: 1rem; font: 15px "DejaVu Sans", Verdana, sans-serif; }
+svg { max-width: 100%; height: auto; }
+details { margin: 0.4rem 0 0.4rem 1rem; }
+summary { cursor: pointer; padding: 0.2rem; }
+"""
 
 # The SVG is parsed as SVG, never as HTML, and it is our own writer's.
 _CELL = """\
@@ -42,6 +53,8 @@ def draw(
     params: Params | None = None,
     title: str | None = None,
     engine: str = "embedded",
+    collapse: str | bool = "auto",
+    depth: int | None = None,
 ) -> Drawing:
     """The graph behind ``tensors``, of teachgrad or of PyTorch, as a picture that shows itself in a notebook.
 
@@ -49,12 +62,17 @@ def draw(
     ``params`` is a dict, or the pairs of ``module.named_parameters()``, and marks these leaves as parameters.
     ``engine`` is "embedded", or "dot" for the system's Graphviz. Nothing of the graph is kept or changed.
 
+    Large graphs are drawn with their groups closed: modules (as the names of parameters tell, or exactly after
+    ``with viz.modules(model):``), repeated structures (times N), and parts of a long program. ``collapse`` is
+    "auto" (closed until about 60 boxes remain), True (all closed) or False (all open); ``depth`` opens that many
+    levels of groups. ``drawing.open(group)`` draws the inside of one.
+
     >>> viz.draw(loss).save("loss.svg")  # doctest: +SKIP
 
     Raises TypeError when there is no tensor to draw.
     """
     found = namer(names, params, sys._getframe(1) if names is None else None)
-    return Drawing(capture(tensors, found, title or "").graph, engine)
+    return Drawing(capture(tensors, found, title or "").graph, engine, collapse, depth)
 
 
 def animate(
@@ -79,24 +97,43 @@ def animate(
 
 
 class Drawing:
-    """A graph and its picture. The layout is made when it is needed, so .json and .dot work for any size."""
+    """A graph and its picture. The layout is made when it is needed, so .json and .dot work for any size.
 
-    def __init__(self, graph: Graph, engine: str = "embedded") -> None:
+    ``graph`` is the whole graph with its groups, ``shown`` what the picture shows of it: the same, where groups
+    that ``collapse`` and ``depth`` close (see :func:`draw`) are one node each.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        engine: str = "embedded",
+        collapse: str | bool = "auto",
+        depth: int | None = None,
+    ) -> None:
         self.graph = graph
         self.engine = engine
+        self.shown = folded(graph, collapse, depth)
 
     @functools.cached_property
     def layout(self) -> Layout:
         """Where everything goes. Raises ValueError when the graph is too large for a picture."""
         from .layout import place
 
-        return place(self.graph, engine=self.engine)
+        return place(self.shown, engine=self.engine)
+
+    def open(self, group: str) -> Drawing:
+        """The inside of one group, by its title or id, and what it touches. Raises KeyError when there is none."""
+        found = next((g for g in self.graph.groups if group in (g.title, g.id)), None)
+        if found is None:
+            titles = ", ".join(dict.fromkeys(g.title for g in self.graph.groups)) or "it has none"
+            raise KeyError(f"This graph has no group {group!r} (its groups: {shorten(titles, 400)}).")
+        return Drawing(inside(self.graph, found.id), self.engine, collapse=False)
 
     def svg(self, theme: str = "auto", prefix: str = "tg") -> str:
         """A stand-alone SVG file; ``auto`` follows the reader's light or dark mode."""
         from .svg import render
 
-        return render(self.graph, self.layout, theme=theme, prefix=prefix)
+        return render(self.shown, self.layout, theme=theme, prefix=prefix)
 
     def png(self, width: int | None = None, dark: bool = False) -> bytes:
         """A PNG file, ``width`` dots wide (by default twice the size in a notebook)."""
@@ -112,18 +149,18 @@ class Drawing:
 
     def text(self) -> str:
         """The graph in words, one node a line."""
-        from .text import graph_text
-
         return graph_text(self.graph)
 
     def html(self) -> str:
-        """A page that holds the picture and needs nothing else."""
-        title = escape(self.graph.title or "Graph")
+        """A page that holds the picture and needs nothing else; closed groups open below it."""
+        from .views import html_of_views
+
+        title = escape(visible(self.graph.title or "Graph"))
+        groups = html_of_views(self.graph, self.shown, self.engine)
         return (
             f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
             '<meta name="viewport" content="width=device-width">\n'
-            "<style>body { margin: 1rem; } svg { max-width: 100%; height: auto; }</style>\n"
-            f"</head>\n<body>\n{self.svg()}</body>\n</html>\n"
+            f"<style>{_PAGE_STYLE}</style>\n</head>\n<body>\n{self.svg()}{groups}</body>\n</html>\n"
         )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -141,11 +178,12 @@ class Drawing:
         return write(path, makers[suffix]())
 
     def __repr__(self) -> str:
-        return f"<Drawing of {len(self.graph.nodes)} nodes and {len(self.graph.edges)} edges>"
+        boxes = f" in {len(self.shown.nodes)} boxes" if self.shown.nodes != self.graph.nodes else ""
+        return f"<Drawing of {len(self.graph.nodes)} nodes and {len(self.graph.edges)} edges{boxes}>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         try:
-            return {"text/html": html_cell(self), "text/plain": self.text()}
+            return {"text/html": html_cell(self), "text/plain": graph_text(self.shown)}
         except (
             ValueError,
             RuntimeError,
@@ -162,4 +200,4 @@ def html_cell(drawing: Drawing) -> str:
     """
     prefix = f"tg-{secrets.token_hex(4)}"
     data = base64.b64encode(drawing.svg(prefix=prefix).encode("utf-8")).decode("ascii")
-    return _CELL.format(prefix=prefix, data=data, words=escape(drawing.text()))
+    return _CELL.format(prefix=prefix, data=data, words=escape(graph_text(drawing.shown)))

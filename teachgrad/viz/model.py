@@ -32,6 +32,7 @@ WORDS = {
     "accumulate": "accumulate",
     "output": "output",
     "saved": "saved",
+    "group": "group",
 }
 
 _T = TypeVar("_T", bound="_Json")
@@ -123,11 +124,19 @@ class Edge(_Json):
 
 @dataclass(frozen=True)
 class Group(_Json):
-    """Nodes that belong together, such as the nodes of one module."""
+    """Nodes that belong together.
+
+    kind "module": made in one call of a module; "repeat": ``times`` times the same structure, each time a group
+    inside it, a "turn" or a module; "part": a stretch of a long program; "ends": many leaves, or many outputs.
+    """
 
     id: str
     title: str
-    nodes: tuple[str, ...]
+    nodes: tuple[str, ...]  # all of them, also those of the groups inside this one
+    kind: str = "module"
+    detail: str = ""  # a module's class, or the operations in a part
+    parent: str | None = None  # the group around this one
+    times: int = 1
 
 
 @dataclass(frozen=True)
@@ -222,7 +231,7 @@ class Layout(_Json):
     curves (1 + 3 k points), in the direction of the data: from the edge's ``target`` (top) to its ``source``
     (bottom), the last two points being the base and the tip of the arrow head. ``labels``: edge id to the
     middle of its label. ``gradients`` says that every box keeps a line free for a gradient that arrives
-    later.
+    later. ``frames``: the boxes around open groups, outer ones first.
     """
 
     width: float
@@ -231,6 +240,7 @@ class Layout(_Json):
     routes: dict[str, tuple[tuple[float, float], ...]]
     labels: dict[str, tuple[float, float]] = field(default_factory=dict)
     gradients: bool = False
+    frames: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
 
 
 def _check_schema(found: str, wanted: str) -> None:

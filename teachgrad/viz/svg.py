@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from html import escape
 
-from .cards import NOT_YET, POINT, Card, argument_names, card, fit, gradient_line
+from .cards import FRAME_TITLE, NOT_YET, POINT, STACK, Card, argument_names, card, fit, gradient_line
 from .model import Edge, Graph, Layout, Node
 from .style import stylesheet as stylesheet
 from .text import describe
@@ -60,11 +60,14 @@ def render(
         out.append(f'<text class="tg-heading" x="14" y="27">{_text(heading)}</text>')
     nodes = {node.id: node for node in graph.nodes}
     arguments = argument_names(graph)
+    titles = {group.id: group.title for group in graph.groups}
+    for group, box in layout.frames.items():
+        out += _frame(titles[group], box, f"{prefix}-{group}")
     for edge in graph.edges:
         out += _edge(edge, layout, nodes, prefix, labels.get(edge.id, ""), edge.id in active)
     for node in graph.nodes:
         line = gradients.get(node.id) or (gradient_line(node.grad) if node.grad else None)
-        if line is None and layout.gradients and node.kind not in ("input", "saved"):
+        if line is None and layout.gradients and node.kind not in ("input", "saved", "group"):
             line = NOT_YET
         content = card(node, line, arguments=arguments.get(node.id, ()))
         out += _node(node, layout.boxes[node.id], prefix, content, node.id in active)
@@ -102,12 +105,33 @@ def _node(node: Node, box: Box, prefix: str, content: Card, active: bool) -> lis
     ]
 
 
+def _frame(title: str, box: Box, name: str) -> list[str]:
+    x, y, w, _ = box
+    written = fit(title, FRAME_TITLE, room=max(w - 16, 20))
+    return [
+        _open("g", ("class", "tg-frame"), ("id", name), ("data-group", name.rpartition("-")[2])),
+        f"<title>{_text(title)}</title>",
+        _rect("tg-border", *box, 7.0),
+        f'<text class="tg-frame-title" x="{_number(x + 9)}" y="{_number(y + 17)}">{_text(written)}</text>',
+        "</g>",
+    ]
+
+
 def _shape(kind: str, x: float, y: float, w: float, h: float) -> list[str]:
-    """The outline that tells the kind: round leaf, doubled parameter, cut corners, pill, pointed output."""
+    """The outline that tells the kind: round leaf, doubled parameter, cut corners, pill, pointed output,
+    and sheets for a group."""
     if kind == "op":
         c = 9.0  # how much each corner is cut
         sides = ((c, 0), (w - c, 0), (w, c), (w, h - c), (w - c, h), (c, h), (0, h - c), (0, c))
         return [_path(*((x + dx, y + dy) for dx, dy in sides))]
+    if kind == "group":  # a pile of three sheets, the upper one whole
+        step, low = STACK, y + h - 2 * STACK
+        sheets = ((x + i * step, low + (i - 1) * step, x + w - i * step, low + i * step) for i in (1, 2))
+        edges = (
+            f"M{_number(a)},{_number(b)} L{_number(a)},{_number(d)} L{_number(c)},{_number(d)} L{_number(c)},{_number(b)}"
+            for a, b, c, d in sheets
+        )
+        return [_rect("tg-shape", x, y, w, h - 2 * STACK, 3.0), f'<path class="tg-inner" d="{" ".join(edges)}"/>']
     if kind == "output":
         low = y + h - POINT
         return [_path((x, y), (x + w, y), (x + w, low), (x + w / 2, y + h), (x, low))]

@@ -58,6 +58,8 @@ def trace_text(trace: Trace) -> str:
 
 def describe(node: Node) -> str:
     """One node in a sentence without a verb: what a screen reader says on it, and a tooltip shows."""
+    if node.kind == "group":
+        return "; ".join(filter(None, (f"group {node.title}", node.word, node.detail)))
     parts = [f"{node.word} {node.title}" if node.kind != "op" else f"{node.word} {node.op}"]
     if node.detail:
         parts.append(node.detail)
@@ -83,6 +85,8 @@ def made_by(node: Node) -> str:
 def _line(node: Node) -> str:
     value = f" = {node.value.text}" if node.value is not None else ""
     grad = f", grad {node.grad.text}" if node.grad is not None else ""
+    if node.kind == "group":
+        return f"{node.title} ({node.word})"
     if node.kind != "op":
         word = "" if node.kind == "accumulate" else f" ({node.word})"
         return f"{node.title}{value}{grad}{word}"

@@ -135,7 +135,7 @@ def test_accumulate_grad_node(torch):
     x = leaf(torch, 2.0)
     y = x * 3
     node = y.grad_fn.next_functions[0][0]
-    assert node.name().endswith("AccumulateGrad") and node.variable is x and node.next_functions == ()
+    assert node.name() == "torch::autograd::AccumulateGrad" and node.variable is x and node.next_functions == ()
     assert (x * 4).grad_fn.next_functions[0][0] is node
     assert y.grad_fn.next_functions[1] == (None, 0)
     order = []
@@ -172,7 +172,7 @@ def test_hooks_that_may_not_be_registered(torch, fails):
         (leaf(torch, 1.0) * 2).register_post_accumulate_grad_hook(print)
 
 
-def test_wrong_answers_of_hooks(torch):
+def test_wrong_answers_of_hooks(torch, fails):
     x = leaf(torch, 2.0)
     x.register_hook(lambda g: 3)
     with pytest.raises(TypeError, match="expected Variable, but hook returned 'int'"):
@@ -182,6 +182,19 @@ def test_wrong_answers_of_hooks(torch):
     h.register_hook(lambda g: g.sum())
     with pytest.raises(RuntimeError, match="hook '<lambda>' has changed the size of value"):
         h.sum().backward()
+    h = y * 2
+    h.register_hook(lambda g: g.double())
+    with fails(RuntimeError, "hook '<lambda>' has changed the type of value (was torch.FloatTensor got torch.DoubleTensor)"):
+        h.sum().backward()
+    h = y * 2
+    h.grad_fn.register_prehook(lambda outs: 3)
+    with fails(TypeError, "expected tuple, but hook returned 'int'"):
+        h.sum().backward()
+    h = y * 2
+    h.grad_fn.register_hook(lambda ins, outs: ins[:1])
+    with fails(RuntimeError, "hook '<lambda>' has returned an incorrect number of values (got 1, but expected 2)"):
+        h.sum().backward()
+    assert y.grad is None
 
 
 def test_a_hook_that_raises(torch):

@@ -118,12 +118,8 @@ def test_a_saved_result_changed(torch, fails, line, origin):
     x = leaf(torch, 1.0, 2.0)
     y = eval(line)  # noqa: S307
     y.add_(1)
-    with fails(RuntimeError, modified(origin="AddBackward0".removesuffix("Backward0") if origin == "" else _origin(y))):
+    with fails(RuntimeError, modified(origin=origin)):
         y.sum().backward()
-
-
-def _origin(y):
-    return y.grad_fn.name().removesuffix("Backward0")
 
 
 def test_a_saved_input_changed(torch, fails):
@@ -177,7 +173,7 @@ def test_writing_into_a_slice(torch):
     x = leaf(torch, 1.0, 2.0, 3.0)
     y = x * 2
     y[0] = 10.0
-    assert y.grad_fn.name() == "CopySlices" and y._version == 1
+    assert y.grad_fn.name() == "torch::autograd::CopySlices" and y._version == 1
     y.sum().backward()
     assert x.grad.tolist() == [0.0, 2.0, 2.0]
 
@@ -188,7 +184,7 @@ def test_a_view_changed_changes_the_base(torch):
     v = y[1:]
     v.mul_(10)
     assert y.tolist() == [2.0, 40.0, 60.0]
-    assert y.grad_fn.name() == "CopySlices" and v.grad_fn.name() == "AsStridedBackward0"
+    assert y.grad_fn.name() == "torch::autograd::CopySlices" and v.grad_fn.name() == "AsStridedBackward0"
     (y.sum() + v.sum()).backward()
     assert x.grad.tolist() == [2.0, 40.0, 40.0]
 
@@ -207,7 +203,7 @@ def test_writing_tensors_into_a_constant(torch):
     x, y = leaf(torch, 1.0, 2.0), torch.zeros(2, 2)
     y[0] = x
     y[1] = x * 3
-    assert y.requires_grad and y.grad_fn.name() == "CopySlices"
+    assert y.requires_grad and y.grad_fn.name() == "torch::autograd::CopySlices"
     y.sum().backward()
     assert x.grad.tolist() == [4.0, 4.0]
 
@@ -252,7 +248,7 @@ def test_views_made_under_no_grad(torch, fails):
 def test_views_of_many_outputs(torch):
     x = leaf(torch, 1.0, 2.0)
     a, _ = (x * 1).unbind()
-    with pytest.raises(RuntimeError, match="Output 0 of UnbindBackward0 is a view and is being modified inplace"):
+    with pytest.raises(RuntimeError, match="Output 0 of Unbind is a view and is being modified inplace"):
         a.mul_(2)
 
 

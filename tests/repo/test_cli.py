@@ -95,6 +95,15 @@ def test_the_script_sees_itself_as_the_program(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[0] == str([str(script), "--scale", "3"])
 
 
+def test_import_torch_can_mean_teachgrad(tmp_path: Path) -> None:
+    (tmp_path / "lesson.py").write_text(LESSON.format(library="torch") + "print(torch.__name__)\n")
+    done = run("run", "lesson.py", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "teachgrad\n", "")
+    done = run("draw", "lesson.py", "-t", "loss", "-o", "g.txt", "--as-torch", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("teachgrad\n")
+
+
 def test_version_and_help(tmp_path: Path) -> None:
     assert run("--version", cwd=tmp_path).stdout == f"teachgrad {version('teachgrad')}\n"
     assert "animate" in run("--help", cwd=tmp_path).stdout
@@ -174,7 +183,7 @@ def test_the_scripts_own_error_with_its_line_and_no_other(lesson: Path, line: st
     assert done.returncode == 1
     assert error in done.stderr and "line 7" in done.stderr and line in done.stderr
     assert "Traceback" not in done.stderr and "__main__.py" not in done.stderr
-    assert done.stderr.endswith("teachgrad: lesson.py stopped with this error, so nothing was written\n")
+    assert done.stderr.endswith("teachgrad: lesson.py stopped with this error\n")
     assert not lesson.with_name("g.svg").exists()
 
 

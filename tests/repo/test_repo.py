@@ -39,8 +39,8 @@ FORBIDDEN = {
     "rulebook.py": GROUND,
 }
 
-# In the folder autograd/ because PyTorch has them there, but written with the ops: they live a floor higher.
-UPSTAIRS = {"anomaly.py", "forward_ad.py", "functional.py", "gradcheck.py"}
+# In the folder autograd/ because PyTorch has them there, but they work on the ops: they live a floor higher.
+UPSTAIRS = {"anomaly.py", "forward_ad.py", "functional.py", "gradcheck.py", "inference.py"}
 
 
 def imports(path: Path) -> set[str]:

@@ -4,7 +4,10 @@
 """
 
 from teachgrad.nn.functional.activations import *  # noqa: F403
+from teachgrad.nn.functional.attention import *  # noqa: F403
 from teachgrad.nn.functional.distances import *  # noqa: F403
 from teachgrad.nn.functional.layers import *  # noqa: F403
 from teachgrad.nn.functional.losses import *  # noqa: F403
+from teachgrad.nn.functional.normalisation import *  # noqa: F403
 from teachgrad.nn.functional.rare_losses import *  # noqa: F403
+from teachgrad.nn.functional.spatial import *  # noqa: F403

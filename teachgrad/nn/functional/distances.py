@@ -14,7 +14,9 @@ __all__ = ["cosine_similarity", "pairwise_distance"]
 
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     """x1 . x2 / (|x1| |x2|) along `dim`, the norms at least `eps`. Mirrors `F.cosine_similarity`."""
-    x1, x2 = broadcast_tensors(x1, x2)
+    if x1._data.shape != x2._data.shape:
+        shape = broadcast_tensors(x1, x2)[0]._data.shape
+        x1, x2 = x1.expand(shape), x2.expand(shape)
     parts = []
     for x in (x1, x2):
         length = LIVE["linalg_vector_norm"](x, 2, dims.one("cosine_similarity", x, dim), True).clone()
@@ -26,5 +28,5 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
 
 def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
     """The p-norm of x1 - x2 + eps along the last dimension. Mirrors `F.pairwise_distance`."""
-    difference = x1 - x2 + eps
+    difference = LIVE["add_scalar"](x1 - x2, eps)
     return LIVE["norm_dim"](difference, p, difference._data.ndim - 1, keepdim)

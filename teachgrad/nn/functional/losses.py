@@ -215,7 +215,7 @@ def _cross_entropy_of_probabilities(scores: Any, target: Any, weight: Any, reduc
         return -losses.sum(dim)
     if reduction == "sum":
         return -losses.sum()
-    return -losses.sum() / (losses._data.size // max(losses._data.shape[dim], 1))
+    return LIVE["div_scalar"](-losses.sum(), losses._data.size // max(losses._data.shape[dim], 1))
 
 
 def _smoothed(scores: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float) -> Any:
@@ -233,7 +233,8 @@ def _smoothed(scores: Any, target: Any, weight: Any, ignore_index: int, reductio
         else:
             counted = weight[target.masked_fill(ignored, 0).flatten()].masked_fill(ignored.flatten(), 0).sum()
         spread = spread.sum() / counted
-    return exact * (1 - smoothing) + spread * (smoothing / scores._data.shape[dim])
+    shares = (exact, 1 - smoothing), (spread, smoothing / scores._data.shape[dim])
+    return LIVE["add"](*(LIVE["mul_scalar"](loss, share) for loss, share in shares))
 
 
 def binary_cross_entropy(

@@ -32,9 +32,9 @@ def cosine_embedding_loss(
     """1 - cos for pairs that should be alike (target 1), max(0, cos - margin) for others (-1). Mirrors `F.cosine_embedding_loss`."""
     reduction = reduction_of(size_average, reduce, reduction)
     dot, square1, square2 = ((a * b).sum(-1) for a, b in ((input1, input2), (input1, input1), (input2, input2)))
-    cosine = dot / ((square1 + 1e-12) * (square2 + 1e-12)).sqrt()
+    cosine = dot / (LIVE["add_scalar"](square1, 1e-12) * LIVE["add_scalar"](square2, 1e-12)).sqrt()
     where = LIVE["where"]
-    losses = where(target == 1, 1 - cosine, 0.0) + where(target == -1, (cosine - margin).clamp_min(0), 0.0)
+    losses = where(target == 1, 1 - cosine, 0.0) + where(target == -1, LIVE["sub_scalar"](cosine, margin).clamp_min(0), 0.0)
     return reduced(losses, reduction)
 
 
@@ -80,7 +80,7 @@ def margin_ranking_loss(
     reduction: str = "mean",
 ) -> Any:
     """max(0, -target * (input1 - input2) + margin): target says which should be larger. Mirrors `F.margin_ranking_loss`."""
-    losses = (-target * (input1 - input2) + margin).clamp_min(0)
+    losses = LIVE["add_scalar"](-target * (input1 - input2), margin).clamp_min(0)
     return reduced(losses, reduction_of(size_average, reduce, reduction))
 
 
@@ -181,4 +181,4 @@ def triplet_margin_with_distance_loss(
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = LIVE["minimum"](far, distance(positive, negative))
-    return reduced((margin + near - far).clamp_min(0), reduction_of(None, None, reduction))
+    return reduced((LIVE["add_scalar"](near, margin) - far).clamp_min(0), reduction_of(None, None, reduction))

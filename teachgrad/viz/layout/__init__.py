@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 from teachgrad.viz.cards import NOT_YET, Card, argument_names, card, gradient_line
+from teachgrad.viz.folding import close
 from teachgrad.viz.metrics import text_width
 from teachgrad.viz.model import Graph, Layout, Node, Trace
 
@@ -34,12 +36,19 @@ def place(graph: Graph, trace: Trace | None = None, engine: str = "embedded") ->
     if len(graph.nodes) > MOST_NODES:
         raise ValueError(
             f"This graph has {len(graph.nodes):,} nodes, and a picture can be read up to {MOST_NODES:,}. Draw a "
-            "part of it (a smaller input, fewer steps, a tensor from the middle), or save it as .dot, .json or .txt."
+            "part of it (a smaller input, fewer steps, a tensor from the middle), close its groups (collapse='auto'), "
+            "or save it as .dot, .json or .txt."
         )
     cards = boxes_of(graph, trace)
     widths = {edge: max(text_width(text, LABEL) for text in texts) for edge, texts in label_texts(trace).items()}
-    source = positions_dot(graph, {name: (box.width, box.height) for name, box in cards.items()}, widths)
-    return _read(json.loads(_run(source, engine)), graph, cards, gradients=trace is not None)
+    framed = close(graph, ())  # of the groups, those that are drawn as frames
+    # Where many edges meet in a frame, Graphviz may lose some; then the boxes do without frames.
+    for attempt in (framed, replace(framed, groups=())):
+        source = positions_dot(attempt, {name: (box.width, box.height) for name, box in cards.items()}, widths)
+        drawn = json.loads(_run(source, engine))
+        if all("pos" in item for item in drawn.get("edges", ())):
+            return _read(drawn, attempt, cards, gradients=trace is not None)
+    raise RuntimeError("Graphviz found no way for some of this graph's edges; please report it.")
 
 
 def boxes_of(graph: Graph, trace: Trace | None = None) -> dict[str, Card]:
@@ -54,7 +63,7 @@ def boxes_of(graph: Graph, trace: Trace | None = None) -> dict[str, Card]:
 def _static_gradient(node: Node, room: bool) -> str | None:
     if node.grad is not None:
         return gradient_line(node.grad)
-    return NOT_YET if room and node.kind not in ("input", "saved") else None
+    return NOT_YET if room and node.kind not in ("input", "saved", "group") else None
 
 
 def gradient_lines(trace: Trace | None) -> dict[str, str]:
@@ -102,8 +111,13 @@ def _read(drawn: dict[str, Any], graph: Graph, cards: dict[str, Card], gradients
         x, y = text.split(",")
         return round(float(x) + MARGIN, 2), round(top - float(y) + head, 2)
 
-    boxes = {}
+    boxes, frames = {}, {}
     for item in drawn.get("objects", ()):
+        if item["name"].startswith("cluster_"):
+            left, low, far, high = map(float, item["bb"].split(","))
+            x, y = point(f"{left},{high}")
+            frames[item["name"].removeprefix("cluster_")] = (x, y, round(far - left, 2), round(high - low, 2))
+            continue
         x, y = point(item["pos"])
         box = cards[item["name"]]
         boxes[item["name"]] = (
@@ -129,6 +143,7 @@ def _read(drawn: dict[str, Any], graph: Graph, cards: dict[str, Card], gradients
         {edge.id: routes[edge.id] for edge in graph.edges},
         order,
         gradients,
+        {group.id: frames[group.id] for group in graph.groups},
     )
 
 

@@ -6,9 +6,11 @@ Each edge is a statement of its own, because long chains in one statement are si
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from teachgrad.viz.model import Graph, Node
+from teachgrad.viz.cards import FRAME_TITLE
+from teachgrad.viz.metrics import text_width
+from teachgrad.viz.model import Graph, Group, Node
 from teachgrad.viz.values import visible
 
 _LABEL = 11.5  # points; Courier is 0.6 of that wide in every Graphviz
@@ -20,6 +22,7 @@ _SHAPES = {
     "accumulate": 'shape=box, style="rounded"',
     "output": 'shape=invhouse, style=filled, fillcolor="#e6f1ed"',
     "saved": "shape=note",
+    "group": "shape=folder",
 }
 
 
@@ -40,6 +43,7 @@ def positions_dot(graph: Graph, sizes: Mapping[str, tuple[float, float]], labels
         # One field for each argument, so that edges arrive side by side in the order of the arguments.
         fields = "|".join(f"<{edge}>" for edge in arguments.get(node.id, ()))
         lines.append(f'{node.id} [width={width / 72:.4f}, height={height / 72:.4f}, label="{fields}"]')
+    lines += _clusters(graph)
     kinds = {node.id: node.kind for node in graph.nodes}
     for edge in graph.edges:
         room = labels.get(edge.id)
@@ -48,6 +52,24 @@ def positions_dot(graph: Graph, sizes: Mapping[str, tuple[float, float]], labels
         weight = ", weight=9" if kinds[edge.source] == "accumulate" else ""
         lines.append(f'{edge.target}:s -> {edge.source}:{edge.id}:n [id="{edge.id}"{weight}{label}]')
     return "\n".join([*lines, "}", ""])
+
+
+def _clusters(graph: Graph) -> Iterator[str]:
+    """The open groups, each with room for its title above its nodes; inner ones inside outer ones."""
+    inner: dict[str | None, list[Group]] = {}
+    for group in graph.groups:
+        inner.setdefault(group.parent, []).append(group)
+    todo: list[Group | None] = list(reversed(inner.get(None, [])))
+    while todo:
+        group = todo.pop()
+        if group is None:
+            yield "}"
+            continue
+        room = math.ceil(min(text_width(group.title, FRAME_TITLE) + 8, 300) / (0.6 * FRAME_TITLE))
+        title = f'label="{"M" * room}", labeljust=l, fontname="Courier", fontsize={FRAME_TITLE}, margin=10'
+        yield f"subgraph cluster_{group.id} {{ graph [{title}]"
+        yield f"{' '.join(group.nodes)};"
+        todo += [None, *reversed(inner.get(group.id, []))]
 
 
 def readable_dot(graph: Graph) -> str:

@@ -1,0 +1,431 @@
+"""Function transforms: from a function, the function that computes its derivative. Mirrors `torch.func`.
+
+    slope = grad(torch.sin)                  slope(x) is cos(x)
+    curvature = grad(grad(torch.sin))        transforms nest
+    per_sample = vmap(grad(loss), in_dims=(None, 0))
+
+Each call of a transformed function marks its arguments with a level of its own (the `Dual` nodes of
+`autograd/forward_ad.py`), runs the function, and follows the recorded graph back to those marks. What comes back is taken
+out of the level again; it keeps a history only if it depends on something outside, such as a leaf that the function
+closes over, or the arguments of an enclosing transform.
+
+Arguments and results may be nested in tuples, lists and dicts. `vmap` here is a loop: it calls the function once per
+slice and stacks the results. That gives PyTorch's values but not its speed, and the function sees plain tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+import teachgrad as torch
+from teachgrad import errors
+from teachgrad.autograd import forward_ad
+from teachgrad.autograd.forward_ad import Level
+from teachgrad.autograd.graph import edge_of
+from teachgrad.autograd.variable import TensorBase, wrap
+from teachgrad.utils.trees import flatten
+
+__all__ = [
+    "functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "stack_module_state",
+    "vjp", "vmap",
+]  # fmt: skip
+
+Transformed = Callable[..., Any]
+
+
+# -- marking arguments and following gradients back to the marks -------------------------------------------------
+def _marked(value: Any, level: Level) -> tuple[Any, list[Any]]:
+    """`value` with each tensor marked for `level`, and the marked tensors."""
+    leaves, rebuild = flatten(value)
+    for leaf in leaves:
+        if not isinstance(leaf, TensorBase):
+            raise ValueError(f"Thing passed to transform API must be Tensor, got {type(leaf)}")
+    marked = [forward_ad.dual(leaf, None, level) for leaf in leaves]
+    return rebuild(marked), marked
+
+
+def _run(level: Level, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> Any:
+    try:
+        return func(*args, **(kwargs or {}))
+    finally:
+        level.running = False
+
+
+def _rows(outputs: Sequence[Any], weights: Sequence[Any], marked: Sequence[Any], level: Level) -> list[Any]:
+    """Gradients of the weighted outputs with respect to the marked tensors, zeros where there is no path."""
+    live = [(o, w) for o, w in zip(outputs, weights, strict=True) if o._requires_grad]
+    roots = [(edge_of(output), output._output_nr) for output, _ in live]
+    with torch.enable_grad():
+        found = forward_ad.send(roots, [weight for _, weight in live], [(tensor._node, 0) for tensor in marked])
+    return [
+        torch.zeros_like(tensor, requires_grad=False) if row is None else forward_ad.taken_out(row, level)
+        for row, tensor in zip(found, marked, strict=True)
+    ]
+
+
+def _out(value: Any, level: Level) -> Any:
+    """A result, taken out of the level."""
+    leaves, rebuild = flatten(value)
+    return rebuild([forward_ad.taken_out(leaf, level) if isinstance(leaf, TensorBase) else leaf for leaf in leaves])
+
+
+def _split_aux(result: Any, has_aux: bool, caller: str) -> tuple[Any, Any]:
+    if not has_aux:
+        return result, None
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise RuntimeError(
+            f"{caller}: output of function f should be a tuple: (output, aux) if has_aux is True"
+        )
+    return result
+
+
+def _chosen(args: tuple[Any, ...], argnums: int | tuple[int, ...]) -> Any:
+    """The arguments to differentiate with respect to: one, or a tuple."""
+    for number in (argnums,) if isinstance(argnums, int) else argnums:
+        if not -len(args) <= number < len(args):
+            raise RuntimeError(f"Got argnum={number}, but only {len(args)} positional inputs")
+    return args[argnums] if isinstance(argnums, int) else tuple(args[number] for number in argnums)
+
+
+def _replaced(args: tuple[Any, ...], argnums: int | tuple[int, ...], values: Any) -> list[Any]:
+    result = list(args)
+    numbers, given = ((argnums,), (values,)) if isinstance(argnums, int) else (argnums, values)
+    for number, value in zip(numbers, given, strict=True):
+        result[number] = value
+    return result
+
+
+# -- reverse mode ------------------------------------------------------------------------------------------------
+def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
+    """(func(*primals), a function that takes v and returns v^T J), and aux if `has_aux`.
+
+    Mirrors `torch.func.vjp`. The returned function gives a tuple with one gradient per argument.
+    """
+    level = Level()
+    with torch.enable_grad():
+        inside, marked = _marked(primals, level)
+        output, aux = _split_aux(_run(level, func, inside), has_aux, "vjp(f, *primals)")
+    results, rebuild = flatten(output)
+    _, rebuild_primals = flatten(primals)
+
+    def pull_back(cotangents: Any) -> Any:
+        """The gradients of the arguments, given the gradient of the output."""
+        weights, _ = flatten(cotangents)
+        if len(weights) != len(results):
+            raise errors.cotangents_do_not_fit(len(weights), len(results))
+        for number, (weight, result) in enumerate(zip(weights, results, strict=True)):
+            if weight.shape != result.shape:
+                raise errors.gradient_shape(number, weight.shape, result.shape)
+        return rebuild_primals(_rows(results, weights, marked, level))
+
+    value = rebuild([forward_ad.taken_out(result, level) for result in results])
+    return (value, pull_back, _out(aux, level)) if has_aux else (value, pull_back)
+
+
+def grad_and_value(
+    func: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False
+) -> Transformed:
+    """The function that returns (gradient, value) of `func`, or (gradient, (value, aux)). Mirrors `torch.func`'s."""
+
+    @wraps(func)
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        level = Level()
+        with torch.enable_grad():
+            inside, marked = _marked(_chosen(args, argnums), level)
+            result = _run(level, func, _replaced(args, argnums, inside), kwargs)
+        output, aux = _split_aux(result, has_aux, "grad_and_value(f)(*args)")
+        if not isinstance(output, TensorBase):
+            raise RuntimeError(
+                f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got {type(output)}"
+            )
+        if output.dim():
+            raise RuntimeError(
+                "grad_and_value(f)(*args): Expected f(*args) to return a scalar Tensor, got tensor with "
+                f"{output.dim()} dims. Maybe you wanted to use the vjp or jacrev APIs instead?"
+            )
+        _, rebuild = flatten(inside)
+        slope = rebuild(_rows([output], [torch.ones_like(output)], marked, level))
+        value = forward_ad.taken_out(output, level)
+        return (slope, (value, _out(aux, level))) if has_aux else (slope, value)
+
+    return transformed
+
+
+def grad(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Transformed:
+    """The gradient of a function that returns one number, with respect to argument `argnums`. Mirrors `torch.func.grad`.
+
+    With `has_aux`, `func` returns (number, aux) and the gradient comes as (gradient, aux).
+    Raises RuntimeError if `func` does not return a 0-d tensor.
+    """
+    both = grad_and_value(func, argnums, has_aux)
+
+    @wraps(func)
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        slope, value = both(*args, **kwargs)
+        return (slope, value[1]) if has_aux else slope
+
+    return transformed
+
+
+def jacrev(
+    func: Callable[..., Any],
+    argnums: int | tuple[int, ...] = 0,
+    *,
+    has_aux: bool = False,
+    chunk_size: int | None = None,
+) -> Transformed:
+    """The Jacobian of `func`, row by row with backward: of shape output + input. Mirrors `torch.func.jacrev`."""
+
+    @wraps(func)
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        level = Level()
+        with torch.enable_grad():
+            inside, marked = _marked(_chosen(args, argnums), level)
+            result = _run(level, func, _replaced(args, argnums, inside), kwargs)
+        output, aux = _split_aux(result, has_aux, "jacrev(f)(*args)")
+        results, rebuild = flatten(output)
+        _, rebuild_inputs = flatten(inside)
+        matrices = []
+        for result in results:
+            rows = [_rows([result], [one], marked, level) for one in _basis(result)]
+            blocks = zip(zip(*rows, strict=True), marked, strict=True)
+            matrices.append(rebuild_inputs([torch.stack(b).reshape(result.shape + x.shape) for b, x in blocks]))
+        return (rebuild(matrices), _out(aux, level)) if has_aux else rebuild(matrices)
+
+    return transformed
+
+
+def _basis(tensor: Any) -> list[Any]:
+    """Tensors like this one with a single 1 at each place in turn."""
+    units = np.eye(tensor.numel(), dtype=tensor._data.dtype)
+    return [wrap(unit.reshape(tensor._data.shape)) for unit in units]
+
+
+# -- forward mode ------------------------------------------------------------------------------------------------
+def jvp(
+    func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool = False, has_aux: bool = False
+) -> Any:
+    """(func(*primals), J v) for the tangents v, one per argument, and aux if `has_aux`. Mirrors `torch.func.jvp`."""
+    for name, value in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(value, tuple):
+            raise RuntimeError(
+                f"jvp(f, primals, tangents): Expected {name} to be a tuple. E.g. it should be valid to call f(*{name})."
+            )
+    points, rebuild = flatten(primals)
+    directions, _ = flatten(tangents)
+    level = forward_ad.enter_level()
+    try:
+        with torch.enable_grad():
+            inside = [forward_ad.dual(p, v, level) for p, v in zip(points, directions, strict=True)]
+            output, aux = _split_aux(func(*rebuild(inside)), has_aux, "jvp(f, primals, tangents)")
+            results, rebuild_output = flatten(output)
+            pairs = [forward_ad.unpack(result, level) for result in results]
+    finally:
+        forward_ad.exit_level()
+    value = rebuild_output([primal for primal, _ in pairs])
+    moved = rebuild_output([torch.zeros_like(p) if t is None else t for p, t in pairs])
+    return (value, moved, _out(aux, level)) if has_aux else (value, moved)
+
+
+def jacfwd(
+    func: Callable[..., Any],
+    argnums: int | tuple[int, ...] = 0,
+    has_aux: bool = False,
+    *,
+    randomness: str = "error",
+) -> Transformed:
+    """The Jacobian of `func`, column by column with forward mode: of shape output + input. Mirrors `torch.func.jacfwd`.
+
+    Calls `func` once per element of the inputs.
+    """
+
+    @wraps(func)
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        inputs, rebuild_inputs = flatten(_chosen(args, argnums))
+
+        def along(place: int, direction: Any) -> Any:
+            tangents = [direction if i == place else torch.zeros_like(x) for i, x in enumerate(inputs)]
+
+            def narrowed(*values: Any) -> Any:
+                return func(*_replaced(args, argnums, rebuild_inputs(list(values))), **kwargs)
+
+            return jvp(narrowed, tuple(inputs), tuple(tangents), has_aux=has_aux)
+
+        passes = [[along(place, one) for one in _basis(x.detach())] for place, x in enumerate(inputs)]
+        results, rebuild = flatten(passes[0][0][0])
+        matrices = []
+        for number, result in enumerate(results):
+            blocks = []
+            for x, columns in zip(inputs, passes, strict=True):
+                parts = [flatten(column[1])[0][number] for column in columns]
+                blocks.append(torch.stack(parts, dim=-1).reshape(result.shape + x.shape))
+            matrices.append(rebuild_inputs(blocks))
+        return (rebuild(matrices), passes[0][0][2]) if has_aux else rebuild(matrices)
+
+    return transformed
+
+
+def hessian(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Transformed:
+    """The matrix of second derivatives, forward over reverse. Mirrors `torch.func.hessian`."""
+    return jacfwd(jacrev(func, argnums), argnums)
+
+
+def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
+    """(func(*primals), the function v -> J v). Mirrors `torch.func.linearize`."""
+    value = func(*primals)
+    return value, lambda *tangents: jvp(func, primals, tangents)[1]
+
+
+# -- many at once ------------------------------------------------------------------------------------------------
+def vmap(
+    func: Callable[..., Any],
+    in_dims: Any = 0,
+    out_dims: Any = 0,
+    randomness: str = "error",
+    *,
+    chunk_size: int | None = None,
+) -> Transformed:
+    """The function that applies `func` to each slice of its arguments along `in_dims` and stacks along `out_dims`.
+
+    An in_dim of None hands the whole argument to every call. Mirrors `torch.func.vmap`; raises ValueError where dims and
+    arguments do not fit. It is a loop, so `randomness` and `chunk_size` have nothing to decide.
+    """
+
+    name = getattr(func, "__name__", repr(func))
+
+    @wraps(func)
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        leaves, rebuild = flatten(args)
+        if not leaves:
+            raise errors.vmap_without_inputs(name)
+        if not isinstance(in_dims, int | tuple | list):
+            raise errors.vmap_bad_in_dims(name, in_dims)
+        dims = _spread(in_dims if isinstance(in_dims, int) else tuple(in_dims), args)
+        if dims is None:
+            raise errors.vmap_dims_do_not_fit(name, "in_dims", in_dims)
+        size = _mapped_size(name, in_dims, leaves, dims)
+
+        def call(slices: list[Any]) -> Any:
+            return func(*rebuild(slices), **kwargs)
+
+        def cut(i: int) -> list[Any]:
+            return [leaf if dim is None else leaf.select(dim, i) for leaf, dim in zip(leaves, dims, strict=True)]
+
+        if size:
+            answers = [call(cut(i)) for i in range(size)]
+        else:  # nothing to map over: one call on zeros shows the shape of the results
+            blank = [
+                leaf if dim is None else torch.zeros_like(leaf.movedim(dim, 0).sum(0))
+                for leaf, dim in zip(leaves, dims, strict=True)
+            ]
+            answers = [call(blank)]
+        first, rebuild_result = flatten(answers[0])
+        for value in first:
+            if not isinstance(value, TensorBase):
+                raise errors.vmap_result(name, value)
+        out = _spread(out_dims, answers[0])
+        if out is None:
+            raise errors.vmap_dims_do_not_fit(name, "out_dims", out_dims)
+        columns = zip(*(flatten(answer)[0] for answer in answers), strict=True)
+        stacked = [
+            column[0] if dim is None else torch.stack(column, dim)
+            for column, dim in zip(columns, out, strict=True)
+        ]
+        if not size:
+            stacked = [part.narrow(dim, 0, 0) for part, dim in zip(stacked, out, strict=True)]
+        return rebuild_result(stacked)
+
+    return transformed
+
+
+def _spread(dims: Any, tree: Any) -> list[Any] | None:
+    """One dim for each leaf of `tree`: a single dim counts for everything below it. None if the nesting differs."""
+    if dims is None or isinstance(dims, int):
+        return [dims] * len(flatten(tree)[0])
+    if isinstance(dims, dict):
+        same = isinstance(tree, dict) and dims.keys() == tree.keys()
+        parts = [_spread(dims[key], tree[key]) for key in tree] if same else [None]
+    else:
+        same = isinstance(tree, tuple | list) and len(tree) == len(dims)
+        parts = [_spread(dim, item) for dim, item in zip(dims, tree, strict=True)] if same else [None]
+    return None if None in parts else [dim for part in parts for dim in part or ()]
+
+
+def _mapped_size(name: str, in_dims: Any, leaves: list[Any], dims: list[Any]) -> int:
+    sizes = []
+    for leaf, dim in zip(leaves, dims, strict=True):
+        if dim is None:
+            continue
+        if not isinstance(leaf, TensorBase):
+            raise errors.vmap_over_non_tensor(name, in_dims, dim, leaf)
+        if not -leaf.dim() <= dim < leaf.dim():
+            raise errors.vmap_dim(name, in_dims, dim, leaf.dim())
+        sizes.append(leaf.shape[dim])
+    if not sizes:
+        raise ValueError("vmap: Expected at least one Tensor to vmap over")
+    if len(set(sizes)) > 1:
+        raise errors.vmap_sizes(sizes)
+    return int(sizes[0])
+
+
+# -- modules as functions ----------------------------------------------------------------------------------------
+def functional_call(
+    module: Any,
+    parameter_and_buffer_dicts: Any,
+    args: Any = None,
+    kwargs: dict[str, Any] | None = None,
+    *,
+    tie_weights: bool = True,
+    strict: bool = False,
+) -> Any:
+    """Calls a module with other parameters and buffers, given by their names. Mirrors `torch.func.functional_call`.
+
+    The module's own are back in place afterwards, also when the call fails. Raises RuntimeError in strict mode for names
+    that are missing or unknown.
+    """
+    given: dict[str, Any] = {}
+    for part in [parameter_and_buffer_dicts] if isinstance(parameter_and_buffer_dicts, dict) else parameter_and_buffer_dicts:
+        given.update(part)
+    places = {
+        f"{prefix}{'.' if prefix else ''}{name}": (table, name)
+        for prefix, child in module.named_modules()
+        for table in (child._parameters, child._buffers)
+        for name in table
+    }
+    if strict and given.keys() != places.keys():
+        unexpected, missing = [n for n in given if n not in places], [n for n in places if n not in given]
+        raise errors.functional_call_names(type(module).__name__, unexpected, missing)
+    if tie_weights:  # a name stands for all names of the same tensor
+        by_id = {id(places[n][0][places[n][1]]): value for n, value in given.items() if n in places}
+        given = {n: by_id[id(table[key])] for n, (table, key) in places.items() if id(table[key]) in by_id} | given
+    before = {name: table[key] for name, (table, key) in places.items()}
+    try:
+        for name, value in given.items():
+            if name in places:
+                table, key = places[name]
+                table[key] = value
+        positional = () if args is None else args if isinstance(args, tuple) else (args,)
+        return module(*positional, **(kwargs or {}))
+    finally:
+        for name, (table, key) in places.items():
+            table[key] = before[name]
+
+
+def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The parameters and the buffers of several like modules, each stacked along a new first dimension.
+
+    Mirrors `torch.func.stack_module_state`.
+    """
+    if not models:
+        raise RuntimeError("stack_module_state: Expected at least one model, got 0.")
+    stacked: list[dict[str, Any]] = []
+    for kind in ("named_parameters", "named_buffers"):
+        columns = [dict(getattr(model, kind)()) for model in models]
+        stacked.append({name: torch.stack([c[name].detach() for c in columns]) for name in columns[0]})
+    for tensor in stacked[0].values():
+        tensor.requires_grad_()
+    return stacked[0], stacked[1]

@@ -1,0 +1,128 @@
+"""Batch and group normalisation: numbers shifted and scaled so that they have mean 0 and variance 1.
+
+    y = (x - mean) / sqrt(var + eps)           over the batch, for each channel; or over a group of channels, for each sample
+
+Mean and variance are computed from x, so they move with it:
+
+    grad_x = (grad - mean(grad) - y * mean(grad * y)) / sqrt(var + eps)
+
+S. Ioffe and C. Szegedy, "Batch normalization", ICML 2015; Y. Wu and K. He, "Group normalization", ECCV 2018.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from teachgrad.ops import convolution  # noqa: F401 - channel_sum
+from teachgrad.ops.table import composite, op, raw
+
+
+@composite
+def per_channel(F: Any, values: Any, self: Any) -> Any:
+    """One number per channel, in a shape that broadcasts with (N, C, *)."""
+    return F.reshape(values, (1, -1, *(1,) * (self.ndim - 2)))
+
+
+@composite
+def centred_and_scale(F: Any, self: Any, dims: Any, mean: Any, var: Any, eps: float) -> tuple[Any, Any]:
+    """x - mean and 1 / sqrt(var + eps); mean and variance over `dims` are computed if they are not given."""
+    centred = self - (F.mean(self, dims, True) if mean is None else mean)
+    if var is None:
+        var = F.mean(centred * centred, dims, True)
+    return centred, 1 / F.sqrt(var + eps)
+
+
+@composite
+def standard_slope(F: Any, grad: Any, self: Any, dims: Any, eps: float) -> Any:
+    """The gradient of x, where mean and variance over `dims` were computed from x."""
+    centred, scale = F.centred_and_scale(self, dims, None, None, eps)
+    y = centred * scale
+    return scale * (grad - F.mean(grad, dims, True) - y * F.mean(grad * y, dims, True))
+
+
+# -- batches ---------------------------------------------------------------------------------------------------
+def _all_but_channels(self: Any) -> tuple[int, ...]:
+    return (0, *range(2, self.ndim))
+
+
+@composite
+def batch_standard(F: Any, self: Any, mean: Any, var: Any, eps: float) -> tuple[Any, Any]:
+    """y and 1 / sqrt(var + eps), with the given mean and variance of each channel, or the batch's own."""
+    if mean is not None:
+        mean, var = F.per_channel(mean, self), F.per_channel(var, self)
+    centred, scale = F.centred_and_scale(self, _all_but_channels(self), mean, var, eps)
+    return centred * scale, scale
+
+
+@composite
+def batch_slope(F: Any, grad: Any, self: Any, weight: Any, mean: Any, var: Any, eps: float) -> Any:
+    """The gradient of the input of batch normalisation."""
+    if weight is not None:
+        grad = grad * F.per_channel(weight, self)
+    if mean is not None:
+        return grad * F.batch_standard(self, mean, var, eps)[1]
+    return F.standard_slope(grad, self, _all_but_channels(self), eps)
+
+
+@raw
+def batch_normed(self: Any, weight: Any, bias: Any, mean: Any, var: Any, eps: float) -> tuple[Any, Any, Any]:
+    """The normalised batch, and the mean and variance of each channel that it was normalised with."""
+    if mean is None:
+        dims = _all_but_channels(self)
+        mean, var = self.mean(dims), self.var(dims)
+    shape = (1, -1, *(1,) * (self.ndim - 2))
+    scale = 1 / np.sqrt(var + eps)
+    result = (self - mean.reshape(shape)) * (scale if weight is None else scale * weight).reshape(shape)
+    return (result if bias is None else result + bias.reshape(shape)), mean, var
+
+
+op(
+    "native_batch_norm(self, weight, bias; mean=None, var=None, eps=1e-05) -> result, !used_mean, !used_var",
+    "NativeBatchNormBackward0", "batch_normed(self, weight, bias, mean, var, eps)",
+    self="batch_slope(grad, self, weight, mean, var, eps)",
+    weight="channel_sum(grad * batch_standard(self, mean, var, eps)[0])", bias="channel_sum(grad)",
+    samples=[
+        "F.batch_norm(x, None, None, training=True)", "F.batch_norm(b, None, None, v, u, True)",
+        "F.batch_norm(b, u.detach(), p[0].detach(), v, u)", "F.batch_norm(x, u.detach(), p[0].detach())",
+        "F.instance_norm(b)", "F.instance_norm(b, weight=v, bias=u)",
+    ],
+)  # fmt: skip
+
+
+# -- groups of channels ----------------------------------------------------------------------------------------
+@composite
+def group_standard(F: Any, self: Any, groups: int, eps: float) -> Any:
+    """y, with the mean and variance of each group of channels of each sample."""
+    rows = F.reshape(self, (self.shape[0] * groups, -1))
+    centred, scale = F.centred_and_scale(rows, (1,), None, None, eps)
+    return F.reshape(centred * scale, tuple(self.shape))
+
+
+@composite
+def group_slope(F: Any, grad: Any, self: Any, weight: Any, groups: int, eps: float) -> Any:
+    """The gradient of the input of group normalisation."""
+    if weight is not None:
+        grad = grad * F.per_channel(weight, self)
+    shape = (self.shape[0] * groups, -1)
+    slope = F.standard_slope(F.reshape(grad, shape), F.reshape(self, shape), (1,), eps)
+    return F.reshape(slope, tuple(self.shape))
+
+
+@composite
+def group_normed(F: Any, self: Any, weight: Any, bias: Any, groups: int, eps: float) -> Any:
+    """y, times the weight and plus the bias of each channel."""
+    result = F.group_standard(self, groups, eps)
+    if weight is not None:
+        result = result * F.per_channel(weight, self)
+    return result if bias is None else result + F.per_channel(bias, self)
+
+
+op(
+    "native_group_norm(self, weight, bias; groups=1, eps=1e-05)", "NativeGroupNormBackward0",
+    "group_normed(self, weight, bias, groups, eps)",
+    self="group_slope(grad, self, weight, groups, eps)",
+    weight="channel_sum(grad * group_standard(self, groups, eps))", bias="channel_sum(grad)",
+    samples=["F.group_norm(c, 2)", "F.group_norm(c, 4, k[:, 0], k[:, 1])", "F.group_norm(b, 1, v)", "F.group_norm(x, 1, v, u)"],
+)  # fmt: skip

@@ -1,0 +1,64 @@
+"""The pictures of a graph's groups, one inside the other, for pages that open and close them."""
+
+from __future__ import annotations
+
+from html import escape
+
+from .folding import inside
+from .layout import place
+from .model import Graph, Group, Layout, Trace
+from .values import visible
+
+MOST = 60  # pictures of groups in one page
+
+
+def views(graph: Graph, trace: Trace | None = None, engine: str = "embedded") -> dict[str, tuple[Graph, Layout]]:
+    """For each group, its inside as a graph (see :func:`folding.inside`) and where everything goes in it.
+
+    Of a repetition only the first turn is there, since the others are built like it. Groups come from outside
+    inwards, the first 60 of them; one that is too large for a picture is left out.
+    """
+    wanted: dict[str | None, bool] = {None: True}
+    seen: set[str | None] = set()
+    for group in graph.groups:
+        again = group.kind == "turn" and group.parent in seen
+        wanted[group.id] = wanted[group.parent] and not again and group.kind != "ends"
+        seen.add(group.parent)
+    levels: dict[str | None, int] = {None: -1}
+    for group in graph.groups:
+        levels[group.id] = levels[group.parent] + 1
+    chosen = sorted((group for group in graph.groups if wanted[group.id]), key=lambda group: levels[group.id])[:MOST]
+    found = {}
+    for group in chosen:
+        view = inside(graph, group.id)
+        if len(view.nodes) <= 3 * MOST:
+            found[group.id] = view, place(view, trace, engine)
+    return found
+
+
+def html_of_views(graph: Graph, shown: Graph, engine: str) -> str:
+    """The groups that ``shown`` has closed as HTML that opens and closes by mouse and by key, without a script."""
+    from .svg import render
+
+    found = views(graph, engine=engine)
+    closed = {node.id for node in shown.nodes if node.kind == "group"}
+    inner: dict[str | None, list[Group]] = {}
+    for group in graph.groups:
+        if group.id in found:
+            outer = group.parent if group.parent in found and group.id not in closed else None
+            if outer is not None or group.id in closed:
+                inner.setdefault(outer, []).append(group)
+    out: list[str] = []
+    todo: list[Group | None] = list(reversed(inner.get(None, [])))
+    while todo:
+        group = todo.pop()
+        if group is None:
+            out.append("</details>")
+            continue
+        view, layout = found[group.id]
+        times = f", ×{group.times}" if group.times > 1 else ""
+        words = escape(visible(f"{group.title}: {len(group.nodes)} nodes{times}"))
+        picture = render(view, layout, prefix=f"tg-{group.id}")
+        out.append(f"<details><summary>{words}</summary>\n{picture}")
+        todo += [None, *reversed(inner.get(group.id, []))]
+    return "\n".join(out)

@@ -1,0 +1,58 @@
+"""Everything in this folder compares with PyTorch 2.13 itself: it is marked `oracle`, and skipped where it is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+def pytest_collection_modifyitems(items):
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.oracle)
+
+
+@pytest.fixture
+def both():
+    """(teachgrad, torch), both seeded alike."""
+    torch = pytest.importorskip("torch")
+    import teachgrad
+
+    for library in (teachgrad, torch):
+        library.manual_seed(0)
+    return teachgrad, torch
+
+
+def numbers(tensor):
+    """The numbers of a tensor of either library."""
+    return np.asarray(tensor.detach().numpy())
+
+
+def tensors_in(value):
+    """All tensors in a tensor, tuple, list or dict."""
+    if isinstance(value, tuple | list):
+        return [tensor for part in value for tensor in tensors_in(part)]
+    if isinstance(value, dict):
+        return tensors_in(list(value.values()))
+    return [value] if hasattr(value, "requires_grad") else []
+
+
+def same(mine, theirs, about="", rtol=2e-5, atol=2e-6):
+    """The same shapes, dtypes and, nearly, numbers."""
+    mine, theirs = tensors_in(mine), tensors_in(theirs)
+    assert len(mine) == len(theirs), about
+    for one, other in zip(mine, theirs, strict=True):
+        assert tuple(one.shape) == tuple(other.shape), about
+        assert str(one.dtype) == str(other.dtype), about
+        np.testing.assert_allclose(numbers(one), numbers(other), rtol=rtol, atol=atol, err_msg=about)
+
+
+def outcome(function):
+    """What a call returned, or the class and first line of what it raised."""
+    try:
+        return function()
+    except Exception as error:  # noqa: BLE001 - any error is a result to compare
+        return type(error).__name__, str(error)
