@@ -109,7 +109,9 @@ def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_gra
 
 
 @public("new_tensor", function=False)
-def new_tensor(input: Tensor, data: _Data, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def new_tensor(
+    input: Tensor, data: _Data, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """A copy of `data` with the dtype of this tensor. Mirrors `torch.Tensor.new_tensor`."""
     if isinstance(data, TensorBase):
         warnings.warn(_COPY_WARNING.format("tensor.new_tensor"), UserWarning, stacklevel=2)
@@ -150,7 +152,9 @@ def _number(function: str, value: Any) -> Any:
     if isinstance(value, TensorBase | np.generic):
         value = value.item()  # type: ignore[union-attr]
     if not isinstance(value, bool | int | float | complex):
-        raise TypeError(f"{function}(): argument 'fill_value' (position 2) must be Number, not {errors.type_name(value)}")
+        raise TypeError(
+            f"{function}(): argument 'fill_value' (position 2) must be Number, not {errors.type_name(value)}"
+        )
     return value
 
 
@@ -167,7 +171,9 @@ def ones_like(input: Any, *, dtype: Any = None, device: Any = None, requires_gra
 
 
 @public("full_like", method=False)
-def full_like(input: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def full_like(
+    input: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """`fill_value` everywhere, with the shape and dtype of `input`. Mirrors `torch.full_like`."""
     return _like("full_like", input, _number("full_like", fill_value), dtype, device, requires_grad)
 
@@ -263,7 +269,9 @@ def _bound(function: str, name: str, value: Any) -> Any:
         value = value.item()  # type: ignore[union-attr]
     if not isinstance(value, int | float):
         position = {"start": 1, "end": 1 if name == "end" else 2, "step": 3}[name]
-        raise TypeError(f"{function}(): argument '{name}' (position {position}) must be Number, not {errors.type_name(value)}")
+        raise TypeError(
+            f"{function}(): argument '{name}' (position {position}) must be Number, not {errors.type_name(value)}"
+        )
     return value
 
 
@@ -322,7 +330,9 @@ def eye(n: Any, m: Any = None, *, dtype: Any = None, device: Any = None, require
     """The n x m matrix (n x n if m is not given) with ones on its diagonal. Mirrors `torch.eye`."""
     for position, (name, value) in enumerate((("n", n), ("m", m)), 1):
         if value is not None and not isinstance(value, int):
-            raise TypeError(f"eye(): argument '{name}' (position {position}) must be int, not {errors.type_name(value)}")
+            raise TypeError(
+                f"eye(): argument '{name}' (position {position}) must be int, not {errors.type_name(value)}"
+            )
         if value is not None and value < 0:
             raise RuntimeError(f"{name} must be greater or equal to 0, got {value}")
     return leaf(np.eye(n, m, dtype=dtype_of("eye", dtype).numpy), requires_grad, device)

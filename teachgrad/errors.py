@@ -270,10 +270,17 @@ def leaf_view_in_place() -> RuntimeError:
     )
 
 
-def multi_view_in_place(number: int, node_name: str) -> RuntimeError:
-    """An in-place op on one of several views made at once (unbind, split, chunk)."""
+_THROUGH_BASE = "its base or another view of its base has been modified inplace"
+
+
+def multi_view_in_place(number: int, node_name: str, *, through_base: bool = False) -> RuntimeError:
+    """An in-place op on one of several views made at once (unbind, split, chunk), or on their base."""
+    what = _THROUGH_BASE if through_base else "is being modified inplace"
+    origin = f"Output {number} of {node_name} is a view and {what}."
+    if not node_name:
+        origin = f"A view was created in no_grad mode and {what} with grad mode enabled."
     return RuntimeError(
-        f"Output {number} of {node_name} is a view and is being modified inplace. This view is the output of a "
+        f"{origin} This view is the output of a "
         "function that returns multiple views. Such functions do not allow the output views to be modified inplace. "
         "You should replace the inplace operation by an out-of-place one."
     )
@@ -287,19 +294,24 @@ def cannot_cast(result: str, target: str) -> RuntimeError:
     )
 
 
-def view_in_place(mode: str, number: int) -> RuntimeError:
-    """An in-place op, while recording, on a view made in a mode ("no_grad", "inference") or in a custom Function."""
+def view_in_place(mode: str, number: int, maker: str, *, through_base: bool = False) -> RuntimeError:
+    """An in-place op, while recording, on a view made in a mode ("no_grad", "inference") or in a custom Function.
+
+    `maker` is the op that made it a view of such a view.
+    """
+    what = _THROUGH_BASE if through_base else "is being modified inplace"
     if mode not in ("no_grad", "inference"):
         return RuntimeError(
-            f"Output {number} of {mode} is a view and is being modified inplace. This view was created inside a custom "
+            f"Output {number} of {mode} is a view and {what}. This view was created inside a custom "
             "Function (or because an input was returned as-is) and the autograd logic to handle view+inplace would "
             "override the custom backward associated with the custom Function, leading to incorrect gradients. This "
             "behavior is forbidden. You can fix this by cloning the output of the custom Function."
         )
     block = f"{mode}_mode" if mode == "inference" else mode
+    origin = f"Output {number} of {maker} is a view of a view which was created in" if maker else "A view was created in"
     now = "in normal mode" if mode == "inference" else "with grad mode enabled"
     return RuntimeError(
-        f"A view was created in {mode} mode and is being modified inplace {now}. Given that this use case is ambiguous "
+        f"{origin} {mode} mode and {what} {now}. Given that this use case is ambiguous "
         "and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either both "
         f"inside the {block} block (if you don't want the inplace to be tracked) or both outside (if you want the "
         "inplace to be tracked)."
@@ -685,6 +697,39 @@ def forward_needs_vectorize() -> NotImplementedError:
     """jacobian(strategy="forward-mode") without vectorize=True."""
     return NotImplementedError(
         "Computing Jacobian using forward-AD or forward-over-reverse Hessian isonly implemented for `vectorize=True`."
+    )
+
+
+# -- utils.checkpoint ------------------------------------------------------------------------------------------
+
+
+def checkpoint_count(first: int, second: int) -> str:
+    """The second run of a checkpointed block saved more or fewer tensors."""
+    return (
+        "torch.utils.checkpoint: A different number of tensors was saved during the original forward and recomputation.\n"
+        f"Number of tensors saved during forward: {first}\nNumber of tensors saved during recomputation: {second}."
+    )
+
+
+def checkpoint_kinds(first: list[tuple[Any, Any]], second: list[tuple[Any, Any]]) -> str:
+    """The second run of a checkpointed block saved tensors of other shapes or dtypes."""
+    lines = [
+        "torch.utils.checkpoint: Recomputed values for the following tensors have different metadata than during the forward "
+        "pass."
+    ]
+    for place, (before, now) in enumerate(zip(first, second, strict=True)):
+        if before != now:
+            shown = [f"{{'shape': {shape}, 'dtype': {dtype}, 'device': device(type='cpu')}}" for shape, dtype in (before, now)]
+            lines += [f"tensor at position {place}:", f"saved metadata: {shown[0]}", f"recomputed metadata: {shown[1]}"]
+    return "\n".join(lines)
+
+
+def checkpoint_with_inputs() -> RuntimeError:
+    """A reentrant checkpoint inside autograd.grad(), or backward(inputs=...)."""
+    return RuntimeError(
+        "When use_reentrant=True, torch.utils.checkpoint is incompatible with .grad() or passing an `inputs` parameter to "
+        ".backward(). To resolve this error, you can either set use_reentrant=False, or call .backward() without passing the "
+        "`inputs` argument."
     )
 
 

@@ -17,7 +17,7 @@ def dtype_of(function: str, dtype: Any, default: dtypes.dtype | None = None) -> 
     Raises TypeError for anything else.
     """
     if dtype.__class__ is dtypes.dtype:
-        return dtype  # type: ignore[no-any-return]
+        return dtype
     if dtype is None:
         return default or dtypes.get_default_dtype()
     if dtype in _PYTHON_TYPES:

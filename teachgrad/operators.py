@@ -10,7 +10,6 @@ import numpy as np
 from teachgrad import dtypes
 from teachgrad.autograd.variable import TensorBase
 from teachgrad.ops import inplace
-from teachgrad.ops.convert import NUMBERS
 from teachgrad.ops.table import FUNCTIONS, METHODS, OPS, Late, Op
 from teachgrad.tensor import Tensor
 
@@ -24,7 +23,7 @@ _OPERATORS = {
 """Operators that are an op of the table; found and compiled at their first use."""
 
 _METHOD_OPERATORS = {
-    "__pow__": "pow", "__mod__": "remainder", "__floordiv__": "floor_divide",
+    "__mod__": "remainder", "__floordiv__": "floor_divide",
     "__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "div_", "__ipow__": "pow_",
     "__imod__": "remainder_", "__ifloordiv__": "floor_divide_", "__iand__": "bitwise_and_", "__ior__": "bitwise_or_",
     "__ixor__": "bitwise_xor_", "__ilshift__": "bitwise_left_shift_", "__irshift__": "bitwise_right_shift_",
@@ -37,7 +36,8 @@ _REFLECTED = {
 }  # fmt: skip
 """Operators that are a function with its arguments swapped."""
 
-_OPERAND = TensorBase | NUMBERS | np.generic
+_OPERAND = (TensorBase, bool, int, float, complex, np.generic)
+_POWER = OPS["pow.number"]
 
 
 def _method_operator(method: str) -> Callable[[Tensor, Any], Any]:
@@ -54,6 +54,12 @@ def _reflected(function: str) -> Callable[[Tensor, Any], Any]:
         return FUNCTIONS[function](other, self) if isinstance(other, _OPERAND) else NotImplemented
 
     return operator
+
+
+def _pow(self: Tensor, exponent: Any) -> Any:
+    if exponent.__class__ is int or exponent.__class__ is float:  # x**2, the power that lessons are full of
+        return _POWER.front(self, exponent)
+    return FUNCTIONS["pow"](self, exponent) if isinstance(exponent, _OPERAND) else NotImplemented
 
 
 def _rsub(self: Tensor, other: Any) -> Any:
@@ -102,14 +108,11 @@ def bind() -> None:
         setattr(Tensor, operator, _method_operator(method))
     for operator, function in _REFLECTED.items():
         setattr(Tensor, operator, _reflected(function))
-    Tensor.__rsub__ = _rsub  # type: ignore[attr-defined]
-    Tensor.__rtruediv__ = _rtruediv  # type: ignore[attr-defined]
-    Tensor.__matmul__ = _matmul  # type: ignore[attr-defined]
-    Tensor.__pos__ = METHODS["positive"]  # type: ignore[attr-defined]
-    Tensor.__invert__ = _invert  # type: ignore[attr-defined]
-    Tensor.__eq__ = _equality("eq")  # type: ignore[assignment, method-assign]
-    Tensor.__ne__ = _equality("ne")  # type: ignore[assignment, method-assign]
+    for operator, function in {
+        "__rsub__": _rsub, "__pow__": _pow, "__rtruediv__": _rtruediv, "__matmul__": _matmul, "__invert__": _invert,
+        "__pos__": METHODS["positive"], "__eq__": _equality("eq"), "__ne__": _equality("ne"),
+        "byte": _conversion(dtypes.uint8), "char": _conversion(dtypes.int8),
+    }.items():  # fmt: skip
+        setattr(Tensor, operator, function)
     for name in ("half", "float", "double", "cfloat", "cdouble", "bool", "short", "int", "long"):
         setattr(Tensor, name, _conversion(getattr(dtypes, name)))
-    Tensor.byte = _conversion(dtypes.uint8)  # type: ignore[attr-defined]
-    Tensor.char = _conversion(dtypes.int8)  # type: ignore[attr-defined]

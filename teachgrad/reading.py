@@ -67,7 +67,8 @@ def checked(array: Any) -> Any:
         raise errors.explained(
             ValueError(
                 "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
-                "currently supported. (You can probably work around this by making a copy of your array  with array.copy().) "
+                "currently supported. (You can probably work around this by making a copy of your array  with "
+                "array.copy().) "
             ),
             "A slice such as array[::-1] reads the memory backwards. Write array[::-1].copy().",
         )

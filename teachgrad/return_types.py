@@ -8,19 +8,28 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
+from operator import itemgetter
 from typing import Any
+
+
+class _Named(tuple[Any, ...]):
+    """A tuple that shows the names of its parts."""
+
+    __slots__ = ()
+    _fields: tuple[str, ...]
+
+    def __new__(cls, *parts: Any) -> _Named:
+        return tuple.__new__(cls, parts)
+
+    def __repr__(self) -> str:
+        parts = ",\n".join(f"{name}={value!r}" for name, value in zip(self._fields, self, strict=True))
+        return f"torch.return_types.{type(self).__name__}(\n{parts})"
 
 
 def named(name: str, *fields: str) -> Any:
     """The type of what `torch.name` returns: `named("max", "values", "indices")(values, indices)`."""
-
-    def show(self: Any) -> str:
-        parts = ",\n".join(f"{field}={value!r}" for field, value in zip(fields, self, strict=True))
-        return f"torch.return_types.{name}(\n{parts})"
-
-    plain = namedtuple(name, fields)  # noqa: PYI024 - made from a list of names
-    return type(name, (plain,), {"__slots__": (), "__module__": "torch.return_types", "__repr__": show})
+    parts = {field: property(itemgetter(place)) for place, field in enumerate(fields)}
+    return type(name, (_Named,), {"__slots__": (), "__module__": "torch.return_types", "_fields": fields, **parts})
 
 
 max, min = named("max", "values", "indices"), named("min", "values", "indices")

@@ -86,7 +86,12 @@ def _stream(function: str, args: tuple[Any, ...], generator: Any) -> Stream | No
 # -- new tensors -----------------------------------------------------------------------------------------------
 @public("rand", method=False)
 def rand(
-    *shape: Any, size: Any = None, generator: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    *shape: Any,
+    size: Any = None,
+    generator: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Numbers uniform in [0, 1). Mirrors `torch.rand`."""
     stream, kind = _stream("rand", shape, generator), dtype_of("rand", dtype).numpy
@@ -95,7 +100,12 @@ def rand(
 
 @public("randn", method=False)
 def randn(
-    *shape: Any, size: Any = None, generator: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    *shape: Any,
+    size: Any = None,
+    generator: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Numbers from the normal distribution with mean 0 and standard deviation 1. Mirrors `torch.randn`."""
     stream, kind = _stream("randn", shape, generator), dtype_of("randn", dtype).numpy
@@ -136,7 +146,9 @@ def randint(
 
 
 @public("randperm", method=False)
-def randperm(n: int, *, generator: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def randperm(
+    n: int, *, generator: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """The numbers 0 to n - 1 in random order. Mirrors `torch.randperm`."""
     if not isinstance(n, int):
         raise TypeError(f"randperm(): argument 'n' (position 1) must be int, not {errors.type_name(n)}")
@@ -227,7 +239,13 @@ def multinomial(input: Any, num_samples: int, replacement: bool = False, *, gene
 
 
 # -- in place --------------------------------------------------------------------------------------------------
-for _kind, _numbers in (("Normal", "0"), ("Uniform", "0"), ("Exponential", "0"), ("Random", "012"), ("Bernoulli", "02")):
+for _kind, _numbers in (
+    ("Normal", "0"),
+    ("Uniform", "0"),
+    ("Exponential", "0"),
+    ("Random", "012"),
+    ("Bernoulli", "02"),
+):
     for _number in _numbers:
         op(f"{_kind.lower()}.drawn{_number}(self; values)", f"{_kind}Backward{_number}", "values", self="zeros(grad)")
 
@@ -255,9 +273,7 @@ def normal_(input: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any =
     """Overwrites the tensor with normal numbers. Mirrors `torch.Tensor.normal_`."""
     data, stream = input._data, _stream("normal_", (), generator)
     contiguous = data.flags.c_contiguous
-    return _fill(
-        input, "normal.drawn0", lambda shape: random.normal(stream, shape, data.dtype, mean, std, contiguous)
-    )
+    return _fill(input, "normal.drawn0", lambda shape: random.normal(stream, shape, data.dtype, mean, std, contiguous))
 
 
 @public("uniform_", function=False)
@@ -271,9 +287,7 @@ def uniform_(input: Any, from_: float = 0.0, to: float = 1.0, *, generator: Any 
 def exponential_(input: Any, lambd: float = 1.0, *, generator: Any = None) -> Any:
     """Overwrites the tensor with waiting times of mean 1 / lambd. Mirrors `torch.Tensor.exponential_`."""
     stream = _stream("exponential_", (), generator)
-    return _fill(
-        input, "exponential.drawn0", lambda shape: random.exponential(stream, shape, input._data.dtype, lambd)
-    )
+    return _fill(input, "exponential.drawn0", lambda shape: random.exponential(stream, shape, input._data.dtype, lambd))
 
 
 @public("random_", function=False)
@@ -292,7 +306,10 @@ def random_(input: Any, from_: int | None = None, to: int | None = None, *, gene
 
 @public("bernoulli_", function=False)
 def bernoulli_(input: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
-    """Overwrites the tensor with ones (with probability `p`, a number or a tensor) and zeros. Mirrors `torch.Tensor.bernoulli_`."""
+    """Overwrites the tensor with ones (with probability `p`, a number or a tensor) and zeros.
+
+    Mirrors `torch.Tensor.bernoulli_`.
+    """
     stream = _stream("bernoulli_", (), generator)
     if isinstance(p, TensorBase):
         views.check_in_place(input, p)

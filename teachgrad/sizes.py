@@ -58,9 +58,12 @@ def bad_size(function: str, args: tuple[Any, ...]) -> TypeError:
         except TypeError:
             kind = type(value).__name__
             if place == 0:
-                return TypeError(f"{head} (position 1) must be tuple of ints, but found element of type {kind} at pos 0")
+                return TypeError(
+                    f"{head} (position 1) must be tuple of ints, but found element of type {kind} at pos 0"
+                )
             return TypeError(
-                f'{head} failed to unpack the object at pos {place + 1} with error "type must be tuple of ints,but got {kind}"'
+                f'{head} failed to unpack the object at pos {place + 1} with error "type must be tuple of '
+                f'ints,but got {kind}"'
             )
     return TypeError(f"{function}() takes 1 positional argument but {len(args)} were given")
 
@@ -80,6 +83,8 @@ def bad_arguments(function: str, args: tuple[Any, ...], **named: Any) -> TypeErr
     given = [errors.type_name(value) for value in args]
     given += [f"{name}={errors.type_name(value)}" for name, value in named.items()]
     return errors.explained(
-        TypeError(f"{function}() received an invalid combination of arguments - got ({', '.join(given)}), but expected one of:"),
+        TypeError(
+            f"{function}() received an invalid combination of arguments - got ({', '.join(given)}), but expected one of:"
+        ),
         f"help(torch.{function}) shows which arguments it takes.",
     )

@@ -67,6 +67,8 @@ class Tensor(Crossings):
         if value and self._data.dtype.kind not in "fc":
             raise errors.only_floats("only Tensors of floating point and complex dtype can require gradients")
         self._requires_grad = value
+        if self._view is not None:
+            self._view.inherits = False
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Sets `requires_grad` and returns the tensor. Raises RuntimeError for integers, and for False on a non-leaf."""
@@ -148,7 +150,7 @@ class Tensor(Crossings):
 
     def detach_(self) -> Tensor:
         """Takes this tensor itself out of the graph."""
-        if self._view is not None and self._view.base is not None and self._requires_grad:
+        if self._is_view():
             raise errors.detach_of_view()
         self._node, self._output_nr, self._requires_grad = None, 0, False
         return self

@@ -208,5 +208,5 @@ def make_tensor(
         smallest = np.finfo(dtype.numpy).tiny if floats else 1
         result._data[result._data == 0] = smallest
     if spread:
-        result = result[..., ::2]
+        result = result[..., 1::2]  # from 1, so that the memory does not start with the first element
     return result.requires_grad_(requires_grad)

@@ -224,7 +224,7 @@ def _finish_leaf(
             return
     if node._extras is not None:
         grad, mine = run_before(node, grad, live), False
-    if grad is not None:
+    if grad is not None and leaf._requires_grad:  # it may have been switched off since the graph was made
         _accumulate(leaf, grad, mine, live)
     if leaf._hooks is not None:
         run_post_accumulate(leaf)

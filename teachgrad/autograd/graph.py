@@ -230,8 +230,8 @@ def edge_of(tensor: TensorBase) -> Node | None:
         return tensor._node
     if not tensor._requires_grad:
         return None
-    if tensor._view is not None and tensor._view.stale:
-        return tensor._view.regenerate(tensor)
+    if tensor._view is not None and (tensor._view.stale or tensor._view.inherits):
+        return tensor._view.regenerate(tensor) if tensor._view.stale else None
     return accumulator(tensor)
 
 

@@ -88,7 +88,7 @@ def _new(cls: Any) -> Any:
     return _allocate(cls)
 
 
-def _as_view(source: TensorBase, results: tuple[TensorBase, ...], multiple: bool) -> None:
+def _as_view(source: TensorBase, results: tuple[TensorBase, ...], multiple: str) -> None:
     """A view made in inference mode is an inference tensor only if its base is one."""
     views.as_view(source, results, multiple)
     for result in results:

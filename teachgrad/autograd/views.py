@@ -41,19 +41,25 @@ class View:
 
     owner: whose `_changes` counts for this memory.
     base: the tensor that it is a differentiable view of, or None for a mere alias (`detach()`).
+    multiple: the name of the op that made it together with other views ("Unbind"), or "".
+    inherits: it was made without a history and requires grad only because its base does.
     """
 
-    __slots__ = ("base", "made_without_grad", "multiple", "owner", "stale")
+    __slots__ = ("base", "inherits", "made_without_grad", "multiple", "owner", "stale")
 
-    def __init__(self, owner: TensorBase, base: TensorBase | None, multiple: bool = False) -> None:
+    def __init__(self, owner: TensorBase, base: TensorBase | None, multiple: str = "") -> None:
         self.owner, self.base, self.multiple = owner, base, multiple
         self.made_without_grad = "" if GRAD_MODE.get() else "no_grad"  # or "inference", or a custom Function
-        self.stale = False
+        self.stale = self.inherits = False
 
     def regenerate(self, view: TensorBase) -> Node:
         """A new history for a view whose base has changed: its elements read off the base."""
         base = self.base
         assert base is not None
+        if self.made_without_grad:
+            raise errors.view_in_place(self.made_without_grad, view._output_nr, "", through_base=True)
+        if self.multiple:
+            raise errors.multi_view_in_place(view._output_nr, self.multiple, through_base=True)
         fresh = base._read_flat(positions(view, base))  # type: ignore[attr-defined]
         self.stale = False
         view._node, view._output_nr = fresh._node, 0
@@ -72,16 +78,20 @@ def own_array(tensor: TensorBase) -> Any:
     return data
 
 
-def as_view(source: TensorBase, results: tuple[TensorBase, ...], multiple: bool) -> None:
+def as_view(source: TensorBase, results: tuple[TensorBase, ...], multiple: str) -> None:
     """Notes that `results` show the memory of `source`."""
     known = source._view
     owner = source if known is None else known.owner
     base = source if known is None or known.base is None else known.base
     for result in results:
         result._view = view = View(owner, base, multiple)
-        if known is not None and known.base is not None:  # a part of a part is as forbidden to change as the part
-            view.multiple = multiple or known.multiple
-            view.made_without_grad = view.made_without_grad or known.made_without_grad
+        if view.made_without_grad:
+            view.multiple = ""
+        elif known is not None and known.base is not None and not multiple:
+            # a part of a part is as forbidden to change as the part
+            view.multiple, view.made_without_grad = known.multiple, known.made_without_grad
+        if base._requires_grad and not GRAD_MODE.get():
+            result._requires_grad = view.inherits = True  # PyTorch's answer; no gradient will come out of it
     if base._node is not None or not base._requires_grad:
         key = id(base)
         viewers = _viewers.get(key)
@@ -114,7 +124,7 @@ def alias(source: TensorBase, result: TensorBase) -> None:
 def view_of(source: TensorBase) -> Tensor:
     """A tensor that shows all of `source`, as a view of it."""
     result = wrap(own_array(source))
-    as_view(source, (result,), False)
+    as_view(source, (result,), "")
     return result
 
 
@@ -188,12 +198,12 @@ def check_in_place(tensor: TensorBase, *others: Any) -> None:
     if not watched and not any(isinstance(o, TensorBase) and o._requires_grad for o in others):
         return
     if view is not None and base is not None:
-        if view.multiple:
-            name = "Unbind" if tensor._node is None else tensor._node.name().removesuffix("Backward0")
-            raise errors.multi_view_in_place(tensor._output_nr, name)
+        maker = "" if tensor._node is None else tensor._node.name().removesuffix("Backward0")
         if view.made_without_grad:
-            raise errors.view_in_place(view.made_without_grad, tensor._output_nr)
-        if base._requires_grad and base._node is None:
+            raise errors.view_in_place(view.made_without_grad, tensor._output_nr, maker)
+        if view.multiple:
+            raise errors.multi_view_in_place(tensor._output_nr, maker)
+        if watched and base._node is None:
             raise errors.leaf_view_in_place()
     elif tensor._requires_grad and tensor._node is None:
         raise errors.leaf_in_place()

@@ -15,6 +15,8 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
+
 from teachgrad.autograd import views
 from teachgrad.autograd.graph import Hook, Node, edge_of, next_birth
 from teachgrad.autograd.modes import is_grad_enabled
@@ -24,16 +26,23 @@ __all__ = ["BackwardHooks"]
 
 
 class BackwardHookFunctionBackward(Node):
-    """A node with as many outputs as inputs that hands each gradient on as it is."""
+    """A node with as many outputs as inputs that hands each gradient on as it is, and zeros where none arrived.
+
+    `saved` is a tensor of zeros for each output.
+    """
 
     __slots__ = ("outputs",)
     outputs: int  # type: ignore[misc]
 
     def vjp(self, grad: Any) -> tuple[Any, ...]:
         """The same gradients."""
-        return tuple(grad) if self.outputs != 1 else (grad,)
+        grads = grad if self.outputs != 1 else (grad,)
+        return tuple(zeros._data if g is None else g for g, zeros in zip(grads, self.saved or (), strict=True))
 
-    vjp_live = vjp
+    def vjp_live(self, grad: Any) -> tuple[Any, ...]:
+        """The same gradients, as tensors."""
+        grads = grad if self.outputs != 1 else (grad,)
+        return tuple(zeros if g is None else g for g, zeros in zip(grads, self.saved or (), strict=True))
 
 
 BackwardHookFunctionBackward.__module__ = "builtins"
@@ -45,12 +54,14 @@ def _pass_through(tensors: list[Any]) -> list[Any]:
     node.outputs, node.birth = len(tensors), next_birth()
     node.edges = tuple(edge_of(tensor) for tensor in tensors)
     node.numbers = tuple(tensor._output_nr for tensor in tensors)
-    node.saved, node.versions, node.fit, node._extras = (), 0, None, None
+    node.saved = tuple(wrap(np.zeros_like(views.own_array(tensor))) for tensor in tensors)
+    node.versions, node.fit, node._extras = 0, None, None
     passed = []
     for number, tensor in enumerate(tensors):
         result = wrap(views.own_array(tensor))
         views.as_view(tensor, (result,), False)
-        result._node, result._output_nr, result._requires_grad = node, number, True
+        if tensor._requires_grad:
+            result._node, result._output_nr, result._requires_grad = node, number, True
         passed.append(result)
     return passed
 
@@ -74,7 +85,8 @@ class BackwardHooks:
         passed = list(values)
         for place, tensor in zip(places, _pass_through([values[i] for i in places]), strict=True):
             passed[place] = tensor
-        return tuple(passed), places, passed[places[0]]._node
+        node = next(passed[place]._node for place in places if passed[place]._requires_grad)
+        return tuple(passed), places, node
 
     def watch_inputs(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         """The arguments with which `forward` is to be called."""

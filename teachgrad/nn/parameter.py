@@ -57,7 +57,7 @@ class Parameter(Tensor):
         return copy
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return _rebuild, (Parameter, views.own_array(self).copy(), self._requires_grad)
+        return _rebuild, (True, views.own_array(self).copy(), self._requires_grad)
 
 
 class Buffer(Tensor):
@@ -79,7 +79,7 @@ class Buffer(Tensor):
         """All was done in `__new__`."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return _rebuild, (Buffer, views.own_array(self).copy(), False)
+        return _rebuild, (False, views.own_array(self).copy(), False)
 
 
 def empty_parameter(shape: tuple[int, ...], device: Any = None, dtype: Any = None) -> Parameter:
@@ -94,6 +94,6 @@ def empty_parameter(shape: tuple[int, ...], device: Any = None, dtype: Any = Non
 Parameter.__module__ = "torch.nn.parameter"  # print(type(p)) shows what it shows in the lessons
 
 
-def _rebuild(cls: type[Tensor], data: Any, requires_grad: bool) -> Any:
+def _rebuild(trained: bool, data: Any, requires_grad: bool) -> Any:
     """Unpickles a parameter or buffer."""
-    return _shared(wrap(data), cls, requires_grad)
+    return Parameter(wrap(data), requires_grad) if trained else Buffer(wrap(data))

@@ -91,7 +91,7 @@ class Tree:
             if not hasattr(module, name):
                 raise AttributeError(f"{module._get_name()} has no attribute `{name}`")
             module = getattr(module, name)
-            if not isinstance(module, Module):
+            if not isinstance(module, Tree):
                 raise AttributeError(f"`{name}` is not an nn.Module")
         return module
 

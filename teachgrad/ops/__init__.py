@@ -27,6 +27,7 @@ from teachgrad.ops import (
     shape,
     sorting,
     square,
+    windows,
 )
 
 __all__ = [
@@ -56,4 +57,5 @@ __all__ = [
     "shape",
     "sorting",
     "square",
+    "windows",
 ]

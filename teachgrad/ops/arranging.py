@@ -1,4 +1,4 @@
-"""Elements moved, repeated or picked by their place: `flip`, `roll`, `repeat`, `diagonal`, `tril`, `unfold`, ...
+"""Elements moved, repeated or picked by their place: `flip`, `roll`, `repeat`, `diagonal`, `tril`, ...
 
 Each of these is a linear map that only moves numbers, so its gradient is moved back: flipped again, rolled the other way;
 what was repeated is summed, what was left out gets zero.
@@ -6,19 +6,13 @@ what was repeated is summed, what was left out gets zero.
 
 from __future__ import annotations
 
-import warnings
-from operator import index
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided as strided_view
-from numpy.lib.stride_tricks import sliding_window_view
 
 from teachgrad import errors
-from teachgrad.autograd import views
 from teachgrad.autograd.variable import TensorBase, wrap
-from teachgrad.ops import dims, overwriting, refusals
-from teachgrad.ops.pieces import stack
+from teachgrad.ops import dims, overwriting
 from teachgrad.ops.shape import flatten, reshape
 from teachgrad.ops.table import OPS, composite, op, public, raw
 from teachgrad.sizes import shape_of
@@ -71,104 +65,6 @@ def embedded(self: Any, offset: int, dim1: int, dim2: int) -> Any:
 
 
 @raw
-def windows(self: Any, dim: int, size: int, step: int) -> Any:
-    """A view of all windows of `size` along `dim`, `step` apart; the places within a window are the last dimension."""
-    if not self.ndim:
-        return self.reshape(1)[:size]
-    seen = sliding_window_view(self, size, dim, writeable=self.flags.writeable)
-    return seen[(slice(None),) * dim + (slice(None, None, step),)]
-
-
-@raw
-def unfold_backward(grad: Any, shape: tuple[int, ...], dim: int, size: int, step: int) -> Any:
-    """Each element gets the sum of its gradients from all windows that show it."""
-    whole = np.zeros(shape, grad.dtype)
-    if not shape:
-        return whole + grad.sum()
-    count = grad.shape[dim]
-    for place in range(size):
-        whole[(slice(None),) * dim + (slice(place, place + (count - 1) * step + 1, step),)] += grad[..., place]
-    return whole
-
-
-# -- the entries -----------------------------------------------------------------------------------------------
-op(
-    "flip(self; axes)", "FlipBackward0", "flipped(self, axes)", self="flip(grad, axes)",
-    samples=[
-        "x.flip(0)", "torch.flip(b, (0, 2))", "x.flip([1])", "x.fliplr()", "torch.flipud(x)", "x.flip(0, 1)", "x.flip(3)",
-        "x.flip((0, 0))", "v.fliplr()", "torch.fliplr(m)", "x.flipud()", "s.flip(())", "reversed(v)",
-    ],
-)  # fmt: skip
-op(
-    "roll(self; shifts, axes)", "RollBackward0", "rolled(self, shifts, axes)", self="roll(grad, opposite(shifts), axes)",
-    samples=[
-        "x.roll(1)", "torch.roll(x, -1, 1)", "b.roll((1, 2), (0, -1))", "x.roll(1, 5)", "x.roll((1, 1), 0)", "x.roll((), 0)",
-    ],
-)  # fmt: skip
-op(
-    "rot90(self; k, axes)", "Rot90Backward0", "rot90_of(self, k, axes)", self="rot90(grad, -k, axes)",
-    samples=[
-        "x.rot90()", "torch.rot90(b, 2, (1, 2))", "m.rot90(-1)", "x.rot90(4)", "v.rot90()", "x.rot90(1, (0, 0))", "x.rot90(1, (0, 5))",
-    ],
-)  # fmt: skip
-op(
-    "repeat(self; repeats)", "RepeatBackward0", "repeated(self, repeats)", self="sum_of_copies(grad, repeats, self_shape)",
-    samples=[
-        "v.repeat(2)", "v.repeat(2, 3)", "x.repeat((2, 1))", "b.repeat(1, 2, 3)", "s.repeat(3)", "v.tile(2)", "torch.tile(x, (2,))",
-        "v.tile((2, 2))", "x.repeat(2)", "x.repeat(-1, 1)", "x.repeat(0, 1)",
-    ],
-)  # fmt: skip
-op(
-    "diagonal(self; offset, dim1, dim2)", "DiagonalBackward0", "diagonal_of(self, offset, dim1, dim2)", view=True,
-    self="diagonal_backward(grad, self_shape, offset, dim1, dim2)",
-    samples=[
-        "x.diagonal()", "torch.diagonal(b, 1, 0, 2)", "m.diagonal(-1)", "b.diagonal(dim1=-2, dim2=-1)", "v.diagonal()",
-        "x.diagonal(0, 0, 0)", "(m * 1).fill_diagonal_(5)",
-    ],
-)  # fmt: skip
-op(
-    "diagonal_backward(self; shape, offset, dim1, dim2)", "DiagonalBackwardBackward0",
-    "diagonal_backward(self, shape, offset, dim1, dim2)", self="diagonal(grad, offset, dim1, dim2)",
-    samples=["m.diagonal() ** 2"],
-)  # fmt: skip
-op(
-    "diagonal_copy(self; offset, dim1, dim2)", "DiagonalBackward0_copy", "diagonal_of(self, offset, dim1, dim2).copy()",
-    self="diagonal_backward(grad, self_shape, offset, dim1, dim2)",
-    samples=["x.diag()", "torch.diag(m, 1)", "b.diag()", "s.diag()"],
-)  # fmt: skip
-op(
-    "diag_embed(self; offset, dim1, dim2)", "DiagEmbedBackward0", "embedded(self, offset, dim1, dim2)",
-    self="diagonal(grad, offset, dim1, dim2)",
-    samples=["v.diag()", "v.diag(-1)", "torch.diag_embed(x)", "torch.diag_embed(x, 1, 0, 2)", "torch.diagflat(x)", "s.diagflat(1)"],
-)  # fmt: skip
-op(
-    "tril(self; diagonal)", "TrilBackward0", "lower(self, diagonal)", self="tril(grad, diagonal)",
-    samples=["x.tril()", "torch.tril(b, -1)", "m.tril(1)", "(m * 1).tril_()", "v.tril()"],
-)  # fmt: skip
-op(
-    "triu(self; diagonal)", "TriuBackward0", "upper(self, diagonal)", self="triu(grad, diagonal)",
-    samples=["x.triu()", "torch.triu(b, -1)", "m.triu(1)", "(m * 1).triu_(1)", "torch.triu(v)"],
-)  # fmt: skip
-op(
-    "unfold(self; dim, size, step)", "UnfoldBackward0", "windows(self, dim, size, step)", view=True,
-    self="unfold_backward(grad, self_shape, dim, size, step)",
-    samples=["v.unfold(0, 2, 1)", "k.unfold(1, 3, 2)", "b.unfold(-1, 2, 2)", "v.unfold(0, 5, 1)", "v.unfold(0, 2, 0)"],
-)  # fmt: skip
-op(
-    "unfold_backward(self; shape, dim, size, step)", "UnfoldBackwardBackward0", "unfold_backward(self, shape, dim, size, step)",
-    self="unfold(grad, dim, size, step)", samples=["v.unfold(0, 2, 1) * v.unfold(0, 2, 1)"],
-)  # fmt: skip
-op(
-    "as_strided(self; size, stride, offset, places)", "AsStridedBackward0", "at_steps(self, size, stride, offset)", view=True,
-    self="spread_flat(grad, places, self_shape)",
-    samples=[
-        "x.as_strided((2, 2), (1, 1))", "torch.as_strided(x, (3,), (2,), 1)", "v.as_strided((3, 3), (0, 1))", "x.as_strided((2,), (1, 1))",
-        "x.as_strided((5, 5), (1, 1))", "x.as_strided((2,), (-1,))",
-    ],
-)  # fmt: skip
-
-
-@raw
 def rot90_of(self: Any, k: int, axes: tuple[int, int]) -> Any:
     """Turned by k quarters in the plane of two dimensions."""
     return np.rot90(self, k, axes).copy("K")
@@ -186,11 +82,69 @@ def upper(self: Any, diagonal: int) -> Any:
     return np.triu(self, diagonal)
 
 
-@raw
-def at_steps(self: Any, size: tuple[int, ...], stride: tuple[int, ...], offset: int) -> Any:
-    """A view of the memory at the given steps, counted in elements, from `offset` elements after the first one of `self`."""
-    flat = strided_view(self, (offset + 1,), (self.itemsize,))[offset:]
-    return strided_view(flat, size, tuple(step * self.itemsize for step in stride))
+# -- the entries -----------------------------------------------------------------------------------------------
+op(
+    "flip(self; axes)", "FlipBackward0", "flipped(self, axes)", self="flip(grad, axes)",
+    samples=[
+        "x.flip(0)", "torch.flip(b, (0, 2))", "x.flip([1])", "x.fliplr()", "torch.flipud(x)", "x.flip(0, 1)",
+        "x.flip(3)", "x.flip((0, 0))", "v.fliplr()", "torch.fliplr(m)", "x.flipud()", "s.flip(())", "reversed(v)",
+    ],
+)  # fmt: skip
+op(
+    "roll(self; shifts, axes)", "RollBackward0", "rolled(self, shifts, axes)", self="roll(grad, opposite(shifts), axes)",
+    samples=[
+        "x.roll(1)", "torch.roll(x, -1, 1)", "b.roll((1, 2), (0, -1))", "x.roll(1, 5)", "x.roll((1, 1), 0)",
+        "x.roll((), 0)",
+    ],
+)  # fmt: skip
+op(
+    "rot90(self; k, axes)", "Rot90Backward0", "rot90_of(self, k, axes)", self="rot90(grad, -k, axes)",
+    samples=[
+        "x.rot90()", "torch.rot90(b, 2, (1, 2))", "m.rot90(-1)", "x.rot90(4)", "v.rot90()", "x.rot90(1, (0, 0))",
+        "x.rot90(1, (0, 5))",
+    ],
+)  # fmt: skip
+op(
+    "repeat(self; repeats)", "RepeatBackward0", "repeated(self, repeats)", self="sum_of_copies(grad, repeats, self_shape)",
+    samples=[
+        "v.repeat(2)", "v.repeat(2, 3)", "x.repeat((2, 1))", "b.repeat(1, 2, 3)", "s.repeat(3)", "v.tile(2)",
+        "torch.tile(x, (2,))", "v.tile((2, 2))", "x.repeat(2)", "x.repeat(-1, 1)", "x.repeat(0, 1)",
+    ],
+)  # fmt: skip
+op(
+    "diagonal(self; offset, dim1, dim2)", "DiagonalBackward0", "diagonal_of(self, offset, dim1, dim2)", view=True,
+    self="diagonal_backward(grad, self_shape, offset, dim1, dim2)",
+    samples=[
+        "x.diagonal()", "torch.diagonal(b, 1, 0, 2)", "m.diagonal(-1)", "b.diagonal(dim1=-2, dim2=-1)",
+        "v.diagonal()", "x.diagonal(0, 0, 0)", "(m * 1).fill_diagonal_(5)",
+    ],
+)  # fmt: skip
+op(
+    "diagonal_backward(self; shape, offset, dim1, dim2)", "DiagonalBackwardBackward0",
+    "diagonal_backward(self, shape, offset, dim1, dim2)", self="diagonal(grad, offset, dim1, dim2)",
+    samples=["m.diagonal() ** 2"],
+)  # fmt: skip
+op(
+    "diagonal_copy(self; offset, dim1, dim2)", "DiagonalBackward0_copy", "diagonal_of(self, offset, dim1, dim2).copy()",
+    self="diagonal_backward(grad, self_shape, offset, dim1, dim2)",
+    samples=["x.diag()", "torch.diag(m, 1)", "b.diag()", "s.diag()"],
+)  # fmt: skip
+op(
+    "diag_embed(self; offset, dim1, dim2)", "DiagEmbedBackward0", "embedded(self, offset, dim1, dim2)",
+    self="diagonal(grad, offset, dim1, dim2)",
+    samples=[
+        "v.diag()", "v.diag(-1)", "torch.diag_embed(x)", "torch.diag_embed(x, 1, 0, 2)", "torch.diagflat(x)",
+        "s.diagflat(1)",
+    ],
+)  # fmt: skip
+op(
+    "tril(self; diagonal)", "TrilBackward0", "lower(self, diagonal)", self="tril(grad, diagonal)",
+    samples=["x.tril()", "torch.tril(b, -1)", "m.tril(1)", "(m * 1).tril_()", "v.tril()"],
+)  # fmt: skip
+op(
+    "triu(self; diagonal)", "TriuBackward0", "upper(self, diagonal)", self="triu(grad, diagonal)",
+    samples=["x.triu()", "torch.triu(b, -1)", "m.triu(1)", "(m * 1).triu_(1)", "torch.triu(v)"],
+)  # fmt: skip
 
 
 @composite
@@ -237,13 +191,15 @@ def flipud(input: Any) -> Any:
 @public("roll")
 def roll(input: Any, shifts: Any, dims: Any = ()) -> Any:
     """The elements moved along the given dimensions, going round; without dimensions, as if flat. Mirrors `torch.roll`."""
-    return _rolled(input, (shifts,) if isinstance(shifts, int) else tuple(shifts), (dims,) if isinstance(dims, int) else dims)
+    return _rolled(
+        input, (shifts,) if isinstance(shifts, int) else tuple(shifts), (dims,) if isinstance(dims, int) else dims
+    )
 
 
 def _rolled(input: Any, shifts: tuple[int, ...], axes: Any) -> Any:
     if not shifts:
         raise RuntimeError("`shifts` required")
-    if axes and len(shifts) != len(axes) or (not axes and len(shifts) != 1):
+    if (axes and len(shifts) != len(axes)) or (not axes and len(shifts) != 1):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(axes)}")
     return OPS["roll"](input, shifts, tuple(dims.one("roll", input, axis) for axis in axes))
 
@@ -273,9 +229,7 @@ def repeat(input: Any, *repeats: Any) -> Any:
     shape = input._data.shape
     extra = len(counts) - len(shape)
     if extra < 0:
-        raise RuntimeError(
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
-        )
+        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
     sizes = [count * size for count, size in zip(counts, (1,) * extra + shape, strict=True)]
     if min(sizes, default=0) < 0:
         raise RuntimeError(f"Trying to create tensor with negative dimension {min(sizes)}: {sizes}")
@@ -291,7 +245,10 @@ def tile(input: Any, *dims: Any) -> Any:
 
 @public("repeat_interleave")
 def repeat_interleave(input: Any, repeats: Any, dim: int | None = None) -> Any:
-    """Each element repeated on the spot, all so often or each as its entry in `repeats` says. Mirrors `torch.repeat_interleave`."""
+    """Each element repeated on the spot, all so often or each as its entry in `repeats` says.
+
+    Mirrors `torch.repeat_interleave`.
+    """
     if dim is None:
         input, dim = flatten(input), 0
     dim = dims.one("repeat_interleave", input, dim)
@@ -305,7 +262,8 @@ def repeat_interleave(input: Any, repeats: Any, dim: int | None = None) -> Any:
         return OPS["view"](OPS["clone.contiguous"](wide), merged)
     if counts.ndim and counts.size not in (1, shape[dim]):
         raise RuntimeError(
-            f"repeats must have the same size as input along dim, but got repeats.size(0) = {counts.size} and input.size({dim}) = "
+            f"repeats must have the same size as input along dim, but got repeats.size(0) = {counts.size} and "
+            f"input.size({dim}) = "
             f"{shape[dim]}"
         )
     return OPS["index_select"](input, wrap(np.repeat(np.arange(shape[dim]), counts)), dim)
@@ -382,80 +340,10 @@ def triu_(input: Any, diagonal: int = 0) -> Any:
 def fill_diagonal_(input: Any, fill_value: Any) -> Any:
     """Writes a number on the diagonal of a matrix. Mirrors `torch.Tensor.fill_diagonal_`."""
     if input._data.ndim != 2:
-        raise RuntimeError("dimensions must larger than 1" if input._data.ndim < 2 else "all dimensions of input must be of equal length")
+        raise RuntimeError(
+            "dimensions must larger than 1"
+            if input._data.ndim < 2
+            else "all dimensions of input must be of equal length"
+        )
     overwriting.fill_(OPS["diagonal"](input, 0, 0, 1), fill_value)
     return input
-
-
-# -- windows and grids -----------------------------------------------------------------------------------------
-@public("unfold", function=False)
-def unfold(input: Any, dimension: int, size: int, step: int) -> Any:
-    """A view of all windows of `size` along a dimension, `step` apart. Mirrors `torch.Tensor.unfold`."""
-    dim = dims.one("unfold", input, dimension)
-    length = input._data.shape[dim] if input._data.ndim else 1
-    if size > length:
-        raise RuntimeError(f"maximum size for tensor at dimension {dim} is {length} but size is {size}")
-    if step <= 0:
-        raise RuntimeError(f"step is {step} but must be > 0")
-    return OPS["unfold"](input, dim, size, step)
-
-
-@public("as_strided")
-def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
-    """A view of the memory at steps of your own, counted in elements. Mirrors `torch.as_strided`."""
-    size, stride = tuple(map(index, size)), tuple(map(index, stride))
-    if len(size) != len(stride):
-        raise RuntimeError("mismatch in length of strides and shape")
-    if min(stride, default=0) < 0:
-        raise RuntimeError(
-            f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}"
-        )
-    own = input.storage_offset()
-    offset = own if storage_offset is None else storage_offset
-    data = views.own_array(input)
-    owner = data if input._view is None else views.own_array(input._view.owner)
-    needed = 1 + offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-    if 0 not in size and needed > owner.size:
-        raise RuntimeError(
-            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize {data.itemsize} "
-            f"requiring a storage size of {needed * data.itemsize} are out of bounds for storage of size {owner.nbytes}"
-        )
-    steps = np.indices(size).reshape(len(size), -1).T @ np.array(stride, np.int64) if size else np.zeros(1, np.int64)
-    places = (steps + offset - own).reshape(size)
-    return OPS["as_strided"](input, size, stride, offset - own, places)
-
-
-@public("meshgrid", method=False)
-def meshgrid(*tensors: Any, indexing: str | None = None) -> Any:
-    """Grids of coordinates from vectors: the n-th varies along dimension n ("ij") or, the first two exchanged, ("xy").
-
-    Mirrors `torch.meshgrid`.
-    """
-    given = list(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], tuple | list) else list(tensors)
-    for one in given:
-        if one._data.ndim > 1:
-            raise RuntimeError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {one}")
-    if indexing is None:
-        warnings.warn(refusals.MESHGRID, UserWarning, stacklevel=2)
-        indexing = "ij"
-    if indexing not in ("ij", "xy"):
-        raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
-    swap = indexing == "xy" and len(given) > 1
-    if swap:
-        given[:2] = given[1::-1]
-    shape = tuple(one._data.size for one in given)
-    grids = []
-    for place, one in enumerate(given):
-        column = OPS["view"](one, (1,) * place + (one._data.size,) + (1,) * (len(given) - place - 1))
-        grids.append(OPS["expand"](column, shape))
-    if swap:
-        grids[:2] = grids[1::-1]
-    return tuple(grids)
-
-
-@public("cartesian_prod", method=False)
-def cartesian_prod(*tensors: Any) -> Any:
-    """All combinations of one element of each vector, as rows. Mirrors `torch.cartesian_prod`."""
-    if len(tensors) == 1:
-        return tensors[0]
-    return stack([flatten(grid) for grid in meshgrid(*tensors, indexing="ij")], 1)

@@ -87,15 +87,18 @@ def _check_divisor(self: Any, other: Any) -> None:
 @raw
 def power(self: Any, exponent: Any) -> Any:
     """`self ** exponent`; for integers, negative powers are 0 unless the base is 1 or -1."""
-    if _whole(exponent) and _whole(self) and np.any(np.less(exponent, 0)):
-        if isinstance(exponent, int):
-            raise errors.explained(
-                RuntimeError("Integers to negative integer powers are not allowed."),
-                "The result would be a fraction. Make the base a float first: x.float() ** -1.",
-            )
-        inverse = where(np.equal(self, 1), 1, where(np.equal(self, -1), 1 - 2 * (exponent & 1), 0))
-        return where(np.less(exponent, 0), inverse, self ** np.maximum(exponent, 0)).astype(exponent.dtype)
-    return self**exponent
+    try:
+        return self**exponent
+    except ValueError:  # NumPy's word for integers to negative powers (or shapes that do not match)
+        if not (_whole(exponent) and _whole(self) and np.any(np.less(exponent, 0))):
+            raise
+    if isinstance(exponent, int):
+        raise errors.explained(
+            RuntimeError("Integers to negative integer powers are not allowed."),
+            "The result would be a fraction. Make the base a float first: x.float() ** -1.",
+        )
+    inverse = where(np.equal(self, 1), 1, where(np.equal(self, -1), 1 - 2 * (exponent & 1), 0))
+    return where(np.less(exponent, 0), inverse, self ** np.maximum(exponent, 0)).astype(exponent.dtype)
 
 
 RAW["pow"] = power  # what rules call it, on arrays as on tensors

@@ -163,7 +163,7 @@ def index_array(item: Any) -> Any:
 def checked(shape: tuple[int, ...], indices: list[Any]) -> tuple[Any, ...]:
     """`indices` for a tensor of `shape`. Raises IndexError if a mask has another shape or an integer is out of bounds."""
     dim = 0
-    lengths = []
+    lengths: list[tuple[int, ...]] = []
     for n, index in enumerate(indices):
         if isinstance(index, slice):
             dim += 1

@@ -1,8 +1,8 @@
 """Complex numbers: made of two real tensors, and read as them again.
 
-    z = torch.complex(a, b)          a + ib
-    torch.view_as_real(z)            the same memory with one more dimension: (a, b)
-    z.real, z.imag                   its two layers
+z = torch.complex(a, b)          a + ib
+torch.view_as_real(z)            the same memory with one more dimension: (a, b)
+z.real, z.imag                   its two layers
 """
 
 from __future__ import annotations
@@ -39,7 +39,10 @@ def from_pairs(self: Any) -> Any:
 op(
     "complex.parts(real, imag)", "ComplexBackward0", "complex_of(real, imag)",
     real="sum_to_size(real_part(grad), real_shape)", imag="sum_to_size(imag_part(grad), imag_shape)",
-    samples=["torch.complex(v, u)", "torch.complex(x, v).real", "torch.complex(s, s).imag", "torch.complex(i, i)", "torch.complex(v, u.half())"],
+    samples=[
+        "torch.complex(v, u)", "torch.complex(x, v).real", "torch.complex(s, s).imag", "torch.complex(i, i)",
+        "torch.complex(v, u.half())",
+    ],
 )  # fmt: skip
 op(
     "view_as_real(self)", "ViewAsRealBackward0", "as_pairs(self)", view=True, self="view_as_complex(grad)",
@@ -72,7 +75,8 @@ def complex(real: Any, imag: Any) -> Any:
         raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got {names}")
     if kinds[0] is not kinds[1]:
         raise RuntimeError(
-            f"Expected object of scalar type {kinds[0].scalar_name} but got scalar type {kinds[1].scalar_name} for second argument"
+            f"Expected object of scalar type {kinds[0].scalar_name} but got scalar type {kinds[1].scalar_name} "
+            "for second argument"
         )
     clash = errors.broadcast(real._data.shape, imag._data.shape)
     if clash is not None:
@@ -94,7 +98,9 @@ def view_as_complex(input: Any) -> Any:
     data = dims.tensor("view_as_complex", input)._data
     if data.dtype.kind != "f":
         kind = dtypes.of(data.dtype).scalar_name
-        raise RuntimeError(f"view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: {kind}")
+        raise RuntimeError(
+            f"view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: {kind}"
+        )
     if not data.ndim:
         raise RuntimeError("Input tensor must have one or more dimensions")
     if data.shape[-1] != 2:

@@ -53,28 +53,38 @@ def transposed(self: Any, dim0: int, dim1: int) -> Any:
 
 
 # -- the entries -----------------------------------------------------------------------------------------------
-op("t(self)", "TBackward0", "self.T", view=True, self="t(grad)", samples=["x.t()", "v.t()", "s.t()", "torch.t(m)", "b.t()"])
+op(
+    "t(self)",
+    "TBackward0",
+    "self.T",
+    view=True,
+    self="t(grad)",
+    samples=["x.t()", "v.t()", "s.t()", "torch.t(m)", "b.t()"],
+)
 op(
     "transpose(self; dim0, dim1)", "TransposeBackward0", "transposed(self, dim0, dim1)", view=True,
     self="transpose(grad, dim0, dim1)",
     samples=[
-        "x.transpose(0, 1)", "torch.transpose(b, 0, -1)", "b.swapaxes(1, 2)", "torch.swapaxes(x, 0, 1)", "x.mT", "x.mH", "x.H",
-        "torch.swapdims(b, 0, 2)", "b.mT", "torch.adjoint(b)", "x.transpose(0, 2)", "v.mT", "b.H", "s.transpose(0, 0)",
+        "x.transpose(0, 1)", "torch.transpose(b, 0, -1)", "b.swapaxes(1, 2)", "torch.swapaxes(x, 0, 1)", "x.mT",
+        "x.mH", "x.H", "torch.swapdims(b, 0, 2)", "b.mT", "torch.adjoint(b)", "x.transpose(0, 2)", "v.mT", "b.H",
+        "s.transpose(0, 0)",
     ],
 )  # fmt: skip
 op(
-    "permute(self; order)", "PermuteBackward0", "self.transpose(order)", view=True, self="permute(grad, inverse_order(order))",
+    "permute(self; order)", "PermuteBackward0", "self.transpose(order)",
+    view=True, self="permute(grad, inverse_order(order))",
     samples=[
-        "x.permute(1, 0)", "b.permute(2, 0, -2)", "torch.permute(b, (2, 0, 1))", "x.T", "v.T", "b.movedim(0, 2)", "x.permute(0)",
-        "torch.movedim(b, (0, 1), (1, 2))", "b.moveaxis(-1, 0)", "torch.moveaxis(b, 0, 1)", "x.permute(0, 0)", "x.permute(0, 2)",
-        "b.movedim((0, 1), (1,))", "b.movedim((0, 0), (1, 2))", "s.permute(())",
+        "x.permute(1, 0)", "b.permute(2, 0, -2)", "torch.permute(b, (2, 0, 1))", "x.T", "v.T", "b.movedim(0, 2)",
+        "x.permute(0)", "torch.movedim(b, (0, 1), (1, 2))", "b.moveaxis(-1, 0)", "torch.moveaxis(b, 0, 1)",
+        "x.permute(0, 0)", "x.permute(0, 2)", "b.movedim((0, 1), (1,))", "b.movedim((0, 0), (1, 2))", "s.permute(())",
     ],
 )  # fmt: skip
 op(
     "unsqueeze(self; dim)", "UnsqueezeBackward0", "unsqueezed(self, dim)", view=True, self="squeeze_dim(grad, dim)",
     samples=[
-        "x.unsqueeze(0)", "x.unsqueeze(-1)", "torch.unsqueeze(s, 0)", "x.t().unsqueeze(1)", "x[:, None]", "x.unsqueeze(4)",
-        "torch.atleast_1d(s)", "torch.atleast_2d(v)", "torch.atleast_3d(v)", "torch.atleast_3d(x, v)", "torch.atleast_2d((s, x))",
+        "x.unsqueeze(0)", "x.unsqueeze(-1)", "torch.unsqueeze(s, 0)", "x.t().unsqueeze(1)", "x[:, None]",
+        "x.unsqueeze(4)", "torch.atleast_1d(s)", "torch.atleast_2d(v)", "torch.atleast_3d(v)",
+        "torch.atleast_3d(x, v)", "torch.atleast_2d((s, x))",
     ],
 )  # fmt: skip
 op(
@@ -82,7 +92,8 @@ op(
     samples=["x.squeeze()", "x[:1].squeeze()", "torch.squeeze(s)", "x[:1, :1].squeeze()"],
 )  # fmt: skip
 op(
-    "squeeze.dim(self; dim)", "SqueezeBackward1", "squeezed(self, dim)", view=True, self="unsqueeze_to(grad, self_shape, (dim,))",
+    "squeeze.dim(self; dim)", "SqueezeBackward1", "squeezed(self, dim)",
+    view=True, self="unsqueeze_to(grad, self_shape, (dim,))",
     samples=["x[:1].squeeze(0)", "x.squeeze(1)", "torch.squeeze(x[None], -3)", "s.squeeze(0)", "x.squeeze(2)"],
 )  # fmt: skip
 op(
@@ -133,7 +144,8 @@ def _permuted(input: Any, order: tuple[int, ...]) -> Any:
     ndim = dims.tensor("permute", input)._data.ndim
     if len(order) != ndim:
         raise RuntimeError(
-            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering "
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the "
+            "desired ordering "
             f"of dimensions i.e. input.dim() = {ndim} is not equal to len(dims) = {len(order)}"
         )
     places = tuple(dims.one("permute", input, dim) for dim in order)
@@ -148,7 +160,8 @@ def movedim(input: Any, source: Any, destination: Any) -> Any:
     given = [[dim] if isinstance(dim, int) else list(dim) for dim in (source, destination)]
     if len(given[0]) != len(given[1]):
         raise RuntimeError(
-            f"movedim: Invalid source or destination dims: source ({given[0]} dims) should contain the same number of dims as "
+            f"movedim: Invalid source or destination dims: source ({given[0]} dims) should contain the same "
+            "number of dims as "
             f"destination ({given[1]} dims)"
         )
     origins, places = ([dims.one("movedim", input, dim) for dim in part] for part in given)
@@ -246,7 +259,10 @@ def atleast_2d(*tensors: Any) -> Any:
 
 @public("atleast_3d")
 def atleast_3d(*tensors: Any) -> Any:
-    """With dimensions of size 1 added up to three: (1, n, 1) for vectors, (n, m, 1) for matrices. Mirrors `torch.atleast_3d`."""
+    """With dimensions of size 1 added up to three: (1, n, 1) for vectors, (n, m, 1) for matrices.
+
+    Mirrors `torch.atleast_3d`.
+    """
 
     def three(one: Any) -> Any:
         ndim = one._data.ndim
@@ -276,7 +292,13 @@ op(
     "unsqueeze_(self; dim)", "UnsqueezeBackward1", "unsqueezed(self, dim)", self="squeeze_dim(grad, dim)",
     samples=["(x * 1).unsqueeze_(-1)", "(s * 1).unsqueeze_(0)"],
 )  # fmt: skip
-op("squeeze_.all(self)", "SqueezeBackward3", "squeezed(self)", self="unsqueeze_to(grad, self_shape)", samples=["(x[:1] * 1).squeeze_()"])
+op(
+    "squeeze_.all(self)",
+    "SqueezeBackward3",
+    "squeezed(self)",
+    self="unsqueeze_to(grad, self_shape)",
+    samples=["(x[:1] * 1).squeeze_()"],
+)
 op(
     "squeeze_.dim(self; dim)", "SqueezeBackward4", "squeezed(self, dim)", self="unsqueeze_to(grad, self_shape, (dim,))",
     samples=["(x[:1] * 1).squeeze_(0)"],

@@ -56,4 +56,7 @@ def erf(self: Any) -> Any:
     return np.where(size < 1, inner, outer)[()]
 
 
-pointwise("erf(self)", "ErfBackward0", "erf(self)", floats=True, self="grad * exp(-self * self) * 1.1283791670955126", also=["special_erf"])
+pointwise(
+    "erf(self)", "ErfBackward0", "erf(self)",
+    floats=True, self="grad * exp(-self * self) * 1.1283791670955126", also=["special_erf"],
+)  # fmt: skip

@@ -115,43 +115,58 @@ for _name, _largest in (("max", True), ("min", False)):
     _node = _name.capitalize()
     op(
         f"{_name}.all(self)", f"{_node}Backward1", f"extreme(self, {_largest}, None, False, '{_name}')",
-        self="among_equals(grad, self, result)", samples=[f"x.{_name}()", f"s.{_name}()", f"x.relu().{_name}()"],
+        self="among_equals(grad, self, result)",
+        samples=[f"x.{_name}()", f"s.{_name}()", f"x.relu().{_name}()"],
     )  # fmt: skip
     op(
         f"{_name}.dim(self; dim, keepdim) -> values, !indices", f"{_node}Backward0",
-        f"extreme_at(self, {_largest}, dim, keepdim, '{_name}')", self="put_back(grad, indices, dim, keepdim, self_shape)",
+        f"extreme_at(self, {_largest}, dim, keepdim, '{_name}')",
+        self="put_back(grad, indices, dim, keepdim, self_shape)",
         samples=[
-            f"x.{_name}(0)", f"torch.{_name}(b, 1, keepdim=True)", f"x.relu().{_name}(dim=-1)", f"s.{_name}(0)", f"i.{_name}(0)",
-            f"x.{_name}(2)", f"torch.zeros(2, 0).{_name}(1)", f"torch.{_name}(x, y)",
+            f"x.{_name}(0)", f"torch.{_name}(b, 1, keepdim=True)", f"x.relu().{_name}(dim=-1)",
+            f"s.{_name}(0)", f"i.{_name}(0)", f"x.{_name}(2)", f"torch.zeros(2, 0).{_name}(1)",
+            f"torch.{_name}(x, y)",
         ],
     )  # fmt: skip
     op(
-        f"a{_name}.dims(self; dim, keepdim)", f"A{_name}Backward0", f"extreme(self, {_largest}, dim, keepdim, 'a{_name}')",
+        f"a{_name}.dims(self; dim, keepdim)", f"A{_name}Backward0",
+        f"extreme(self, {_largest}, dim, keepdim, 'a{_name}')",
         self="among_equals(grad, self, result, dim, keepdim)",
-        samples=[f"x.a{_name}()", f"x.a{_name}(0)", f"b.a{_name}((0, 2), True)", f"x.relu().a{_name}(1)", f"i.a{_name}(0)"],
+        samples=[
+            f"x.a{_name}()", f"x.a{_name}(0)", f"b.a{_name}((0, 2), True)", f"x.relu().a{_name}(1)",
+            f"i.a{_name}(0)",
+        ],
     )  # fmt: skip
     op(
-        f"arg{_name}.dim(self; dim, keepdim)", None, f"place_of(self, {_largest}, dim, keepdim, 'arg{_name}')",
-        samples=[f"x.arg{_name}()", f"x.arg{_name}(1)", f"b.arg{_name}(0, keepdim=True)", f"mask.arg{_name}()", f"s.arg{_name}()"],
+        f"arg{_name}.dim(self; dim, keepdim)", None,
+        f"place_of(self, {_largest}, dim, keepdim, 'arg{_name}')",
+        samples=[
+            f"x.arg{_name}()", f"x.arg{_name}(1)", f"b.arg{_name}(0, keepdim=True)", f"mask.arg{_name}()",
+            f"s.arg{_name}()",
+        ],
     )  # fmt: skip
 for _name, _rank in (("median", -1), ("nanmedian", -2)):
     op(
         f"{_name}.all(self)", f"{_name.capitalize()}Backward0", f"middle(self, {_rank}, '{_name}')",
-        self="among_equals(grad, self, result)", samples=[f"x.{_name}()", f"s.{_name}()", f"b.{_name}()", f"x.log().{_name}()"],
+        self="among_equals(grad, self, result)",
+        samples=[f"x.{_name}()", f"s.{_name}()", f"b.{_name}()", f"x.log().{_name}()"],
     )  # fmt: skip
     op(
         f"{_name}.dim(self; dim, keepdim) -> values, !indices", f"{_name.capitalize()}Backward1",
-        f"ranked_at(self, {_rank}, dim, keepdim, '{_name}')", self="put_back(grad, indices, dim, keepdim, self_shape)",
+        f"ranked_at(self, {_rank}, dim, keepdim, '{_name}')",
+        self="put_back(grad, indices, dim, keepdim, self_shape)",
         samples=[f"x.{_name}(0)", f"b.{_name}(1, True)", f"x.{_name}(1)", f"s.{_name}(0)", f"i.{_name}(0)"],
     )  # fmt: skip
 op(
     "kthvalue.dim(self; k, dim, keepdim) -> values, !indices", "KthvalueBackward0",
-    "ranked_at(self, k - 1, dim, keepdim, 'kthvalue')", self="put_back(grad, indices, dim, keepdim, self_shape)",
+    "ranked_at(self, k - 1, dim, keepdim, 'kthvalue')",
+    self="put_back(grad, indices, dim, keepdim, self_shape)",
     samples=["x.kthvalue(2)", "b.kthvalue(3, 1, True)", "x.kthvalue(4)"],
 )  # fmt: skip
 op(
     "mode.dim(self; dim, keepdim) -> values, !indices", "ModeBackward0", "most_common(self, dim, keepdim)",
-    self="put_back(grad, indices, dim, keepdim, self_shape)", samples=["x.relu().mode()", "x.mode(0, True)", "idx.mode(1)"],
+    self="put_back(grad, indices, dim, keepdim, self_shape)",
+    samples=["x.relu().mode()", "x.mode(0, True)", "idx.mode(1)"],
 )  # fmt: skip
 op(
     "aminmax.dim(self; dim, keepdim) -> min, max", "AminmaxBackward0",

@@ -25,6 +25,7 @@ from teachgrad.ops import brackets, dims, overwriting, refusals
 from teachgrad.ops.shape import expanded_shape
 from teachgrad.ops.table import METHODS, OPS, RAW, composite, op, public, raw
 
+
 # -- what the forward expressions compute ----------------------------------------------------------------------
 @raw
 def selected(self: Any, dim: int, index: int) -> Any:
@@ -76,10 +77,10 @@ op(
     "select(self; dim, index)", "SelectBackward0", "selected(self, dim, index)", view=True,
     self="select_backward(grad, self_shape, dim, index)",
     samples=[
-        "x[0]", "x[-1, 2]", "b[:, 1]", "b[..., -1]", "x[torch.tensor(1)]", "x[np.int64(1)]", "b[0, None, 1]", "v[0]", "x[(1,)]",
-        "b[0, :, 2]", "x.select(1, -1)", "torch.select(b, 1, 2)", "x[np.array(1)]", "x[0:2, 1]", "x[i[0], i[1]]", "x[5]", "x[0, -4]",
-        "x[0, 0, 0]", "s[0]", "s[..., 0]", "x.select(0, 5)", "x.select(3, 0)", "s.select(0, 0)", "x[1.5]", "x[None, 1.0]", "x['a']",
-        "x[{}]", "x[1j]", "x[object()]", "x[torch.tensor(5)]",
+        "x[0]", "x[-1, 2]", "b[:, 1]", "b[..., -1]", "x[torch.tensor(1)]", "x[np.int64(1)]", "b[0, None, 1]", "v[0]",
+        "x[(1,)]", "b[0, :, 2]", "x.select(1, -1)", "torch.select(b, 1, 2)", "x[np.array(1)]", "x[0:2, 1]",
+        "x[i[0], i[1]]", "x[5]", "x[0, -4]", "x[0, 0, 0]", "s[0]", "s[..., 0]", "x.select(0, 5)", "x.select(3, 0)",
+        "s.select(0, 0)", "x[1.5]", "x[None, 1.0]", "x['a']", "x[{}]", "x[1j]", "x[object()]", "x[torch.tensor(5)]",
     ],
 )  # fmt: skip
 op(
@@ -90,11 +91,12 @@ op(
     "slice.Tensor(self; dim, start, end, step)", "SliceBackward0", "sliced(self, dim, start, end, step)", view=True,
     self="slice_backward(grad, self_shape, dim, start, end, step)",
     samples=[
-        "x[1:]", "x[:]", "x[:, 1:]", "x[0:1, ::2]", "b[1:, :2, -2:]", "v[::2]", "x[-1:]", "x[5:]", "x[1:0]", "x[torch.tensor(1):]",
-        "x.narrow(1, 1, 2)", "torch.narrow(b, 2, -2, 1)", "k.tensor_split(3)", "k.tensor_split([1, 3], dim=1)", "x.hsplit(3)",
-        "torch.tensor_split(k, torch.tensor([1, 2]))", "torch.hsplit(v, [1])", "torch.vsplit(x, 2)", "b.dsplit(2)", "x.vsplit([1])",
-        "torch.dsplit(b, [1])", "x[::-1]", "x[0:1:0]", "s[:]", "x[1.5:]", "x.narrow(0, 0, 5)", "x.narrow(0, 5, 1)",
-        "x.narrow(0, 0, -1)", "x.narrow(3, 0, 1)", "x.tensor_split(0)", "v.vsplit(2)", "x.hsplit(2)",
+        "x[1:]", "x[:]", "x[:, 1:]", "x[0:1, ::2]", "b[1:, :2, -2:]", "v[::2]", "x[-1:]", "x[5:]", "x[1:0]",
+        "x[torch.tensor(1):]", "x.narrow(1, 1, 2)", "torch.narrow(b, 2, -2, 1)", "k.tensor_split(3)",
+        "k.tensor_split([1, 3], dim=1)", "x.hsplit(3)", "torch.tensor_split(k, torch.tensor([1, 2]))",
+        "torch.hsplit(v, [1])", "torch.vsplit(x, 2)", "b.dsplit(2)", "x.vsplit([1])", "torch.dsplit(b, [1])",
+        "x[::-1]", "x[0:1:0]", "s[:]", "x[1.5:]", "x.narrow(0, 0, 5)", "x.narrow(0, 5, 1)", "x.narrow(0, 0, -1)",
+        "x.narrow(3, 0, 1)", "x.tensor_split(0)", "v.vsplit(2)", "x.hsplit(2)",
     ],
 )  # fmt: skip
 op(
@@ -105,12 +107,14 @@ op(
 op(
     "index(self; indices)", "IndexBackward0", "picked(self, indices)", self="index_backward(grad, self_shape, indices)",
     samples=[
-        "x[[1, 0]]", "x[i]", "x[mask]", "x[x > 0]", "x[:, [2, 0, 2]]", "x[i, i]", "b[0, :, [0, 3]]", "b[[0, 1], :, [2, 2]]", "b[:, i, i]",
-        "x[mask[0, :2]]", "b[1, mask[0]]", "x[True]", "x[torch.tensor(True)]", "x[False]", "x[None, [0, 1]]", "b[..., [1, 1]]",
-        "x[idx % 2]", "x[i[:, None], idx]", "x[[-1]]", "x[np.array([1, 0])]", "x[np.array([True, False])]", "x[range(1)]", "x[(0, 1), (0, 1)]",
-        "x[[[0, 1], [1, 1]]]", "x[[True, False]]", "x[0, [1, 2]]", "x[[0.5]]", "v[torch.tensor([], dtype=torch.long)]",
-        "x[i.int()]", "x[i.to(torch.uint8)]", "x[0:1, i]", "x[[0, 5]]", "x[[0, -5]]", "x[i, i, i]", "x[i, labels.repeat(2)[:3]]",
-        "x[torch.tensor([0.5])]", "x[torch.tensor([True, False, True])]", "x[:, mask]", "x[mask, 0]", "x[i.to(torch.int16)]", "x[:, [5]]",
+        "x[[1, 0]]", "x[i]", "x[mask]", "x[x > 0]", "x[:, [2, 0, 2]]", "x[i, i]", "b[0, :, [0, 3]]",
+        "b[[0, 1], :, [2, 2]]", "b[:, i, i]", "x[mask[0, :2]]", "b[1, mask[0]]", "x[True]", "x[torch.tensor(True)]",
+        "x[False]", "x[None, [0, 1]]", "b[..., [1, 1]]", "x[idx % 2]", "x[i[:, None], idx]", "x[[-1]]",
+        "x[np.array([1, 0])]", "x[np.array([True, False])]", "x[range(1)]", "x[(0, 1), (0, 1)]",
+        "x[[[0, 1], [1, 1]]]", "x[[True, False]]", "x[0, [1, 2]]", "x[[0.5]]",
+        "v[torch.tensor([], dtype=torch.long)]", "x[i.int()]", "x[i.to(torch.uint8)]", "x[0:1, i]", "x[[0, 5]]",
+        "x[[0, -5]]", "x[i, i, i]", "x[i, labels.repeat(2)[:3]]", "x[torch.tensor([0.5])]",
+        "x[torch.tensor([True, False, True])]", "x[:, mask]", "x[mask, 0]", "x[i.to(torch.int16)]", "x[:, [5]]",
         "x[torch.tensor([[5]])]", "x[torch.tensor(1.5)]", "s[s > 9]", "s[[0]]",
     ],
 )  # fmt: skip
@@ -158,8 +162,8 @@ def getitem(self: Any, index: Any) -> Any:
 def setitem(self: Any, index: Any, value: Any) -> None:
     """`x[index] = value`, where `value` is a number or a tensor that broadcasts to the place.
 
-    Raises TypeError for other values, IndexError for a bad index, RuntimeError if the shapes do not fit or PyTorch forbids the
-    change in place.
+    Raises TypeError for other values, IndexError for a bad index, RuntimeError if the shapes do not fit or if PyTorch
+    forbids the change in place.
     """
     number = not isinstance(value, TensorBase)
     if number and not isinstance(value, bool | int | float | complex | np.integer):

@@ -21,45 +21,63 @@ from teachgrad.ops import dims, products  # noqa: F401 - the array functions tha
 from teachgrad.ops.table import FUNCTIONS, LIVE, METHODS, OPS, RAW, op, public
 
 # -- the entries -----------------------------------------------------------------------------------------------
-op("dot(self, tensor)", "DotBackward0", "dot_of(self, tensor)", self="grad * tensor", tensor="grad * self", samples=["torch.dot(v, u)", "v.dot(v)"])
-op("vdot(self, other)", "VdotBackward0", "dot_of(self, other, 'vdot')", self="grad * other", other="grad * self", samples=["torch.vdot(v, u)"])
 op(
-    "mv(self, vec)", "MvBackward0", "mv_of(self, vec)", self="outer(grad, vec)", vec="self.T @ grad",
+    "dot(self, tensor)", "DotBackward0", "dot_of(self, tensor)",
+    self="grad * tensor", tensor="grad * self",
+    samples=["torch.dot(v, u)", "v.dot(v)"],
+)  # fmt: skip
+op(
+    "vdot(self, other)", "VdotBackward0", "dot_of(self, other, 'vdot')",
+    self="grad * other", other="grad * self",
+    samples=["torch.vdot(v, u)"],
+)  # fmt: skip
+op(
+    "mv(self, vec)", "MvBackward0", "mv_of(self, vec)",
+    self="outer(grad, vec)", vec="self.T @ grad",
     samples=["torch.mv(m, v)", "x.mv(u)", "x.t().mv(x[:, 0])"],
 )  # fmt: skip
 op(
-    "mm(self, mat2)", "MmBackward0", "mm_of(self, mat2)", self="grad @ mat2.T", mat2="self.T @ grad",
+    "mm(self, mat2)", "MmBackward0", "mm_of(self, mat2)",
+    self="grad @ mat2.T", mat2="self.T @ grad",
     samples=["torch.mm(x, m)", "x.mm(y.t())", "x.t().mm(y)"],
 )  # fmt: skip
 op(
-    "bmm(self, mat2)", "BmmBackward0", "bmm_of(self, mat2)", self="grad @ mat2.mT", mat2="self.mT @ grad",
+    "bmm(self, mat2)", "BmmBackward0", "bmm_of(self, mat2)",
+    self="grad @ mat2.mT", mat2="self.mT @ grad",
     samples=["torch.bmm(b, c)", "b.bmm(b.transpose(1, 2))"],
 )  # fmt: skip
 op(
-    "addmm.plain(self, mat1, mat2; beta=1, alpha=1)", "AddmmBackward0", "addmm_of(self, mat1, mat2, beta, alpha)",
-    self="folded(scaled(grad, beta), self_shape)", mat1="scaled(grad @ mat2.T, alpha)", mat2="scaled(mat1.T @ grad, alpha)",
+    "addmm.plain(self, mat1, mat2; beta=1, alpha=1)", "AddmmBackward0",
+    "addmm_of(self, mat1, mat2, beta, alpha)",
+    self="folded(scaled(grad, beta), self_shape)", mat1="scaled(grad @ mat2.T, alpha)",
+    mat2="scaled(mat1.T @ grad, alpha)",
     samples=["torch.addmm(v, x, m)", "torch.addmm(x, x, m, beta=0.5, alpha=2)", "m.addmm(m, m, beta=2)"],
 )  # fmt: skip
 op(
     "addmv.plain(self, mat, vec; beta=1, alpha=1)", "AddmvBackward0", "addmv_of(self, mat, vec, beta, alpha)",
-    self="folded(scaled(grad, beta), self_shape)", mat="scaled(outer(grad, vec), alpha)", vec="scaled(mat.T @ grad, alpha)",
+    self="folded(scaled(grad, beta), self_shape)", mat="scaled(outer(grad, vec), alpha)",
+    vec="scaled(mat.T @ grad, alpha)",
     samples=["torch.addmv(v, m, u)", "torch.addmv(s, m, u, beta=3, alpha=0.5)"],
 )  # fmt: skip
 op(
-    "addr.plain(self, vec1, vec2; beta=1, alpha=1)", "AddrBackward0", "addr_of(self, vec1, vec2, beta, alpha)",
-    self="folded(scaled(grad, beta), self_shape)", vec1="scaled(grad @ vec2, alpha)", vec2="scaled(grad.T @ vec1, alpha)",
+    "addr.plain(self, vec1, vec2; beta=1, alpha=1)", "AddrBackward0",
+    "addr_of(self, vec1, vec2, beta, alpha)",
+    self="folded(scaled(grad, beta), self_shape)", vec1="scaled(grad @ vec2, alpha)",
+    vec2="scaled(grad.T @ vec1, alpha)",
     samples=["torch.addr(m, v, u)", "torch.addr(m, v, u, beta=2, alpha=3)"],
 )  # fmt: skip
 op(
     "addbmm.plain(self, batch1, batch2; beta=1, alpha=1)", "AddbmmBackward0",
-    "addbmm_of(self, batch1, batch2, beta, alpha)", self="folded(scaled(grad, beta), self_shape)",
-    batch1="scaled(grad @ batch2.mT, alpha)", batch2="scaled(batch1.mT @ grad, alpha)",
+    "addbmm_of(self, batch1, batch2, beta, alpha)",
+    self="folded(scaled(grad, beta), self_shape)", batch1="scaled(grad @ batch2.mT, alpha)",
+    batch2="scaled(batch1.mT @ grad, alpha)",
     samples=["torch.addbmm(torch.ones(3, 5), b, c)", "torch.addbmm(s, b, c, beta=2)"],
 )  # fmt: skip
 op(
     "baddbmm.plain(self, batch1, batch2; beta=1, alpha=1)", "BaddbmmBackward0",
-    "baddbmm_of(self, batch1, batch2, beta, alpha)", self="folded(scaled(grad, beta), self_shape)",
-    batch1="scaled(grad @ batch2.mT, alpha)", batch2="scaled(batch1.mT @ grad, alpha)",
+    "baddbmm_of(self, batch1, batch2, beta, alpha)",
+    self="folded(scaled(grad, beta), self_shape)", batch1="scaled(grad @ batch2.mT, alpha)",
+    batch2="scaled(batch1.mT @ grad, alpha)",
     samples=["torch.baddbmm(torch.ones(2, 3, 5), b, c)", "torch.baddbmm(s, b, c, alpha=2)"],
 )  # fmt: skip
 for _name in ("dot", "vdot", "mv", "mm", "bmm"):
@@ -206,7 +224,8 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
                 f"{b._data.shape[j]} in dim {j}"
             )
     if left and len(left) == n == m:
-        return LIVE["dot"](a.permute(left).reshape((-1,)), b.permute(right).reshape((-1,))).reshape(())
+        lines = (each.permute(order) for each, order in ((a, left), (b, right)))
+        return LIVE["dot"](*(line if n == 1 else line.reshape((-1,)) for line in lines)).reshape(())
     kept_a = [d for d in range(n) if d not in left]
     kept_b = [d for d in range(m) if d not in right]
     shape_a, shape_b = [a._data.shape[d] for d in kept_a], [b._data.shape[d] for d in kept_b]

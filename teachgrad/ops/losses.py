@@ -24,52 +24,53 @@ _UNSIGNED = {np.dtype(np.int64): np.uint64, np.dtype(np.uint8): np.uint8}
 
 # -- the entries -----------------------------------------------------------------------------------------------
 op(
-    "mse_loss(self, target; reduction)", "MseLossBackward0", "reduced(squared(floats(self - target, 'mse_cpu')), reduction)",
+    "mse_loss(self, target; reduction)", "MseLossBackward0",
+    "reduced(squared(floats(self - target, 'mse_cpu')), reduction)",
     self="spread_loss(grad, self_shape, reduction) * (2 * (self - target))",
-    target="spread_loss(grad, self_shape, reduction) * (2 * (target - self))",
+    target="spread_loss(grad, self_shape, reduction) * (2 * (target - self))", pointwise=True,
     samples=["F.mse_loss(x, y)", "F.mse_loss(x, y, reduction='sum')", "F.mse_loss(x, y, reduction='none')"],
-    pointwise=True,
 )  # fmt: skip
 op(
     "smooth_l1_loss(self, target; reduction, beta)", "SmoothL1LossBackward0",
     "reduced(smooth_l1(floats(self - target, 'smooth_l1_cpu'), beta), reduction)",
     self="spread_loss(grad, self_shape, reduction) * clip((self - target) / beta, -1, 1)",
-    target="spread_loss(grad, self_shape, reduction) * clip((target - self) / beta, -1, 1)",
+    target="spread_loss(grad, self_shape, reduction) * clip((target - self) / beta, -1, 1)", pointwise=True,
     samples=["F.smooth_l1_loss(x, y)", "F.smooth_l1_loss(x, 3 * y, reduction='none', beta=0.3)"],
-    pointwise=True,
 )  # fmt: skip
 op(
     "huber_loss(self, target; reduction, delta)", "HuberLossBackward0",
     "reduced(smooth_l1(floats(self - target, 'huber_cpu'), delta) * delta, reduction)",
     self="spread_loss(grad, self_shape, reduction) * clip(self - target, -delta, delta)",
-    target="spread_loss(grad, self_shape, reduction) * clip(target - self, -delta, delta)",
+    target="spread_loss(grad, self_shape, reduction) * clip(target - self, -delta, delta)", pointwise=True,
     samples=["F.huber_loss(x, y)", "F.huber_loss(x, 3 * y, reduction='sum', delta=0.3)"],
-    pointwise=True,
 )  # fmt: skip
 op(
     "nll_loss.rows(self, target, weight; reduction='mean', ignore_index=-100)", "NllLossBackward0",
     "nll_of(self, target, weight, reduction, ignore_index)",
     self="nll_slope(grad, self_shape, self_dtype, target, weight, reduction, ignore_index)",
-    samples=[
-        "F.nll_loss(x, labels)", "F.nll_loss(x, labels, reduction='sum')", "F.nll_loss(x, labels, reduction='none')",
-        "F.nll_loss(x, labels, weight=v.detach().abs())", "F.nll_loss(x, labels, ignore_index=0)", "F.nll_loss(v, labels[0])",
-        "F.cross_entropy(x, labels)",
-    ],
     refuses={"biu": "nll_loss_out_frame"},
+    samples=[
+        "F.nll_loss(x, labels)", "F.nll_loss(x, labels, reduction='sum')",
+        "F.nll_loss(x, labels, reduction='none')", "F.nll_loss(x, labels, weight=v.detach().abs())",
+        "F.nll_loss(x, labels, ignore_index=0)", "F.nll_loss(v, labels[0])", "F.cross_entropy(x, labels)",
+    ],
 )  # fmt: skip
 op(
     "nll_loss2d(self, target, weight; reduction='mean', ignore_index=-100)", "NllLoss2DBackward0",
     "nll_of(self, target, weight, reduction, ignore_index)",
     self="nll_slope(grad, self_shape, self_dtype, target, weight, reduction, ignore_index)",
-    samples=["F.nll_loss(b, idx[:, :1].repeat(1, 4))"],
     refuses={"biu": "nll_loss2d_forward_out_frame"},
+    samples=["F.nll_loss(b, idx[:, :1].repeat(1, 4))"],
 )  # fmt: skip
 op(
     "binary_cross_entropy(self, target, weight; reduction='mean')", "BinaryCrossEntropyBackward0",
     "reduced(weighted(bce_of(self, target), weight), reduction)",
     self="bce_slope(spread_loss(grad, self_shape, reduction), self, target, weight)",
     target="bce_target_slope(spread_loss(grad, self_shape, reduction), self, weight)",
-    samples=["F.binary_cross_entropy(x.sigmoid(), y.sigmoid())", "F.binary_cross_entropy(x.sigmoid(), mask.float(), reduction='sum')"],
+    samples=[
+        "F.binary_cross_entropy(x.sigmoid(), y.sigmoid())",
+        "F.binary_cross_entropy(x.sigmoid(), mask.float(), reduction='sum')",
+    ],
 )  # fmt: skip
 op(
     "binary_cross_entropy_with_logits(self, target, weight=None, pos_weight=None; reduction='mean')",
@@ -78,13 +79,18 @@ op(
     self="bce_logits_slope(spread_loss(grad, self_shape, reduction), self, target, weight, pos_weight)",
     target="bce_logits_target_slope(spread_loss(grad, self_shape, reduction), self, weight, pos_weight)",
     samples=[
-        "F.binary_cross_entropy_with_logits(x, mask.float())", "F.binary_cross_entropy_with_logits(x, y.sigmoid(), reduction='none')",
+        "F.binary_cross_entropy_with_logits(x, mask.float())",
+        "F.binary_cross_entropy_with_logits(x, y.sigmoid(), reduction='none')",
         "F.binary_cross_entropy_with_logits(x, mask.float(), pos_weight=torch.tensor([1., 2., 3.]))",
     ],
 )  # fmt: skip
 
 
-pointwise("xlogy(self, other)", "XlogyBackward0", "xlogy_of(self, other)", floats=True, domain="positive", numbers=False, self="where(self == 0, 0, grad * log(other))", other="grad * self / other", also=["special_xlogy"])
+pointwise(
+    "xlogy(self, other)", "XlogyBackward0", "xlogy_of(self, other)",
+    floats=True, domain="positive", numbers=False, self="where(self == 0, 0, grad * log(other))",
+    other="grad * self / other", also=["special_xlogy"],
+)  # fmt: skip
 
 
 # PyTorch's functions that are written in C++ add and scale by numbers with ops of other names than Python's operators.

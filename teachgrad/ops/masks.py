@@ -1,7 +1,7 @@
 """Elements chosen by a mask, or by their place in the flattened tensor: `masked_fill`, `masked_select`, `take`, `put`.
 
-    x.masked_fill(mask, 0)      the gradient of x is 0 where the mask is True: the old value did not matter
-    x.masked_select(mask)       the gradient goes back to the places where the mask is True
+x.masked_fill(mask, 0)      the gradient of x is 0 where the mask is True: the old value did not matter
+x.masked_select(mask)       the gradient goes back to the places where the mask is True
 """
 
 from __future__ import annotations
@@ -71,8 +71,9 @@ op(
     "masked_fill.number(self, mask; value)", "MaskedFillBackward0", "masked(self, mask, value)",
     self="sum_to_size(masked_fill_number(grad, mask, 0), self_shape)",
     samples=[
-        "x.masked_fill(mask, 0)", "torch.masked_fill(v, mask, 1.5)", "(x * 1).masked_fill_(mask, -1)", "x.masked_fill(mask[0], float('-inf'))",
-        "x.masked_fill(i, 0)", "x.masked_fill(torch.ones(3, 3) > 0, 0)", "x.masked_fill(mask, v)", "x.masked_fill(mask, 'a')",
+        "x.masked_fill(mask, 0)", "torch.masked_fill(v, mask, 1.5)", "(x * 1).masked_fill_(mask, -1)",
+        "x.masked_fill(mask[0], float('-inf'))", "x.masked_fill(i, 0)", "x.masked_fill(torch.ones(3, 3) > 0, 0)",
+        "x.masked_fill(mask, v)", "x.masked_fill(mask, 'a')",
     ],
 )  # fmt: skip
 op(
@@ -81,10 +82,11 @@ op(
     samples=["x.masked_fill(mask, s)", "(x * 1).masked_fill_(mask, s)"],
 )  # fmt: skip
 op(
-    "masked_select(self, mask)", "MaskedSelectBackward0", "unmasked(self, mask)", self="masked_select_back(grad, mask, self_shape)",
+    "masked_select(self, mask)", "MaskedSelectBackward0", "unmasked(self, mask)",
+    self="masked_select_back(grad, mask, self_shape)",
     samples=[
-        "x.masked_select(mask)", "torch.masked_select(x, x > 0)", "v.masked_select(mask)", "x.masked_select(mask[0])", "x.masked_select(i)",
-        "x.masked_select(torch.ones(3, 3) > 0)",
+        "x.masked_select(mask)", "torch.masked_select(x, x > 0)", "v.masked_select(mask)", "x.masked_select(mask[0])",
+        "x.masked_select(i)", "x.masked_select(torch.ones(3, 3) > 0)",
     ],
 )  # fmt: skip
 op(
@@ -98,7 +100,10 @@ op(
 )  # fmt: skip
 op(
     "take(self, index)", "TakeBackward0", "taken(self, index)", self="put(new_zeros(grad, self_shape), index, grad, True)",
-    samples=["x.take(i)", "torch.take(x, idx)", "b.take(torch.tensor([-1, 23]))", "x.take(i + 7)", "x.take(torch.tensor([0.]))"],
+    samples=[
+        "x.take(i)", "torch.take(x, idx)", "b.take(torch.tensor([-1, 23]))", "x.take(i + 7)",
+        "x.take(torch.tensor([0.]))",
+    ],
 )  # fmt: skip
 op(
     "put(self, index, source; accumulate)", "PutBackward0", "with_put(self, index, source, accumulate)",
@@ -128,7 +133,9 @@ def _filling(function: str, input: Any, mask: Any, value: Any) -> tuple[Any, ...
     if clash is not None:
         raise clash
     if mask._data.dtype.kind != "b":
-        raise RuntimeError(f"{function} only supports boolean masks, but got mask with dtype {dtypes.of(mask._data.dtype).c_name}")
+        raise RuntimeError(
+            f"{function} only supports boolean masks, but got mask with dtype {dtypes.of(mask._data.dtype).c_name}"
+        )
     return ("masked_fill.tensor" if isinstance(value, TensorBase) else "masked_fill.number", mask, value)
 
 

@@ -122,29 +122,35 @@ op(
     "softmax.int(self; dim)", "SoftmaxBackward0", "softmax_of(self, dim)",
     self="(grad - sum(grad * result, dim, True)) * result",
     samples=[
-        "F.softmax(x, dim=1)", "torch.softmax(x, 0)", "x.softmax(-1)", "F.softmin(v, 0)", "F.softmax(s, 0)", "F.softmax(x, 2)",
-        "F.softmax(i, 0)", "F.softmax(idx, 0)", "F.softmax(x, 1, dtype=torch.float64)", "F.softmax(i, 0, dtype=torch.float32)",
+        "F.softmax(x, dim=1)", "torch.softmax(x, 0)", "x.softmax(-1)", "F.softmin(v, 0)", "F.softmax(s, 0)",
+        "F.softmax(x, 2)", "F.softmax(i, 0)", "F.softmax(idx, 0)", "F.softmax(x, 1, dtype=torch.float64)",
+        "F.softmax(i, 0, dtype=torch.float32)",
     ],
 )  # fmt: skip
 op(
     "log_softmax.int(self; dim)", "LogSoftmaxBackward0", "log_softmax_of(self, dim)",
     self="grad - exp(result) * sum(grad, dim, True)",
-    samples=["F.log_softmax(x, dim=1)", "x.log_softmax(0)", "torch.log_softmax(b, 1)", "F.log_softmax(100 * x, -1)"],
+    samples=[
+        "F.log_softmax(x, dim=1)", "x.log_softmax(0)", "torch.log_softmax(b, 1)",
+        "F.log_softmax(100 * x, -1)",
+    ],
 )  # fmt: skip
 op(
     "embedding.rows(table, indices; padding_idx)", "EmbeddingBackward0", "rows_of(table, indices)",
     table="embedding_back(grad, indices, count(table_shape, 0), padding_idx)",
     samples=[
-        "F.embedding(i, x)", "F.embedding(idx, m)", "F.embedding(idx, m, padding_idx=1)", "F.embedding(idx, m, padding_idx=-1)",
-        "F.embedding(idx, x)", "F.embedding(mask, x)",
+        "F.embedding(i, x)", "F.embedding(idx, m)", "F.embedding(idx, m, padding_idx=1)",
+        "F.embedding(idx, m, padding_idx=-1)", "F.embedding(idx, x)", "F.embedding(mask, x)",
     ],
 )  # fmt: skip
 op(
     "embedding_back(self, indices; count, padding_idx)", "EmbeddingDenseBackward0",
-    "rows_back(self, indices, count, padding_idx)", self="embedding_again(grad, indices, padding_idx)",
+    "rows_back(self, indices, count, padding_idx)",
+    self="embedding_again(grad, indices, padding_idx)",
 )  # fmt: skip
 op(
-    "embedding_again(self, indices; padding_idx)", "EmbeddingBackward0", "rows_again(self, indices, padding_idx)",
+    "embedding_again(self, indices; padding_idx)", "EmbeddingBackward0",
+    "rows_again(self, indices, padding_idx)",
     self="embedding_back(grad, indices, count(self_shape, 0), padding_idx)",
 )  # fmt: skip
 op(
@@ -152,12 +158,18 @@ op(
     "normed(self, weight, bias, ndim, eps)",
     self="layer_norm_slope(grad if weight is None else grad * weight, self, ndim, eps)",
     weight="folded(grad * standardised(self, ndim, eps)[0], weight_shape)", bias="folded(grad, bias_shape)",
-    samples=["F.layer_norm(x, (3,))", "F.layer_norm(b, [3, 4])", "F.layer_norm(x, (3,), v, u)", "F.layer_norm(x, (3,), v)"],
+    samples=[
+        "F.layer_norm(x, (3,))", "F.layer_norm(b, [3, 4])", "F.layer_norm(x, (3,), v, u)",
+        "F.layer_norm(x, (3,), v)",
+    ],
 )  # fmt: skip
 op(
     "constant_pad_nd(self; pad, value)", "ConstantPadNdBackward0", "padded(self, pad, value)",
     self="constant_pad_nd(grad, unpadding(pad), 0)",
-    samples=["F.pad(x, (1, 2))", "F.pad(x, (1, 0, 0, 2), value=5.0)", "F.pad(x, (-1, 1))", "F.pad(v, (1, 1, 1, 1))", "F.pad(x, (1,))"],
+    samples=[
+        "F.pad(x, (1, 2))", "F.pad(x, (1, 0, 0, 2), value=5.0)", "F.pad(x, (-1, 1))",
+        "F.pad(v, (1, 1, 1, 1))", "F.pad(x, (1,))",
+    ],
 )  # fmt: skip
 
 

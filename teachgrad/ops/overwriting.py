@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from teachgrad import dtypes, errors
+from teachgrad import errors
 from teachgrad.autograd import views
 from teachgrad.autograd.variable import TensorBase, bump, wrap
 from teachgrad.ops.inplace import as_it_was
@@ -42,7 +42,10 @@ op("zero(self)", "ZeroBackward0", "zeros(self)", self="zeros(grad)", samples=["(
 op(
     "copy(self, src)", "CopyBackwards", "filled(self, src)",
     self="zeros(grad)", src="as_it_came(grad, src_shape, src_dtype)",
-    samples=["(x * 1).copy_(y)", "(x * 1).copy_(v)", "(x * 1).copy_(v.double()) * x", "(x * 1).copy_(i[0])", "(x * 1).copy_(m)"],
+    samples=[
+        "(x * 1).copy_(y)", "(x * 1).copy_(v)", "(x * 1).copy_(v.double()) * x", "(x * 1).copy_(i[0])",
+        "(x * 1).copy_(m)",
+    ],
 )  # fmt: skip
 
 
@@ -69,6 +72,7 @@ def copy_(input: Any, src: Any, non_blocking: bool = False) -> Any:
     """Overwrites the tensor with the values of `src`, broadcast and cast. Mirrors `torch.Tensor.copy_`."""
     if not isinstance(src, TensorBase):
         src = wrap(np.asarray(src, input._data.dtype))
+    views.check_in_place(input, src)
     clash = errors.broadcast(input._data.shape, src._data.shape)
     if clash is not None:
         raise clash
@@ -92,7 +96,7 @@ def fill_(input: Any, value: Any) -> Any:
 @public("fill", method=False)
 def fill(input: Any, value: Any) -> Any:
     """A tensor like `input` with `value` everywhere. Mirrors `torch.fill`."""
-    return OPS["fill.out"](input, value.item() if isinstance(value, TensorBase) else value)
+    return OPS["fill.out"](input, value._data.item() if isinstance(value, TensorBase) else value)
 
 
 @public("zero_")

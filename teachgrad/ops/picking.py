@@ -23,7 +23,9 @@ from teachgrad.ops.table import OPS, composite, op, public, raw
 # -- what the forward expressions compute ----------------------------------------------------------------------
 def grid(index: Any, dim: int) -> tuple[Any, ...]:
     """Arrays to index with so that dimension `dim` is read from `index` and the others stay in step with it."""
-    axes = [np.arange(n).reshape([-1 if d == axis else 1 for d in range(index.ndim)]) for axis, n in enumerate(index.shape)]
+    axes = [
+        np.arange(n).reshape([-1 if d == axis else 1 for d in range(index.ndim)]) for axis, n in enumerate(index.shape)
+    ]
     axes[dim] = index
     return tuple(axes)
 
@@ -72,9 +74,10 @@ op(
     "gather(self, index; dim)", "GatherBackward0", "read_places(self, index, dim)",
     self="scatter_add(new_zeros(grad, self_shape), index, grad, dim)",
     samples=[
-        "x.gather(1, idx)", "torch.gather(x, 1, idx[:1])", "x.gather(-1, idx.int())", "x.gather(0, idx % 2)", "s.gather(0, i[1])",
-        "x.take_along_dim(idx, 1)", "torch.take_along_dim(x, idx)", "x.take_along_dim(x.argsort(1), dim=1)", "x.gather(1, i)",
-        "x.gather(1, torch.tensor([[5]]))", "x.gather(1, torch.tensor([[0.]]))", "x.gather(3, idx)", "x.gather(1, [0])",
+        "x.gather(1, idx)", "torch.gather(x, 1, idx[:1])", "x.gather(-1, idx.int())", "x.gather(0, idx % 2)",
+        "s.gather(0, i[1])", "x.take_along_dim(idx, 1)", "torch.take_along_dim(x, idx)",
+        "x.take_along_dim(x.argsort(1), dim=1)", "x.gather(1, i)", "x.gather(1, torch.tensor([[5]]))",
+        "x.gather(1, torch.tensor([[0.]]))", "x.gather(3, idx)", "x.gather(1, [0])",
         "x.gather(1, torch.zeros(3, 1, dtype=torch.long))", "x.take_along_dim(i, 1)",
     ],
 )  # fmt: skip
@@ -82,8 +85,9 @@ op(
     "scatter(self, index, src; dim)", "ScatterBackward0", "write_places(self, index, src, dim, False)",
     self="scatter_number(grad, index, dim, 0)", src="gather(grad, index, dim)",
     samples=[
-        "x.scatter(1, idx, y[:, :2])", "torch.scatter(x, 1, idx, x.detach()[:, :2])", "(x * 1).scatter_(1, idx, y[:, 1:])", "x.scatter(1, i, 1.)",
-        "x.scatter(1, idx, x[:, :1])", "x.scatter(1, idx, y[:, :2].to(torch.float16))", "x.sort(1)", "x.scatter(0, idx, y)",
+        "x.scatter(1, idx, y[:, :2])", "torch.scatter(x, 1, idx, x.detach()[:, :2])",
+        "(x * 1).scatter_(1, idx, y[:, 1:])", "x.scatter(1, i, 1.)", "x.scatter(1, idx, x[:, :1])",
+        "x.scatter(1, idx, y[:, :2].to(torch.float16))", "x.sort(1)", "x.scatter(0, idx, y)",
     ],
 )  # fmt: skip
 op(
@@ -94,34 +98,45 @@ op(
 op(
     "scatter_add(self, index, src; dim)", "ScatterAddBackward0", "write_places(self, index, src, dim, True)",
     self="grad", src="gather(grad, index, dim)",
-    samples=["x.scatter_add(1, idx, y[:, :2])", "torch.scatter_add(x, 1, idx * 0, y[:, :2])", "(x * 1).scatter_add_(0, idx % 2, y[:, :2])"],
+    samples=[
+        "x.scatter_add(1, idx, y[:, :2])", "torch.scatter_add(x, 1, idx * 0, y[:, :2])",
+        "(x * 1).scatter_add_(0, idx % 2, y[:, :2])",
+    ],
 )  # fmt: skip
 op(
     "index_select(self, index; dim)", "IndexSelectBackward0", "layers_at(self, index, dim)",
     self="index_add(new_zeros(grad, self_shape), index, grad, dim)",
     samples=[
-        "x.index_select(0, i)", "torch.index_select(b, 2, labels)", "x.index_select(1, torch.tensor([0, 0, 2]))", "x.repeat_interleave(i)",
-        "x.repeat_interleave(2)", "x.repeat_interleave(2, dim=0)", "torch.repeat_interleave(v, torch.tensor([1, 2, 0]))",
-        "x.repeat_interleave(i, dim=0)", "x.index_select(0, i + 4)", "x.index_select(0, idx)", "x.index_select(0, torch.tensor([0.]))",
+        "x.index_select(0, i)", "torch.index_select(b, 2, labels)", "x.index_select(1, torch.tensor([0, 0, 2]))",
+        "x.repeat_interleave(i)", "x.repeat_interleave(2)", "x.repeat_interleave(2, dim=0)",
+        "torch.repeat_interleave(v, torch.tensor([1, 2, 0]))", "x.repeat_interleave(i, dim=0)",
+        "x.index_select(0, i + 4)", "x.index_select(0, idx)", "x.index_select(0, torch.tensor([0.]))",
         "x.index_select(3, i)", "x.repeat_interleave(-1)", "x.repeat_interleave(torch.tensor([1, 2, 3]), dim=0)",
     ],
 )  # fmt: skip
 op(
-    "index_add(self, index, source; dim, alpha=1)", "IndexAddBackward0", "with_layers(self, index, times(source, alpha), dim, True)",
+    "index_add(self, index, source; dim, alpha=1)", "IndexAddBackward0",
+    "with_layers(self, index, times(source, alpha), dim, True)",
     self="grad", source="times(index_select(grad, index, dim), alpha)",
-    samples=["x.index_add(0, i, y)", "torch.index_add(x, 1, labels, y[:, :2], alpha=2)", "(x * 1).index_add_(0, i * 0, y)", "x.index_add(0, i, x[:1])",
-             "x.index_add(0, i, y[:, :2])", "x.index_add(0, i + 4, y)"],
+    samples=[
+        "x.index_add(0, i, y)", "torch.index_add(x, 1, labels, y[:, :2], alpha=2)", "(x * 1).index_add_(0, i * 0, y)",
+        "x.index_add(0, i, x[:1])", "x.index_add(0, i, y[:, :2])", "x.index_add(0, i + 4, y)",
+    ],
 )  # fmt: skip
 op(
     "index_copy(self, index, source; dim)", "IndexCopyBackward0", "with_layers(self, index, source, dim, False)",
     self="index_fill(grad, index, dim, 0)", source="index_select(grad, index, dim)",
-    samples=["x.index_copy(0, i, y)", "torch.index_copy(b, 1, labels, b[:, :2].detach())", "(x * 1).index_copy_(0, i, y)"],
+    samples=[
+        "x.index_copy(0, i, y)", "torch.index_copy(b, 1, labels, b[:, :2].detach())", "(x * 1).index_copy_(0, i, y)",
+    ],
 )  # fmt: skip
 op(
     "index_fill(self, index; dim, value)", "IndexFillBackward0", "with_layers(self, index, value, dim, False)",
     self="index_fill(grad, index, dim, 0)",
     samples=["x.index_fill(1, i, 2.)", "torch.index_fill(x, 0, i[:1], 0)", "(x * 1).index_fill_(0, i[1:], 3)"],
 )  # fmt: skip
+
+
 @composite
 def times(_: Any, value: Any, factor: Any) -> Any:
     """`value * factor`, where a factor of 1 costs nothing."""
@@ -131,7 +146,7 @@ def times(_: Any, value: Any, factor: Any) -> Any:
 # -- what the functions below check ----------------------------------------------------------------------------
 def _indexed(function: str, input: Any, dim: Any, index: Any) -> int:
     """`dim` counted from 0. Raises unless `index` is a tensor of integers that are places along `dim`."""
-    dim = dims.one(function, input, dim)
+    place = dims.one(function, input, dim)
     if not isinstance(index, TensorBase):
         raise errors.not_a_tensor(function, "index", 2, index)
     if index._data.dtype.name not in ("int64", "int32"):
@@ -139,7 +154,7 @@ def _indexed(function: str, input: Any, dim: Any, index: Any) -> int:
     if index._data.ndim != input._data.ndim and max(index._data.ndim, input._data.ndim) > 1:
         name = "input" if function == "gather" else "self"
         raise RuntimeError(f"Index tensor must have the same number of dimensions as {name} tensor")
-    return dim
+    return place
 
 
 def _in_bounds(input: Any, dim: int, index: Any) -> None:
@@ -150,14 +165,14 @@ def _in_bounds(input: Any, dim: int, index: Any) -> None:
 
 
 def _layers(function: str, input: Any, dim: Any, index: Any) -> int:
-    dim = dims.one(function, input, dim)
+    place = dims.one(function, input, dim)
     if not isinstance(index, TensorBase):
         raise errors.not_a_tensor(function, "index", 3, index)
     if index._data.ndim > 1:
         raise IndexError(f"{function}(): Index is supposed to be a vector")
     if index._data.dtype.name not in ("int64", "int32"):
         raise RuntimeError(f"{function}(): Expected dtype int32 or int64 for index")
-    return dim
+    return place
 
 
 # -- gather and scatter ----------------------------------------------------------------------------------------
@@ -168,7 +183,8 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> An
     have, want = input._data.shape, index._data.shape
     if any(n > have[d] for d, n in enumerate(want) if d != dim and have):
         raise RuntimeError(
-            f"Size does not match at dimension {next(d for d, n in enumerate(want) if d != dim and n > have[d])} expected index "
+            "Size does not match at dimension "
+            f"{next(d for d, n in enumerate(want) if d != dim and n > have[d])} expected index "
             f"{list(want)} to be no larger than self {list(have)} apart from dimension {dim}"
         )
     _in_bounds(input, dim, index)
@@ -201,7 +217,8 @@ def _scatter(function: str, input: Any, dim: int, index: Any, src: Any) -> int:
         large = any(n > own[d] for d, n in enumerate(places) if d != dim and own)
         if large or any(n > values[d] for d, n in enumerate(places)):
             raise RuntimeError(
-                f"Expected index {list(places)} to be no larger than self {list(own)} apart from dimension {dim} and to be no "
+                f"Expected index {list(places)} to be no larger than self {list(own)} apart from dimension "
+                f"{dim} and to be no "
                 f"larger size than src {list(values)}"
             )
     _in_bounds(input, dim, index)
@@ -210,7 +227,10 @@ def _scatter(function: str, input: Any, dim: int, index: Any, src: Any) -> int:
 
 @public("scatter")
 def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None) -> Any:
-    """A copy of `input` with `src` (a tensor or a number) written along `dim` at the places `index`. Mirrors `torch.scatter`."""
+    """A copy of `input` with `src` (a tensor or a number) written along `dim` at the places `index`.
+
+    Mirrors `torch.scatter`.
+    """
     src = value if src is None else src
     dim = _scatter("scatter", input, dim, index, src)
     if isinstance(src, TensorBase):

@@ -48,7 +48,7 @@ def stacked(arrays: list[Any], dim: int) -> Any:
         raise refusals.cannot_stack([array.shape for array in arrays])
     shape = arrays[0].shape
     stack = np.empty(shape[:dim] + (len(arrays),) + shape[dim:], arrays[0].dtype)
-    before = (slice(None),) * dim
+    before: tuple[Any, ...] = (slice(None),) * dim
     for place, array in enumerate(arrays):
         stack[(*before, place)] = array
     return stack
@@ -79,39 +79,45 @@ op(
     "cat(*tensors; dim)", "CatBackward0", "joined(tensors, dim)", tensors="parts_of_gradient(grad, tensors_shape, dim)",
     samples=[
         "torch.cat([x, y])", "torch.cat((x, y), 1)", "torch.cat([x, x], dim=-1)", "torch.cat([x, mask.float()])",
-        "torch.cat([x.double(), y.float()])", "torch.cat([i, v])", "torch.cat([torch.tensor([]), v])", "torch.concat([x, y])",
-        "torch.concatenate([x, y], axis=1)", "torch.hstack([x, y])", "torch.hstack([v, u])", "torch.hstack([s, s])",
-        "torch.vstack([v, u])", "torch.row_stack([x, v])", "torch.dstack([x, y])", "torch.dstack([v, u])",
-        "torch.column_stack([v, m])", "torch.cat([])", "torch.cat(x)", "torch.cat([x, v])", "torch.cat([x, x[:, :2]])",
-        "torch.cat([x, y], 2)", "torch.cat([s, s])", "torch.cat([x, 3])", "torch.hstack([])", "torch.cat(tensors=[x, y])",
+        "torch.cat([x.double(), y.float()])", "torch.cat([i, v])", "torch.cat([torch.tensor([]), v])",
+        "torch.concat([x, y])", "torch.concatenate([x, y], axis=1)", "torch.hstack([x, y])", "torch.hstack([v, u])",
+        "torch.hstack([s, s])", "torch.vstack([v, u])", "torch.row_stack([x, v])", "torch.dstack([x, y])",
+        "torch.dstack([v, u])", "torch.column_stack([v, m])", "torch.cat([])", "torch.cat(x)", "torch.cat([x, v])",
+        "torch.cat([x, x[:, :2]])", "torch.cat([x, y], 2)", "torch.cat([s, s])", "torch.cat([x, 3])",
+        "torch.hstack([])", "torch.cat(tensors=[x, y])",
     ],
 )  # fmt: skip
 op(
     "stack(*tensors; dim)", "StackBackward0", "stacked(tensors, dim)", tensors="layers_of_gradient(grad, dim)",
     samples=[
-        "torch.stack([x, y])", "torch.stack((x, x), -1)", "torch.stack([x, mask.float()], dim=1)", "torch.stack([s, s * 2])",
-        "torch.stack([i, labels.float()])", "torch.stack([])", "torch.stack([x, v])", "torch.stack([x, y], 4)",
-        "torch.stack([x, 3])", "torch.cartesian_prod(v, u)",
+        "torch.stack([x, y])", "torch.stack((x, x), -1)", "torch.stack([x, mask.float()], dim=1)",
+        "torch.stack([s, s * 2])", "torch.stack([i, labels.float()])", "torch.stack([])", "torch.stack([x, v])",
+        "torch.stack([x, y], 4)", "torch.stack([x, 3])", "torch.cartesian_prod(v, u)",
     ],
 )  # fmt: skip
 op(
     "unbind(self; dim) -> *parts", "UnbindBackward0", "layers(self, dim)", view=True, self="unbind_back(grads, dim)",
-    samples=["x.unbind()", "torch.unbind(b, 1)", "v.unbind()", "x.unbind(1)[2]", "list(x)[1]", "s.unbind()", "x.unbind(3)"],
-)  # fmt: skip
-op(
-    "split(self; split_size, dim) -> *parts", "SplitBackward0", "parts(self, equal_sizes(self.shape[dim], split_size), dim)", view=True,
-    self="split_back(grads, equal_sizes(self_shape[dim], split_size), self_shape, dim)",
     samples=[
-        "x.split(1)", "torch.split(k, 2, dim=1)", "v.split(5)", "x.split(2, 1)[1]", "x.chunk(2)", "torch.chunk(k, 3, dim=1)",
-        "v.chunk(2)[0]", "x.split(0)", "x.split(-1)", "x.chunk(0)", "s.chunk(2)", "s.split(1)",
+        "x.unbind()", "torch.unbind(b, 1)", "v.unbind()", "x.unbind(1)[2]", "list(x)[1]", "s.unbind()", "x.unbind(3)",
     ],
 )  # fmt: skip
 op(
-    "split_with_sizes(self; split_sizes, dim) -> *parts", "SplitWithSizesBackward0", "parts(self, split_sizes, dim)", view=True,
+    "split(self; split_size, dim) -> *parts", "SplitBackward0",
+    "parts(self, equal_sizes(self.shape[dim], split_size), dim)", view=True,
+    self="split_back(grads, equal_sizes(self_shape[dim], split_size), self_shape, dim)",
+    samples=[
+        "x.split(1)", "torch.split(k, 2, dim=1)", "v.split(5)", "x.split(2, 1)[1]", "x.chunk(2)",
+        "torch.chunk(k, 3, dim=1)", "v.chunk(2)[0]", "x.split(0)", "x.split(-1)", "x.chunk(0)", "s.chunk(2)",
+        "s.split(1)",
+    ],
+)  # fmt: skip
+op(
+    "split_with_sizes(self; split_sizes, dim) -> *parts", "SplitWithSizesBackward0",
+    "parts(self, split_sizes, dim)", view=True,
     self="split_back(grads, split_sizes, self_shape, dim)",
     samples=[
-        "x.split([1, 2], 1)", "torch.split(k, (3, 1))", "torch.split_with_sizes(k, [1, 3])", "x.split([1, 2])", "x.split([1, 1], dim=5)",
-        "k.split([2, 0, 2])[0]",
+        "x.split([1, 2], 1)", "torch.split(k, (3, 1))", "torch.split_with_sizes(k, [1, 3])", "x.split([1, 2])",
+        "x.split([1, 1], dim=5)", "k.split([2, 0, 2])[0]",
     ],
 )  # fmt: skip
 
@@ -248,7 +254,10 @@ def _splittable(function: str, input: Any) -> Any:
 
 @public("split")
 def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> Any:
-    """Views of consecutive parts: all of one size (the last may be smaller), or of the sizes in a list. Mirrors `torch.split`."""
+    """Views of consecutive parts: all of one size (the last may be smaller), or of the sizes in a list.
+
+    Mirrors `torch.split`.
+    """
     if not isinstance(split_size_or_sections, int):
         return split_with_sizes(tensor, split_size_or_sections, dim)
     size, dim = split_size_or_sections, dims.one("split", _splittable("split", tensor), dim)
@@ -268,7 +277,8 @@ def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> Any:
     sizes, total = list(split_sizes), input._data.shape[dim]
     if sum(sizes) != total or min(sizes, default=0) < 0:
         raise RuntimeError(
-            f"split_with_sizes expects split_sizes to sum exactly to {total} (input tensor's size at dimension {dim}), but got "
+            f"split_with_sizes expects split_sizes to sum exactly to {total} (input tensor's size at dimension "
+            f"{dim}), but got "
             f"split_sizes={sizes}"
         )
     return OPS["split_with_sizes"](input, tuple(sizes), dim)
@@ -324,7 +334,8 @@ def _split_along(function: str, input: Any, where: Any, dim: int) -> Any:
     total = input._data.shape[dim]
     if isinstance(where, int) and (where <= 0 or total % where):
         raise RuntimeError(
-            f"torch.{function} attempted to split along dimension {dim}, but the size of the dimension {total} is not divisible "
+            f"torch.{function} attempted to split along dimension {dim}, but the size of the dimension {total} "
+            "is not divisible "
             f"by the split_size {where}!"
         )
     return tensor_split(input, where, dim)

@@ -26,13 +26,23 @@ ALL: Any = object()
 
 
 # -- the entries -----------------------------------------------------------------------------------------------
-op("sum.all(self)", "SumBackward0", "sum(self)", self="expand_back(grad, self_shape)", samples=["x.sum()", "s.sum()", "b.sum()"])
+op(
+    "sum.all(self)", "SumBackward0", "sum(self)",
+    self="expand_back(grad, self_shape)",
+    samples=["x.sum()", "s.sum()", "b.sum()"],
+)  # fmt: skip
 op(
     "sum.dim(self; dim, keepdim)", "SumBackward1", "sum(self, dim, keepdim)",
     self="expand_back(grad, self_shape, dim, keepdim)",
-    samples=["x.sum(0)", "x.sum(-1, keepdim=True)", "b.sum((0, 2))", "b.sum(dim=None)", "s.sum(0)", "x.t().sum(1)"],
+    samples=[
+        "x.sum(0)", "x.sum(-1, keepdim=True)", "b.sum((0, 2))", "b.sum(dim=None)", "s.sum(0)", "x.t().sum(1)",
+    ],
 )  # fmt: skip
-op("mean.all(self)", "MeanBackward0", "mean(self)", self="expand_back(grad / count(self_shape), self_shape)", samples=["x.mean()", "s.mean()"])
+op(
+    "mean.all(self)", "MeanBackward0", "mean(self)",
+    self="expand_back(grad / count(self_shape), self_shape)",
+    samples=["x.mean()", "s.mean()"],
+)  # fmt: skip
 op(
     "mean.dim(self; dim, keepdim)", "MeanBackward1", "mean(self, dim, keepdim)",
     self="expand_back(grad / count(self_shape, dim), self_shape, dim, keepdim)",
@@ -43,7 +53,11 @@ op(
     self="where(isnan(self), 0, expand_back(grad, self_shape, dim, keepdim))",
     samples=["x.nansum()", "x.nansum(0)", "x.log().nansum(1)"],
 )  # fmt: skip
-op("prod.all(self)", "ProdBackward0", "prod(self)", self="prod_slope(grad, self, result)", samples=["x.prod()", "s.prod()", "(x * mask).prod()"])
+op(
+    "prod.all(self)", "ProdBackward0", "prod(self)",
+    self="prod_slope(grad, self, result)",
+    samples=["x.prod()", "s.prod()", "(x * mask).prod()"],
+)  # fmt: skip
 op(
     "prod.dim(self; dim, keepdim)", "ProdBackward1", "prod(self, dim, keepdim)",
     self="prod_slope(grad, self, result, dim, keepdim)",
@@ -52,10 +66,14 @@ op(
 op(
     "var.dims(self; dim, correction, keepdim)", "VarBackward0", "variance(self, dim, correction, keepdim)",
     self="var_slope(grad, self, dim, correction, keepdim)",
-    samples=["x.var()", "x.var(0)", "x.var(1, unbiased=False)", "b.var((0, 2), keepdim=True)", "x.var(correction=2)"],
+    samples=[
+        "x.var()", "x.var(0)", "x.var(1, unbiased=False)", "b.var((0, 2), keepdim=True)",
+        "x.var(correction=2)",
+    ],
 )  # fmt: skip
 op(
-    "std.dims(self; dim, correction, keepdim)", "StdBackward0", "sqrt(variance(self, dim, correction, keepdim))",
+    "std.dims(self; dim, correction, keepdim)", "StdBackward0",
+    "sqrt(variance(self, dim, correction, keepdim))",
     self="var_slope(where(result == 0, 0, grad / (2 * result)), self, dim, correction, keepdim)",
     samples=["x.std()", "x.std(0)", "x.std(1, unbiased=False)", "x.std(dim=1, keepdim=True)"],
 )  # fmt: skip
@@ -72,16 +90,19 @@ op(
     samples=["torch.std_mean(x)[0]", "torch.std_mean(x, 1)[1]", "sum(torch.std_mean(x, 0))"],
 )  # fmt: skip
 op(
-    "linalg.vector_norm(self; ord, dim, keepdim)", "LinalgVectorNormBackward0", "vector_norm(self, ord, dim, keepdim)",
+    "linalg.vector_norm(self; ord, dim, keepdim)", "LinalgVectorNormBackward0",
+    "vector_norm(self, ord, dim, keepdim)",
     self="norm_slope(grad, self, result, ord, dim, keepdim)",
     samples=[
-        "x.norm()", "x.norm(1)", "x.norm(3)", "x.norm(0.5)", "x.norm(float('inf'))", "x.norm(0)", "x.norm(dim=1)",
-        "x.norm(2, 0, True)", "s.norm()", "torch.norm(x, p='fro')", "x.norm(-float('inf'), 1)",
+        "x.norm()", "x.norm(1)", "x.norm(3)", "x.norm(0.5)", "x.norm(float('inf'))", "x.norm(0)",
+        "x.norm(dim=1)", "x.norm(2, 0, True)", "s.norm()", "torch.norm(x, p='fro')",
+        "x.norm(-float('inf'), 1)",
     ],
 )  # fmt: skip
 op(
     "norm.dim(self; p, dim, keepdim)", "NormBackward1", "vector_norm(self, p, dim, keepdim)",
-    self="norm_slope(grad, self, result, p, dim, keepdim)", samples=["F.pairwise_distance(x, y)", "F.pairwise_distance(x, y, 1)"],
+    self="norm_slope(grad, self, result, p, dim, keepdim)",
+    samples=["F.pairwise_distance(x, y)", "F.pairwise_distance(x, y, 1)"],
 )  # fmt: skip
 op(
     "logsumexp.dims(self; dim, keepdim)", "LogsumexpBackward0", "logsumexp(self, dim, keepdim)",

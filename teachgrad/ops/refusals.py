@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from teachgrad import dtypes
@@ -9,8 +10,10 @@ from teachgrad.errors import explained
 
 ZERO_D_TRANSPOSE = "Tensor.{} is deprecated on 0-D tensors. This function is the identity in these cases."
 T_OF_MANY_DIMENSIONS = (
-    "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will throw an error in "
-    "a future release. Consider `x.mT` to transpose batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` to "
+    "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will "
+    "throw an error in "
+    "a future release. Consider `x.mT` to transpose batches of matrices or `x.permute(*torch.arange(x.ndim - 1, "
+    "-1, -1))` to "
     "reverse the dimensions of a tensor."
 )
 MESHGRID = "torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument."
@@ -55,7 +58,8 @@ def too_few_sizes(tensor: Any, sizes: tuple[int, ...]) -> RuntimeError:
     """expand() to fewer dimensions."""
     name, have = dtypes.of(tensor._data.dtype).type_name, list(tensor._data.shape)
     return RuntimeError(
-        f"expand({name}{{{have}}}, size={list(sizes)}): the number of sizes provided ({len(sizes)}) must be greater or equal "
+        f"expand({name}{{{have}}}, size={list(sizes)}): the number of sizes provided ({len(sizes)}) must be "
+        "greater or equal "
         f"to the number of dimensions in the tensor ({len(have)})"
     )
 
@@ -71,7 +75,8 @@ def not_expandable(size: int, own: int, dim: int, sizes: tuple[int, ...], have: 
     """expand() of a dimension that has another size than 1."""
     return explained(
         RuntimeError(
-            f"The expanded size of the tensor ({size}) must match the existing size ({own}) at non-singleton dimension {dim}.  "
+            f"The expanded size of the tensor ({size}) must match the existing size ({own}) at non-singleton "
+            f"dimension {dim}.  "
             f"Target sizes: {list(sizes)}.  Tensor sizes: {list(have)}"
         ),
         "Only dimensions of size 1 can be repeated. Shapes are compared from the right.",
@@ -106,7 +111,8 @@ def cannot_join(shapes: list[tuple[int, ...]], dim: int) -> RuntimeError:
             if other != dim and want != have:
                 return explained(
                     RuntimeError(
-                        f"Sizes of tensors must match except in dimension {dim}. Expected size {want} but got size {have} for "
+                        f"Sizes of tensors must match except in dimension {dim}. Expected size {want} but got "
+                        f"size {have} for "
                         f"tensor number {place} in the list."
                     ),
                     f"The shapes are {', '.join(str(list(s)) for s in shapes)}.",
@@ -118,7 +124,8 @@ def cannot_stack(shapes: list[tuple[int, ...]]) -> RuntimeError:
     """stack() of tensors of different shapes."""
     place = next(n for n, shape in enumerate(shapes) if shape != shapes[0])
     return RuntimeError(
-        f"stack expects each tensor to be equal size, but got {list(shapes[0])} at entry 0 and {list(shapes[place])} at entry "
+        f"stack expects each tensor to be equal size, but got {list(shapes[0])} at entry 0 and "
+        f"{list(shapes[place])} at entry "
         f"{place}"
     )
 
@@ -158,7 +165,8 @@ def backward_slice(step: int) -> ValueError:
     if step == 0:
         return ValueError("slice step cannot be zero")
     return explained(
-        ValueError("step must be greater than zero"), "PyTorch's tensors cannot step backwards in memory. Use x.flip(0)."
+        ValueError("step must be greater than zero"),
+        "PyTorch's tensors cannot step backwards in memory. Use x.flip(0).",
     )
 
 
@@ -183,14 +191,15 @@ def wrong_mask(mask: tuple[int, ...], place: int, shape: tuple[int, ...], dim: i
     at = next(n for n in range(len(mask)) if dim + n >= len(shape) or mask[n] != shape[dim + n])
     return explained(
         IndexError(
-            f"The shape of the mask {list(mask)} at index {at} does not match the shape of the indexed tensor {list(shape)} at "
+            f"The shape of the mask {list(mask)} at index {at} does not match the shape of the indexed tensor "
+            f"{list(shape)} at "
             f"index {dim + at}"
         ),
         "A mask says for each element whether it is wanted, so it needs the shape of what it masks.",
     )
 
 
-def indices_do_not_broadcast(shapes: list[tuple[int, ...]]) -> IndexError:
+def indices_do_not_broadcast(shapes: Sequence[tuple[int, ...]]) -> IndexError:
     """Lists of indices of different lengths."""
     return explained(
         IndexError(
@@ -217,7 +226,8 @@ def put_of_other_dtype(target: Any, value: Any) -> RuntimeError:
     have, got = dtypes.of(target.dtype).scalar_name, dtypes.of(value.dtype).scalar_name
     return explained(
         RuntimeError(
-            f"Index put requires the source and destination dtypes match, got {have} for the destination and {got} for the source."
+            f"Index put requires the source and destination dtypes match, got {have} for the destination and "
+            f"{got} for the source."
         ),
         "Convert the value first: value.to(x.dtype).",
     )

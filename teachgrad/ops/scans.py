@@ -61,24 +61,35 @@ def running_extreme(self: Any, largest: bool, dim: int | None) -> tuple[Any, Any
 
 # -- the entries -----------------------------------------------------------------------------------------------
 op(
-    "cumsum.dim(self; dim)", "CumsumBackward0", "running_sum(self, dim)", self="cumsum_back(grad, dim)",
-    samples=["x.cumsum(0)", "torch.cumsum(b, dim=-1)", "s.cumsum(0)", "i.cumsum(0)", "mask.cumsum(1)", "x.cumsum(2)"],
+    "cumsum.dim(self; dim)", "CumsumBackward0", "running_sum(self, dim)",
+    self="cumsum_back(grad, dim)",
+    samples=[
+        "x.cumsum(0)", "torch.cumsum(b, dim=-1)", "s.cumsum(0)", "i.cumsum(0)", "mask.cumsum(1)",
+        "x.cumsum(2)",
+    ],
 )  # fmt: skip
 op(
-    "cumprod.dim(self; dim)", "CumprodBackward0", "running_product(self, dim)", self="cumprod_slope(grad, self, result, dim)",
-    samples=["x.cumprod(1)", "torch.cumprod(b, dim=0)", "s.cumprod(0)", "(x * mask).cumprod(1)", "i.cumprod(0)"],
+    "cumprod.dim(self; dim)", "CumprodBackward0", "running_product(self, dim)",
+    self="cumprod_slope(grad, self, result, dim)",
+    samples=[
+        "x.cumprod(1)", "torch.cumprod(b, dim=0)", "s.cumprod(0)", "(x * mask).cumprod(1)", "i.cumprod(0)",
+    ],
 )  # fmt: skip
 op(
     "cummax.dim(self; dim) -> values, !indices", "CummaxBackward0", "running_extreme(self, True, dim)",
-    self="grad if dim is None else scatter_add(new_zeros(grad, self_shape), indices, grad, dim)", samples=["x.cummax(1)", "b.relu().cummax(0)"],
+    self="grad if dim is None else scatter_add(new_zeros(grad, self_shape), indices, grad, dim)",
+    samples=["x.cummax(1)", "b.relu().cummax(0)"],
 )  # fmt: skip
 op(
     "cummin.dim(self; dim) -> values, !indices", "CumminBackward0", "running_extreme(self, False, dim)",
-    self="grad if dim is None else scatter_add(new_zeros(grad, self_shape), indices, grad, dim)", samples=["x.cummin(1)", "b.relu().cummin(0)"],
+    self="grad if dim is None else scatter_add(new_zeros(grad, self_shape), indices, grad, dim)",
+    samples=["x.cummin(1)", "b.relu().cummin(0)"],
 )  # fmt: skip
 op(
-    "logcumsumexp.dim(self; dim)", "LogcumsumexpBackward0", "self if dim is None else logaddexp.accumulate(self, axis=dim)",
-    self="exp(self) * cumsum_back(grad * exp(-result), dim)", samples=["x.logcumsumexp(1)", "b.logcumsumexp(0)"],
+    "logcumsumexp.dim(self; dim)", "LogcumsumexpBackward0",
+    "self if dim is None else logaddexp.accumulate(self, axis=dim)",
+    self="exp(self) * cumsum_back(grad * exp(-result), dim)",
+    samples=["x.logcumsumexp(1)", "b.logcumsumexp(0)"],
 )  # fmt: skip
 
 

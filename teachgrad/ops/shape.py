@@ -62,15 +62,17 @@ op(
     "view(self; shape)", "ViewBackward0", "viewed(self, shape)", view=True, self="reshape(grad, self_shape)",
     samples=[
         "x.view(6)", "x.view(3, -1)", "x.view((1, 6))", "s.view(1, 1)", "x.reshape(-1)", "x.reshape([3, 2])",
-        "torch.reshape(b, (6, 4))", "x.flatten()", "b.flatten(1)", "s.flatten()", "torch.flatten(b, 0, 1)", "x.ravel()",
-        "torch.ravel(x.t())", "x.unflatten(1, (3, 1))", "b.unflatten(2, (2, -1))", "torch.unflatten(b, -1, (2, 2))",
-        "x.view_as(y)", "x.reshape_as(y)", "x.t().reshape(-1)", "x[:, ::2].view(2, 2, 1)", "x.view(3)", "x.view(-1, -1)",
-        "x.view(-1, 4)", "x.t().view(6)", "x.view(-2, 3)", "x.view()", "x.view(2., 3)", "x.flatten(2)", "x.flatten(1, 0)",
-        "x.unflatten(0, (3, 1))", "x.unflatten(0, ())", "torch.zeros(0, 3).view(-1, 0)",
+        "torch.reshape(b, (6, 4))", "x.flatten()", "b.flatten(1)", "s.flatten()", "torch.flatten(b, 0, 1)",
+        "x.ravel()", "torch.ravel(x.t())", "x.unflatten(1, (3, 1))", "b.unflatten(2, (2, -1))",
+        "torch.unflatten(b, -1, (2, 2))", "x.view_as(y)", "x.reshape_as(y)", "x.t().reshape(-1)",
+        "x[:, ::2].view(2, 2, 1)", "x.view(3)", "x.view(-1, -1)", "x.view(-1, 4)", "x.t().view(6)", "x.view(-2, 3)",
+        "x.view()", "x.view(2., 3)", "x.flatten(2)", "x.flatten(1, 0)", "x.unflatten(0, (3, 1))",
+        "x.unflatten(0, ())", "torch.zeros(0, 3).view(-1, 0)",
     ],
 )  # fmt: skip
 op(
-    "reshape_alias(self; shape)", "ReshapeAliasBackward0", "viewed(self, shape)", view=True, self="reshape(grad, self_shape)",
+    "reshape_alias(self; shape)", "ReshapeAliasBackward0", "viewed(self, shape)",
+    view=True, self="reshape(grad, self_shape)",
     samples=["x.t().reshape(3, 2, 1)", "b[:, 0].reshape(2, 2, 2)"],
 )  # fmt: skip
 op(
@@ -81,14 +83,22 @@ op(
     "clone.contiguous(self)", "CloneBackward0", "self.copy('C')", self="grad",
     samples=["b.transpose(0, 2).reshape(-1)", "x.t().contiguous()"],
 )  # fmt: skip
-op("alias(self)", "AliasBackward0", "self[...]", view=True, self="grad", samples=["x[...]", "s[...]", "torch.Tensor(x)"])
+op(
+    "alias(self)",
+    "AliasBackward0",
+    "self[...]",
+    view=True,
+    self="grad",
+    samples=["x[...]", "s[...]", "torch.Tensor(x)"],
+)
 op(
     "expand(self; shape)", "ExpandBackward0", "expanded(self, shape)", view=True, self="sum_to_size(grad, self_shape)",
     samples=[
-        "v.expand(2, 3)", "s.expand(2)", "x[:1].expand(4, -1)", "v.expand_as(x)", "v.broadcast_to((2, 3))", "x.expand(2, 3)",
-        "torch.broadcast_to(v, (2, 2, 3))", "torch.broadcast_tensors(v, x)", "torch.broadcast_tensors(x[:, :1], v)",
-        "x.expand(3)", "x.expand(4, 3)", "v.expand(-1, 3)", "torch.broadcast_shapes((2, 1), (3,))",
-        "torch.broadcast_tensors(x, x[0, :2])", "torch.broadcast_shapes((2, 3), (2,))",
+        "v.expand(2, 3)", "s.expand(2)", "x[:1].expand(4, -1)", "v.expand_as(x)", "v.broadcast_to((2, 3))",
+        "x.expand(2, 3)", "torch.broadcast_to(v, (2, 2, 3))", "torch.broadcast_tensors(v, x)",
+        "torch.broadcast_tensors(x[:, :1], v)", "x.expand(3)", "x.expand(4, 3)", "v.expand(-1, 3)",
+        "torch.broadcast_shapes((2, 1), (3,))", "torch.broadcast_tensors(x, x[0, :2])",
+        "torch.broadcast_shapes((2, 3), (2,))",
     ],
 )  # fmt: skip
 
@@ -199,7 +209,8 @@ def unflatten(input: Any, dim: int, sizes: Any) -> Any:
     fits = known == shape[dim] if -1 not in given else bool(known) and shape[dim] % known == 0
     if not fits or given.count(-1) > 1:
         raise RuntimeError(
-            f"unflatten: Provided sizes {given} don't multiply up to the size of dim {dim} ({shape[dim]}) in the input tensor"
+            f"unflatten: Provided sizes {given} don't multiply up to the size of dim {dim} ({shape[dim]}) in "
+            "the input tensor"
         )
     return view(input, (*shape[:dim], *(shape[dim] // known if s == -1 else s for s in given), *shape[dim + 1 :]))
 
@@ -281,7 +292,10 @@ def broadcast_shapes(*shapes: Any) -> Any:
 
 @public("sum_to_size", function=False)
 def sum_to_size(input: Any, *size: Any) -> Any:
-    """`input` summed until it has the shape `size`, from which it could have been expanded. Mirrors `torch.Tensor.sum_to_size`."""
+    """`input` summed until it has the shape `size`, from which it could have been expanded.
+
+    Mirrors `torch.Tensor.sum_to_size`.
+    """
     shape, have = shape_of(size), input._data.shape
     if shape == have:
         return input

@@ -6,7 +6,7 @@ Sorting moves elements, so the gradient of the sorted tensor is moved back to wh
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -68,33 +68,40 @@ op(
     self="scatter(new_zeros(grad, self_shape), indices, grad, dim)",
     samples=[
         "x.sort()", "torch.sort(b, 1, descending=True)", "s.sort()", "mask.sort(1)", "idx.sort(descending=True)",
-        "x.msort()", "torch.msort(m)", "x.argsort()", "torch.argsort(x, 0, True)", "mask.argsort(1, descending=True)", "x.sort(3)",
-        "x.argsort(3)",
+        "x.msort()", "torch.msort(m)", "x.argsort()", "torch.argsort(x, 0, True)", "mask.argsort(1, descending=True)",
+        "x.sort(3)", "x.argsort(3)",
     ],
 )  # fmt: skip
 op(
     "topk(self; k, dim, largest) -> values, !indices", "TopkBackward0", "largest_k(self, k, dim, largest)",
     self="scatter(new_zeros(grad, self_shape), indices, grad, dim)",
-    samples=["x.topk(2)", "torch.topk(b, 1, 0, largest=False)", "v.topk(3)[0]", "s.topk(1)", "x.topk(5)", "x.topk(1, 3)"],
+    samples=[
+        "x.topk(2)", "torch.topk(b, 1, 0, largest=False)", "v.topk(3)[0]", "s.topk(1)", "x.topk(5)", "x.topk(1, 3)",
+    ],
 )  # fmt: skip
 op(
     "unique2(self) -> output, !inverse, !counts", "Unique2Backward0", "distinct(self, None, False)",
     self="no_derivative(grad, '_unique2')",
     samples=[
-        "torch.tensor([3, 1, 1]).unique()", "idx.unique(return_inverse=True)", "torch.unique(idx, return_counts=True)", "x.unique()", "s.unique()",
+        "torch.tensor([3, 1, 1]).unique()", "idx.unique(return_inverse=True)",
+        "torch.unique(idx, return_counts=True)", "x.unique()", "s.unique()",
     ],
 )  # fmt: skip
 op(
     "unique_dim(self; dim) -> output, !inverse, !counts", "UniqueDimBackward0", "distinct(self, dim, False)",
     self="no_derivative(grad, 'unique_dim')",
-    samples=["torch.unique(mask, dim=1)", "torch.unique(idx, dim=0, return_inverse=True, return_counts=True)", "x.unique(dim=0)"],
+    samples=[
+        "torch.unique(mask, dim=1)", "torch.unique(idx, dim=0, return_inverse=True, return_counts=True)",
+        "x.unique(dim=0)",
+    ],
 )  # fmt: skip
 op(
     "unique_consecutive(self; dim) -> output, !inverse, !counts", "UniqueConsecutiveBackward0", "distinct(self, dim, True)",
     self="no_derivative(grad, 'unique_consecutive')",
     samples=[
-        "torch.unique_consecutive(torch.tensor([1, 1, 2, 1]))", "idx.unique_consecutive(return_inverse=True, return_counts=True)",
-        "x.unique_consecutive()", "torch.unique_consecutive(idx, dim=0)",
+        "torch.unique_consecutive(torch.tensor([1, 1, 2, 1]))",
+        "idx.unique_consecutive(return_inverse=True, return_counts=True)", "x.unique_consecutive()",
+        "torch.unique_consecutive(idx, dim=0)",
     ],
 )  # fmt: skip
 
@@ -180,20 +187,24 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
 @public("isin", method=False)
 def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Any:
     """Which elements are among `test_elements`. Mirrors `torch.isin`."""
-    sides = [side._data if isinstance(side, TensorBase) else side for side in (elements, test_elements)]
-    return wrap(np.isin(*sides, assume_unique=assume_unique, invert=invert))
+    ours, theirs = (side._data if isinstance(side, TensorBase) else side for side in (elements, test_elements))
+    return wrap(np.isin(ours, theirs, assume_unique=assume_unique, invert=invert))
 
 
 @public("searchsorted", method=False)
 def searchsorted(sorted_sequence: Any, input: Any, *, right: bool = False, side: str | None = None) -> Any:
-    """Where each value would have to be put into an ordered vector (or into the rows of one). Mirrors `torch.searchsorted`."""
-    where = "right" if right or side == "right" else "left"
+    """Where each value would have to be put into an ordered vector (or into the rows of one).
+
+    Mirrors `torch.searchsorted`.
+    """
+    where: Literal["left", "right"] = "right" if right or side == "right" else "left"
     rows, values = sorted_sequence._data, input._data if isinstance(input, TensorBase) else np.asarray(input)
     if rows.ndim == 1:
         return wrap(np.asarray(np.searchsorted(rows, values, where), np.int64))
     if rows.shape[:-1] != values.shape[:-1]:
         raise RuntimeError(
-            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and "
+            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of "
+            "boundaries tensor and "
             f"input value tensor must match, but we got boundaries tensor {list(rows.shape)} and input value tensor "
             f"{list(values.shape)}"
         )

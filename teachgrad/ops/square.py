@@ -123,17 +123,27 @@ RAW["cross"] = cross_of
 
 
 # -- the entries -----------------------------------------------------------------------------------------------
-op("trace(self)", "TraceBackward0", "trace_of(self)", self="expand_back(grad, self_shape) * eye_like(self_shape, grad)", samples=["torch.trace(m)", "x.trace()", "v.trace()"])
 op(
-    "linalg.det(self)", "LinalgDetBackward0", "det_of(self)", self="det_slope(grad, self, result)",
-    samples=["torch.det(m)", "m.det()", "torch.linalg.det(m)", "torch.det(x)", "torch.det(v)", "torch.det(m - m[:1])"],
+    "trace(self)", "TraceBackward0", "trace_of(self)",
+    self="expand_back(grad, self_shape) * eye_like(self_shape, grad)",
+    samples=["torch.trace(m)", "x.trace()", "v.trace()"],
+)  # fmt: skip
+op(
+    "linalg.det(self)", "LinalgDetBackward0", "det_of(self)",
+    self="det_slope(grad, self, result)",
+    samples=[
+        "torch.det(m)", "m.det()", "torch.linalg.det(m)", "torch.det(x)", "torch.det(v)",
+        "torch.det(m - m[:1])",
+    ],
 )  # fmt: skip
 op(
     "linalg.slogdet(self) -> sign, logabsdet", "LinalgSlogdetBackward0", "slogdet_of(self)",
-    self="grads[1][..., None, None] * inverse(self).mT", samples=["torch.linalg.slogdet(m)[1]", "torch.slogdet(m)[1]"],
+    self="grads[1][..., None, None] * inverse(self).mT",
+    samples=["torch.linalg.slogdet(m)[1]", "torch.slogdet(m)[1]"],
 )  # fmt: skip
 op(
-    "linalg.inv_ex(self)", "LinalgInvExBackward0", "inverse(self)", self="-(result.mT @ grad @ result.mT)",
+    "linalg.inv_ex(self)", "LinalgInvExBackward0", "inverse(self)",
+    self="-(result.mT @ grad @ result.mT)",
     samples=["torch.inverse(m)", "torch.linalg.inv(m)", "torch.inverse(x)", "torch.inverse(m * 0)"],
 )  # fmt: skip
 op(
@@ -144,7 +154,10 @@ op(
 op(
     "linalg.cross.dim(self, other; dim)", "LinalgCrossBackward0", "cross_of(self, other, dim)",
     self="folded(cross(other, grad, dim), self_shape)", other="folded(cross(grad, self, dim), other_shape)",
-    samples=["torch.cross(v, u, dim=0)", "torch.cross(x, y, dim=1)", "torch.linalg.cross(m, m.t())", "torch.linalg.cross(m, v)"],
+    samples=[
+        "torch.cross(v, u, dim=0)", "torch.cross(x, y, dim=1)", "torch.linalg.cross(m, m.t())",
+        "torch.linalg.cross(m, v)",
+    ],
 )  # fmt: skip
 
 
@@ -159,13 +172,9 @@ def eye_like(shape: tuple[int, ...], values: Any) -> Any:
 
 @composite
 def det_slope(F: Any, grad: Any, self: Any, result: Any) -> Any:
-    """det(A) A^-T; for a singular matrix, the determinants of what remains without each element's row and column."""
-    if (result != 0).all():
-        return (grad * result)[..., None, None] * F.inverse(self).mT
-    n = self.shape[-1]
-    rest = [[i for i in range(n) if i != k] for k in range(n)]
-    minors = [[F.linalg_det(self[..., rest[i], :][..., rest[j]]) * (-1) ** (i + j) for j in range(n)] for i in range(n)]
-    return grad[..., None, None] * F.stack([F.stack(row, -1) for row in minors], -2)
+    """det(A) A^-T; for a singular matrix 0, which is PyTorch's answer but not the derivative."""
+    safe = F.where((result == 0)[..., None, None], eye_like(self.shape[-2:], self), self)
+    return (grad * result)[..., None, None] * F.inverse(safe).mT
 
 
 @composite
@@ -177,7 +186,6 @@ def solve_slope(F: Any, grad: Any, A: Any, result: Any) -> Any:
     return -(back @ result.mT)
 
 
-RAW.setdefault("stack", np.stack)
 LIVE["inverse"] = LIVE["linalg_inv_ex"]
 LIVE["solve"] = LIVE["linalg_solve_ex"]
 

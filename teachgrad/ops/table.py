@@ -53,36 +53,6 @@ _NAME = re.compile(r"\b[A-Za-z_]\w*")
 class Op:
     """One entry of the table, taken apart. See the module's text for what the parts mean."""
 
-    __slots__ = (
-        "_calls",
-        "defaults",
-        "doc",
-        "domain",
-        "floats",
-        "forward",
-        "in_place",
-        "inputs",
-        "list_input",
-        "list_output",
-        "mixed",
-        "name",
-        "node_name",
-        "nodes",
-        "numbers",
-        "numbers_first",
-        "outputs",
-        "plain",
-        "pointwise",
-        "promotes",
-        "refuses",
-        "rules",
-        "samples",
-        "saved",
-        "source",
-        "tracked",
-        "view",
-    )
-
     def __init__(
         self,
         signature: str,
@@ -130,7 +100,6 @@ class Op:
         self.saved: tuple[str, ...] = self._names_to_save()
         self.nodes: dict[str, type[Node]] = {}
         self.source = ""
-        self._calls: dict[str, Callable[..., Any]] = {}
         unknown = set(rules) - set(self.inputs)
         assert not unknown, f"{signature}: no input is called {unknown}"
 
@@ -156,35 +125,27 @@ class Op:
         """Runs the op on tensors."""
         return self.front(*args, **kwargs)
 
-    @property
+    # Each is written and compiled when first asked for, so that `import teachgrad` stays cheap.
+    @functools.cached_property
     def front(self) -> Callable[..., Any]:
-        """The function on tensors, written and compiled when first asked for."""
-        front = self._calls.get("front")
-        if front is None:
-            from teachgrad.ops import writer  # only when an op is first used: `import teachgrad` stays cheap
+        """The function on tensors."""
+        from teachgrad.ops import writer
 
-            front = self._calls["front"] = writer.compile_front(self)
-        return front
+        return writer.compile_front(self)
 
-    @property
+    @functools.cached_property
     def operator(self) -> Callable[..., Any]:
         """The same for `x * other`: returns NotImplemented, as operators do, where `front` raises TypeError."""
-        operator = self._calls.get("operator")
-        if operator is None:
-            from teachgrad.ops import writer
+        from teachgrad.ops import writer
 
-            operator = self._calls["operator"] = writer.compile_operator(self)
-        return operator
+        return writer.compile_operator(self)
 
-    @property
+    @functools.cached_property
     def raw(self) -> Callable[..., Any]:
         """The forward computation on bare arrays."""
-        raw = self._calls.get("raw")
-        if raw is None:
-            from teachgrad.ops import writer
+        from teachgrad.ops import writer
 
-            raw = self._calls["raw"] = writer.compile_raw(self)
-        return raw
+        return writer.compile_raw(self)
 
 
 class Late:

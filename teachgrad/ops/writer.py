@@ -279,7 +279,8 @@ def _outputs_source(
         lines += BLANK.splitlines()
     if op.view:
         share = "results" if op.list_output else "(result,)"
-        lines += [f"    _view({call['self']}, {share}, {op.list_output})"]
+        maker = (op.node_name or "").removesuffix("Backward0") if op.list_output else ""
+        lines += [f"    _view({call['self']}, {share}, {maker!r})"]
     answer = "results" if op.list_output else f"({', '.join(f'r_{o}' for o in op.outputs)})" if many else "result"
     if op.node_name is None:
         return [*lines, f"    return {answer}"]

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from .calls import calls_of
 from .formulas import Rules, input_names
@@ -114,27 +115,36 @@ def name_of(node: Any) -> str:
 def saved(node: Any) -> dict[str, Any]:
     """What the node kept for its rule, by argument name; what was freed or overwritten is missing."""
     found = {}
-    for attribute in dir(node):
-        if attribute.startswith("_saved_"):
-            try:
-                found[attribute.removeprefix("_saved_")] = getattr(node, attribute)
-            except (RuntimeError, AttributeError, TypeError, ValueError):
-                continue  # freed, or overwritten in place since: there is no value to show
+    for attribute in _saved_attributes(node):
+        try:
+            found[attribute.removeprefix("_saved_")] = getattr(node, attribute)
+        except (RuntimeError, AttributeError, TypeError, ValueError):
+            continue  # freed, or overwritten in place since: there is no value to show
     return found
 
 
 def is_freed(node: Any) -> bool:
     """Whether backward has let go of what the node saved."""
-    for attribute in dir(node):
-        if attribute.startswith("_saved_"):
-            try:
-                getattr(node, attribute)
-            except RuntimeError as problem:
-                if "freed" in str(problem):
-                    return True
-            except (AttributeError, TypeError, ValueError):
-                continue
+    for attribute in _saved_attributes(node):
+        try:
+            getattr(node, attribute)
+        except RuntimeError as problem:
+            if "freed" in str(problem):
+                return True
+        except (AttributeError, TypeError, ValueError):
+            continue
     return False
+
+
+_attributes: WeakKeyDictionary[type, tuple[str, ...]] = WeakKeyDictionary()  # dir() of every node would take long
+
+
+def _saved_attributes(node: Any) -> tuple[str, ...]:
+    """The names of what nodes of this class save, ``_saved_self`` and so on."""
+    kind = type(node)
+    if kind not in _attributes:
+        _attributes[kind] = tuple(name for name in dir(node) if name.startswith("_saved_"))
+    return _attributes[kind]
 
 
 def _rest(edge: Edge) -> tuple[str, str, int, int, str, bool]:

@@ -31,7 +31,9 @@ def folded(graph: Graph, collapse: str | bool = "auto", depth: int | None = None
     if collapse is False or len(graph.nodes) <= BUDGET:
         return close(graph, ())
     # As deep as there is room for; "times N" says more than N boxes that all look the same.
-    alike = {group.id for group in graph.groups if group.kind == "repeat" and not group.detail}
+    groups = {group.id: group for group in graph.groups}
+    turns = (group for group in graph.groups if group.kind == "turn")
+    alike = {next(outer for outer in _outer(turn, groups) if groups[outer].kind == "repeat") for turn in turns}
     closed: set[str] = set()
     for deep in range(1 + max(levels.values()), -1, -1):
         closed = {group for group, level in levels.items() if level >= deep or group in alike}

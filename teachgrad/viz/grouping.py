@@ -174,11 +174,15 @@ class _Finder:
 
     def repeats(self, items: list[_Item]) -> list[_Item]:
         """The same items with each repetition as one item; inner loops first, then what repeats them."""
-        while len(folded := self._fold_once(items)) < len(items):
+        longest = 1
+        while longest <= len(items) // 2:
+            folded = self._fold_once(items, longest)
+            longest = 1 if len(folded) < len(items) else 2 * longest
             items = folded
         return items
 
-    def _fold_once(self, items: list[_Item]) -> list[_Item]:
+    def _fold_once(self, items: list[_Item], longest: int) -> list[_Item]:
+        """The items with each repetition of at most ``longest`` items as one."""
         tokens = [item.token for item in items]
         places: dict[int, list[int]] = {}
         for i, token in enumerate(tokens):
@@ -188,14 +192,15 @@ class _Finder:
         while i < len(items):
             best = (0, 0, 0)  # how many items it takes in, minus the period, how often
             later = places[tokens[i]][rank[i] + 1 : rank[i] + 1 + CANDIDATES]
-            for period in (place - i for place in later):
+            for period in (place - i for place in later if place - i <= longest):
                 end = i
                 while end + period < len(tokens) and tokens[end] == tokens[end + period]:
                     end += 1
                 times = 1 + (end - i) // period
-                if times > 1 and (times * period, -period) > best[:2]:
+                body = items[i : i + period]
+                if (times * period, -period) > best[:2] and _is_worth_it(body, times):
                     times = self._same_inside(items[i : i + times * period], period)
-                    if _is_worth_it(items[i : i + period], times):
+                    if _is_worth_it(body, times):
                         best = max(best, (times * period, -period, times))
             taken, period, times = best[0], -best[1], best[2]
             folded.append(self._repeat(items[i : i + taken], period, times) if taken else items[i])
@@ -203,18 +208,20 @@ class _Finder:
         return folded
 
     def _same_inside(self, items: Sequence[_Item], period: int) -> int:
-        """How many turns from the first on have the same edges inside."""
-        inside: list[list[tuple[int, int]]] = []
+        """How many turns from the first on have the same edges inside, and to the turn before."""
+        found: list[tuple[list[tuple[int, int]], list[tuple[int, int]]]] = []
+        before: dict[str, int] = {}
         for start in range(0, len(items), period):
             ops = [op for item in items[start : start + period] for op in item.ops]
             place = {op: i for i, op in enumerate(ops)}
-            edges = [
-                (i, place[target]) for i, op in enumerate(ops) for target in self.uses.get(op, ()) if target in place
-            ]
-            if inside and edges != inside[0]:
+            used = [(i, target) for i, op in enumerate(ops) for target in self.uses.get(op, ())]
+            inside = [(i, place[target]) for i, target in used if target in place]
+            back = [(i, before[target]) for i, target in used if target in before]
+            if (found and inside != found[0][0]) or (len(found) > 1 and back != found[1][1]):
                 break
-            inside.append(edges)
-        return len(inside)
+            found.append((inside, back))
+            before = place
+        return len(found)
 
     def _repeat(self, items: list[_Item], period: int, times: int) -> _Item:
         turns = []

@@ -43,11 +43,10 @@ def html_of_views(graph: Graph, shown: Graph, engine: str) -> str:
     found = views(graph, engine=engine)
     closed = {node.id for node in shown.nodes if node.kind == "group"}
     inner: dict[str | None, list[Group]] = {}
-    for group in graph.groups:
-        if group.id in found:
-            outer = group.parent if group.parent in found and group.id not in closed else None
-            if outer is not None or group.id in closed:
-                inner.setdefault(outer, []).append(group)
+    for each in graph.groups:
+        outer = each.parent if each.parent in found and each.id not in closed else None
+        if each.id in found and (outer is not None or each.id in closed):
+            inner.setdefault(outer, []).append(each)
     out: list[str] = []
     todo: list[Group | None] = list(reversed(inner.get(None, [])))
     while todo:

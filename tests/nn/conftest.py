@@ -56,3 +56,34 @@ def outcome(function):
         return function()
     except Exception as error:  # noqa: BLE001 - any error is a result to compare
         return type(error).__name__, str(error)
+
+
+def printed(library, code):
+    """What `code` prints when `torch` is `library`; an error that ends it is printed too, with its first line."""
+    import contextlib
+    import io
+    import textwrap
+    import warnings
+
+    library.manual_seed(0)
+    out = io.StringIO()
+    space = {"torch": library, "nn": library.nn, "F": library.nn.functional, "__name__": "__main__"}
+    with contextlib.redirect_stdout(out), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            exec(textwrap.dedent(code), space)  # noqa: S102 - lessons written in the tests
+        except Exception as error:  # noqa: BLE001 - any error is a result to compare
+            print(f"{type(error).__name__}: {error}")
+    told = [f"{w.category.__name__}: {w.message}" for w in caught if "Triggered internally" not in str(w.message)]
+    return out.getvalue(), told
+
+
+def same_print(code):
+    """A lesson prints the same, and warns of the same, in both libraries."""
+    torch = pytest.importorskip("torch")
+    import teachgrad
+
+    (mine, my_warnings), (theirs, their_warnings) = printed(teachgrad, code), printed(torch, code)
+    assert theirs, "the lesson prints nothing"
+    assert mine == theirs
+    assert my_warnings == their_warnings

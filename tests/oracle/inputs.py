@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 
 import numpy as np
+from oracle.creation_lines import LINES
 
 CALLS = {
     "add.alpha": "torch.add(A, B, alpha=2)",
@@ -82,6 +83,7 @@ FACES = [
     "i & 1", "i | 2", "i ^ 3", "1 & i", "mask + mask", "mask * 2", "mask * 1.5", "mask + i.sum()", "-i", "abs(-i)", "i << 1", "i >> 1",
 ]  # fmt: skip
 """Lines for the functions that are not entries themselves but choose among them (`torch.clamp`, `torch.where`, ...)."""
+FACES += LINES
 
 
 def numbers(key, shape, dtype="float32", domain="real"):

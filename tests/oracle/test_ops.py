@@ -132,6 +132,9 @@ def check_line(text, tensors_of, *, ulps=8, second=False):
     if check_same_error(my_error, their_error, f"backward of {text}"):
         return
     check_gradients(found, wanted, text, coarse=coarse)
+    if not second:  # the graph is freed now, if it had saved something
+        again = outcome(lambda: gradients(torch, their_results, their_tensors))[1]
+        check_same_error(outcome(lambda: gradients(teachgrad, my_results, my_tensors))[1], again, f"2nd backward of {text}")
     if second:
         check_second_order(found, wanted, my_tensors, their_tensors, text, coarse)
 

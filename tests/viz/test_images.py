@@ -138,7 +138,7 @@ def test_a_drawing_shows_itself() -> None:
 
 def test_a_graph_too_large_to_draw_says_so_and_can_be_saved(tmp_path: Path) -> None:
     nodes = tuple(Node(f"n{i}", "leaf", title="x", word="leaf") for i in range(2000))
-    drawing = Drawing(Graph(nodes, ()))
+    drawing = Drawing(Graph(nodes, ()), collapse=False)
     assert "2,000 nodes" in drawing._repr_mimebundle_()["text/plain"]
     for suffix in (".dot", ".json", ".txt"):
         drawing.save(tmp_path / f"x{suffix}")

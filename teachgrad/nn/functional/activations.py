@@ -12,7 +12,7 @@ from teachgrad.autograd.variable import wrap
 from teachgrad.ops import dims, inplace
 from teachgrad.ops.network import log_softmax as torch_log_softmax
 from teachgrad.ops.network import softmax as torch_softmax
-from teachgrad.ops.table import LIVE, METHODS
+from teachgrad.ops.table import LIVE, METHODS, OPS
 
 __all__ = [
     "celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "log_softmax",
@@ -23,8 +23,9 @@ __all__ = [
 
 def _apply(in_place: bool, name: str, input: Any, *arguments: Any) -> Any:
     """The op `name` of `input`, or written into `input` itself."""
-    function = LIVE[name]
-    return inplace.in_place(function)(input, *arguments) if in_place else function(input, *arguments)
+    if not in_place:
+        return LIVE[name](input, *arguments)
+    return inplace.in_place(OPS.get(f"{name}_.in_place", OPS[name]).front)(input, *arguments)
 
 
 def relu(input: Any, inplace: bool = False) -> Any:
@@ -58,7 +59,8 @@ def rrelu(
         return leaky_relu(input, (lower + upper) / 2, inplace)
     slopes = np.ones(input._data.shape, input._data.dtype)
     negative = input._data <= 0
-    slopes[negative] = random.uniform(None, (int(negative.sum()),), np.dtype(np.float64), lower, upper)
+    drawn = random.uniform(None, (int(negative.sum()),), np.dtype(np.float64))
+    slopes[negative] = drawn * (upper - lower) + lower
     return input.mul_(wrap(slopes)) if inplace else input * wrap(slopes)
 
 

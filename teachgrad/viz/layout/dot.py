@@ -57,8 +57,8 @@ def positions_dot(graph: Graph, sizes: Mapping[str, tuple[float, float]], labels
 def _clusters(graph: Graph) -> Iterator[str]:
     """The open groups, each with room for its title above its nodes; inner ones inside outer ones."""
     inner: dict[str | None, list[Group]] = {}
-    for group in graph.groups:
-        inner.setdefault(group.parent, []).append(group)
+    for each in graph.groups:
+        inner.setdefault(each.parent, []).append(each)
     todo: list[Group | None] = list(reversed(inner.get(None, [])))
     while todo:
         group = todo.pop()
