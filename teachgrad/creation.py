@@ -25,6 +25,7 @@ from teachgrad.ops.table import public
 from teachgrad.reading import checked, new_array
 from teachgrad.sampling import *  # noqa: F403 - rand, randn, manual_seed, ...
 from teachgrad.sizes import bad_arguments, new_shape
+from teachgrad.storage import TypedStorage, UntypedStorage
 from teachgrad.tensor import Tensor
 
 e, inf, nan, newaxis, pi = math.e, math.inf, math.nan, None, math.pi
@@ -36,12 +37,11 @@ _ASARRAY_WARNING = (
     "torch.asarray: unspecified requires_grad now defaults to obj.requires_grad instead of False. Pass requires_grad=False "
     "explicitly to get the old behavior and silence this warning."
 )
-_Data = Any
 
 
 # -- from data -------------------------------------------------------------------------------------------------
 @public("tensor", method=False)
-def tensor(data: _Data, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A new tensor with a copy of `data`: a number, nested lists of numbers, a NumPy array. Mirrors `torch.tensor`.
 
     Whole numbers become int64, other numbers the default dtype (float32), NumPy's keep theirs. Raises ValueError for rows
@@ -53,7 +53,7 @@ def tensor(data: _Data, *, dtype: Any = None, device: Any = None, requires_grad:
 
 
 @public("as_tensor", method=False)
-def as_tensor(data: _Data, dtype: Any = None, device: Any = None) -> Tensor:
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """`data` as a tensor, sharing its memory where possible. Mirrors `torch.as_tensor`."""
     want = None if dtype is None else dtype_of("as_tensor", dtype)
     devices.resolve(device)
@@ -89,7 +89,7 @@ def from_numpy(ndarray: Any) -> Tensor:
 
 @public("asarray", method=False)
 def asarray(
-    obj: _Data, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool | None = None
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool | None = None
 ) -> Tensor:
     """`obj` as a tensor, copied only if `copy` or another dtype asks for it. Mirrors `torch.asarray`."""
     made = as_tensor(obj, dtype, device)
@@ -110,7 +110,7 @@ def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_gra
 
 @public("new_tensor", function=False)
 def new_tensor(
-    input: Tensor, data: _Data, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    input: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """A copy of `data` with the dtype of this tensor. Mirrors `torch.Tensor.new_tensor`."""
     if isinstance(data, TensorBase):
@@ -385,4 +385,7 @@ def is_nonzero(input: Any) -> bool:
 
 
 # The other functions are found through the op table; `tensor` must also hide the module of that name.
-__all__ = ["e", "inf", "legacy_tensor", "nan", "newaxis", "pi", "tensor", *legacy.__all__, *sampling.__all__]
+__all__ = [
+    "TypedStorage", "UntypedStorage", "e", "inf", "legacy_tensor", "nan", "newaxis", "pi", "tensor", *legacy.__all__,
+    *sampling.__all__,
+]  # fmt: skip

@@ -13,8 +13,8 @@ from teachgrad.ops.square import LinAlgError, matrix_power
 from teachgrad.ops.table import LIVE
 
 __all__ = [
-    "LinAlgError", "cross", "det", "diagonal", "inv", "matmul", "matrix_norm", "matrix_power", "multi_dot", "norm", "slogdet",
-    "solve", "vector_norm",
+    "LinAlgError", "cross", "det", "diagonal", "inv", "matmul", "matrix_norm", "matrix_power", "multi_dot",
+    "norm", "slogdet", "solve", "vector_norm",
 ]  # fmt: skip
 
 
@@ -56,7 +56,10 @@ def multi_dot(tensors: Any) -> Any:
 def vector_norm(
     x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None
 ) -> Any:
-    """(sum of |x|^ord)^(1/ord), the largest |x| for inf, the number of non-zeros for 0. Mirrors `torch.linalg.vector_norm`."""
+    """(sum of |x|^ord)^(1/ord), for inf the largest |x|, for 0 the number of non-zeros.
+
+    Mirrors `torch.linalg.vector_norm`.
+    """
     if dtype is not None:
         x = dims.tensor("linalg_vector_norm", x).to(dtype)
     return LIVE["linalg_vector_norm"](x, ord, dims.many("linalg_vector_norm", x, dim), keepdim)
@@ -65,8 +68,9 @@ def vector_norm(
 def matrix_norm(
     A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: dtypes.dtype | None = None
 ) -> Any:
-    """The norm of matrices: "fro" of all elements, 1 and inf the largest sum of a column or row. Mirrors `torch.linalg.matrix_norm`.
+    """The norm of matrices: "fro" of all elements, 1 and inf the largest sum of a column or row.
 
+    Mirrors `torch.linalg.matrix_norm`.
     Raises RuntimeError for the orders that need singular values (2, -2, "nuc"), which teachgrad does not compute.
     """
     if dtype is not None:
@@ -83,9 +87,7 @@ def matrix_norm(
     return sums.amax(other, keepdim) if ord > 0 else sums.amin(other, keepdim)
 
 
-def norm(
-    A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None
-) -> Any:
+def norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Any:
     """The norm of a vector or of a matrix: of all elements if `ord` is None. Mirrors `torch.linalg.norm`."""
     if ord is None:
         return vector_norm(A, 2, dim, keepdim, dtype=dtype)

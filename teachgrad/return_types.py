@@ -1,9 +1,9 @@
 """`torch.return_types`: what ops with several results return, a tuple whose parts also have names.
 
-    >>> torch.tensor([2., 1.]).sort()
-    torch.return_types.sort(
-    values=tensor([1., 2.]),
-    indices=tensor([1, 0]))
+>>> torch.tensor([2.0, 1.0]).sort()
+torch.return_types.sort(
+values=tensor([1., 2.]),
+indices=tensor([1, 0]))
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from teachgrad.ops.table import LIVE
 
 _SAME = {
     "erf": "erf", "exp2": "exp2", "expit": "sigmoid", "expm1": "expm1", "log1p": "log1p", "log_softmax": "log_softmax",
-    "logsumexp": "logsumexp", "round": "round", "softmax": "softmax", "xlogy": "xlogy",
+    "logsumexp": "logsumexp", "round": "round", "softmax": "softmax", "xlogy": "xlogy_tensors",
 }  # fmt: skip
 """Name here -> name of the op."""
 

@@ -200,7 +200,9 @@ class Tensor(Crossings):
 
     # -- copies and conversions -------------------------------------------------------------------------------
     def _cast(self, numpy_dtype: Any) -> Tensor:
-        cast: Tensor = self if self._data.dtype is numpy_dtype else OPS["to_copy"](self, numpy_dtype)
+        if self._data.dtype is numpy_dtype:
+            return self
+        cast: Tensor = OPS["to_copy" if numpy_dtype.kind in "fc" else "to_copy.whole"](self, numpy_dtype)
         return cast
 
     def _read_flat(self, index: Any) -> Tensor:

@@ -88,12 +88,14 @@ def _compare(
     if isinstance(actual, int | float | complex) and isinstance(expected, int | float | complex):
         failure = _compare_numbers(actual, expected, tolerances, equal_nan, check_dtype)
     else:
-        tensors = [torch.from_numpy(value) if isinstance(value, np.ndarray) else value for value in (actual, expected)]
-        if not all(isinstance(tensor, TensorBase) for tensor in tensors):
+        pair = (actual, expected)
+        if all(isinstance(value, np.ndarray) for value in pair):
+            pair = tuple(torch.from_numpy(value) for value in pair)
+        if not all(isinstance(value, TensorBase) for value in pair):
             raise TypeError(
                 f"No comparison pair was able to handle inputs of type {type(actual)} and {type(expected)}."
             )
-        failure = _compare_tensors(tensors[0], tensors[1], *rest)
+        failure = _compare_tensors(*pair, *rest)
     return None if failure is None else failure + where
 
 

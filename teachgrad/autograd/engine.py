@@ -130,7 +130,7 @@ def run(
                 grads = run_after(node, grads, grad, live)
             if checking:
                 anomaly.check(node, grads)
-            if not keep_graph and node.tensor_names:
+            if not keep_graph and (node.tensor_names or node.keeps):
                 node.saved = None  # freed as backward passes
             arrived = None
             for i, below in enumerate(edges):

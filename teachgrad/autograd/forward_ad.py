@@ -128,6 +128,8 @@ def enter_dual_level() -> int:
 
 def exit_dual_level(*, level: int | None = None) -> None:
     """Closes the level: its tangents are gone. Raises RuntimeError if `level` is not the one opened last."""
+    if not _LEVELS.get() and level is None:
+        raise RuntimeError("Dual level must be a positive number.")
     if not _LEVELS.get() or level not in (None, _LEVELS.get()[-1].number):
         raise RuntimeError(
             "Trying to exit a forward AD level that was not the last one that was created. This is not supported."
@@ -185,8 +187,8 @@ def dual(tensor: Any, tangent: Any, level: Level) -> Any:
 
 def _node(node: Any, source: Any) -> Any:
     """Fills the slots of a node that passes the gradient of `source` on."""
-    node.birth, node.saved, node.versions, node.fit, node._extras = next_birth(), (), 0, None, None
     node.edges, node.numbers = (edge_of(source),), (source._output_nr,)
+    node.birth, node.saved, node.versions, node.fit, node._extras = next_birth(), (), 0, None, None
     return node
 
 

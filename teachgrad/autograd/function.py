@@ -342,12 +342,13 @@ class Function:
     @classmethod
     def _new_node(cls, args: tuple[Any, ...], recording: bool) -> FunctionCtx:
         node = cls._node_class()
-        node.birth, node.saved, node.versions, node.fit, node._extras = next_birth(), (), 0, None, None
+        node.saved, node.versions, node.fit, node._extras = (), 0, None, None
         node.dirty_tensors = node.non_differentiable = node.saved_for_forward = ()
         node._materialize = True
         node.needs_input_grad = tuple(isinstance(a, TensorBase) and a._requires_grad for a in args)
         tensors = [a for a in args if isinstance(a, TensorBase)]
         node.edges = tuple(edge_of(t) for t in tensors) if recording else ()
+        node.birth = next_birth()
         node.numbers = tuple(t._output_nr for t in tensors)
         node._inputs = tuple(
             (True, a._data.shape if a._requires_grad else None, a._data.dtype)

@@ -104,6 +104,7 @@ class Node:
     outputs: ClassVar[int] = 1
     saved_names: ClassVar[tuple[str, ...]] = ()
     tensor_names: ClassVar[frozenset[str]] = frozenset()  # which of them are tensors (the rest are plain arguments)
+    keeps: ClassVar[tuple[str, ...]] = ()  # and which plain arguments PyTorch holds as tensors, to be freed like them
     result_shift: ClassVar[int] = 0  # where in `versions` the result's version number stands
     fresh: ClassVar[Sequence[bool]] = NEVER_FRESH  # per edge: is the rule's result an array that nobody else holds?
 
@@ -149,6 +150,9 @@ class Node:
 
     def __getattr__(self, name: str) -> Any:
         """`_saved_self`, `_saved_result`, ...: what the node kept for its rule."""
+        raw = name.removeprefix("_raw_saved_")
+        if raw != name and raw in self.saved_names:
+            return importlib.import_module("teachgrad.autograd.saved").SavedTensor(self, raw)
         key = name.removeprefix("_saved_").replace("_sym_sizes", "_shape")  # PyTorch: _saved_self_sym_sizes
         if not name.startswith("_saved_") or key not in self.saved_names:
             raise AttributeError(f"'{self.name()}' object has no attribute '{name}'")

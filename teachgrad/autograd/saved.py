@@ -140,9 +140,12 @@ def pack(node: Node) -> None:
     hooks = hooks_now()
     if hooks is None or not node.saved:
         return
-    cls = type(node)
-    kept = list(node.saved)
-    for place in _in_order(cls):
+    _pack_places(node, _in_order(type(node)), hooks)
+
+
+def _pack_places(node: Node, places: list[int], hooks: tuple[Pack, Unpack]) -> None:
+    kept = list(_slot.__get__(node))
+    for place in places:
         value = kept[place]
         if isinstance(value, TensorBase):
             kept[place] = Packed(value, hooks)
@@ -150,7 +153,8 @@ def pack(node: Node) -> None:
             kept[place] = tuple(Packed(item, hooks) for item in value)
         elif isinstance(value, np.ndarray | np.generic):
             kept[place] = Packed(result_of(node, value), hooks, own=True)
-    node.__class__ = _packed_class(cls)
+    if type(node) not in _classes.values():
+        node.__class__ = _packed_class(type(node))
     _slot.__set__(node, tuple(kept))
     node.versions = _Trusted()
 
@@ -200,6 +204,19 @@ def _read_one(node: Node, name: str) -> Any:
         if isinstance(item, Packed):
             return item.tensor(node)
     return Node.__getattr__(node, name)
+
+
+class SavedTensor:
+    """One saved value of a node: `node._raw_saved_self`. Mirrors `torch._C._autograd.SavedTensor`."""
+
+    def __init__(self, node: Node, name: str) -> None:
+        self._node, self._name = node, name
+
+    def register_hooks(self, pack_hook: Pack, unpack_hook: Unpack) -> None:
+        """Packs this value now, and unpacks it when backward needs it. Raises RuntimeError if it has been freed."""
+        if _slot.__get__(self._node) is None:
+            raise errors.freed()
+        _pack_places(self._node, [self._node.saved_names.index(self._name)], (pack_hook, unpack_hook))
 
 
 class _Copies(saved_tensors_hooks):

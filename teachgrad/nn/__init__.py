@@ -4,6 +4,7 @@ from teachgrad.nn import functional as functional
 from teachgrad.nn import init as init
 from teachgrad.nn import utils as utils
 from teachgrad.nn.activation import *  # noqa: F403
+from teachgrad.nn.cells import *  # noqa: F403
 from teachgrad.nn.containers import *  # noqa: F403
 from teachgrad.nn.conv import *  # noqa: F403
 from teachgrad.nn.dropout import *  # noqa: F403

@@ -7,9 +7,9 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, TypeVar
 
-from teachgrad.autograd.variable import TensorBase
 from teachgrad.nn.module import Module, type_name
 from teachgrad.nn.parameter import Parameter
+from teachgrad.tensor import Tensor
 
 __all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
 
@@ -71,7 +71,9 @@ class _Numbered(Module):
     def extend(self: Self, modules: Iterable[Module]) -> Self:
         """Adds modules at the end. Raises TypeError if `modules` cannot be iterated over."""
         if not isinstance(modules, Iterable):
-            raise TypeError(f"{type(self).__name__}.extend should be called with an iterable, but got {type_name(modules)}")
+            raise TypeError(
+                f"{type(self).__name__}.extend should be called with an iterable, but got {type_name(modules)}"
+            )
         for module in list(modules):
             self.append(module)
         return self
@@ -109,7 +111,7 @@ class Sequential(_Numbered):
             raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
         return Sequential(*self, *other)
 
-    def __iadd__(self, other: Any) -> Sequential:  # type: ignore[override, misc]
+    def __iadd__(self, other: Any) -> Sequential:
         if not isinstance(other, Sequential):
             raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
         return self.extend(other)
@@ -184,12 +186,12 @@ class ModuleDict(Module, MutableMapping[str, Any]):
 
 def _as_parameter(value: Any) -> Any:
     """Tensors become Parameters; anything else stays what it is."""
-    return Parameter(value) if isinstance(value, TensorBase) and not isinstance(value, Parameter) else value
+    return Parameter(value) if isinstance(value, Tensor) and not isinstance(value, Parameter) else value
 
 
 def _line(key: Any, value: Any, kind: str) -> str:
     """How a list or dict of parameters prints one of them."""
-    if not isinstance(value, TensorBase):
+    if not isinstance(value, Tensor):
         return f"  ({key}): Object of type: {type(value).__name__}"
     sizes = "x".join(map(str, value._data.shape))
     name = "Parameter" if isinstance(value, Parameter) else "Tensor"
@@ -236,10 +238,8 @@ class ParameterList(Module):
 
     def extend(self, values: Iterable[Any]) -> ParameterList:
         """Adds values at the end. Raises TypeError for what is no list of values, such as one tensor."""
-        if not isinstance(values, Iterable) or isinstance(values, TensorBase):
-            raise TypeError(
-                f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}"
-            )
+        if not isinstance(values, Iterable) or isinstance(values, Tensor):
+            raise TypeError(f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}")
         for value in values:
             self.append(value)
         return self
@@ -249,6 +249,7 @@ class ParameterList(Module):
         return "\n".join(_line(i, v, str(getattr(v, "dtype", ""))) for i, v in enumerate(self))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Raises RuntimeError: a list computes nothing."""
         raise RuntimeError("ParameterList should not be called.")
 
 
@@ -302,4 +303,5 @@ class ParameterDict(Module, MutableMapping[str, Any]):
         return "\n".join(_line(k, v, type_name(v)) for k, v in self.items())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Raises RuntimeError: a dict computes nothing."""
         raise RuntimeError("ParameterDict should not be called.")

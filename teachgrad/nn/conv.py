@@ -50,9 +50,20 @@ class _Conv(Module):
         if out_channels % groups:
             raise ValueError("out_channels must be divisible by groups")
         if padding_mode not in _PADDING_MODES:
-            raise ValueError(f"padding_mode must be one of {set(_PADDING_MODES)}, but got padding_mode='{padding_mode}'")
-        self.in_channels, self.out_channels, self.groups, self.padding_mode = in_channels, out_channels, groups, padding_mode
-        self.kernel_size, self.stride, self.dilation = self._tuple(kernel_size), self._tuple(stride), self._tuple(dilation)
+            raise ValueError(
+                f"padding_mode must be one of {set(_PADDING_MODES)}, but got padding_mode='{padding_mode}'"
+            )
+        self.in_channels, self.out_channels, self.groups, self.padding_mode = (
+            in_channels,
+            out_channels,
+            groups,
+            padding_mode,
+        )
+        self.kernel_size, self.stride, self.dilation = (
+            self._tuple(kernel_size),
+            self._tuple(stride),
+            self._tuple(dilation),
+        )
         self.output_padding = self._tuple(output_padding)
         self.padding: Any = padding
         if not isinstance(padding, str):
@@ -61,9 +72,7 @@ class _Conv(Module):
             raise ValueError(f"Invalid padding string {padding!r}, should be one of {{'valid', 'same'}}")
         elif padding == "same" and any(s != 1 for s in self.stride):
             raise ValueError("padding='same' is not supported for strided convolutions")
-        channels = (
-            (in_channels, out_channels // groups) if self.transposed else (out_channels, in_channels // groups)
-        )
+        channels = (in_channels, out_channels // groups) if self.transposed else (out_channels, in_channels // groups)
         self.weight = empty_parameter((*channels, *self.kernel_size), device, dtype)
         self.register_parameter("bias", empty_parameter((out_channels,), device, dtype) if bias else None)
         self.reset_parameters()
@@ -117,7 +126,18 @@ class Conv2d(_Conv):
     ) -> None:
         super().__init__()
         self._set_up(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, 0, groups, bias, padding_mode, device, dtype
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            0,
+            groups,
+            bias,
+            padding_mode,
+            device,
+            dtype,
         )
 
     def _around(self) -> list[int]:
@@ -204,9 +224,7 @@ class ConvTranspose2d(_Conv):
         """The larger pictures, of `output_size` if given."""
         convolution = getattr(F, f"conv_transpose{self.n}d")
         extra = self._extra(input, output_size)
-        return convolution(
-            input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation
-        )
+        return convolution(input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation)
 
 
 class ConvTranspose1d(ConvTranspose2d):

@@ -59,7 +59,7 @@ def _pass_through(tensors: list[Any]) -> list[Any]:
     passed = []
     for number, tensor in enumerate(tensors):
         result = wrap(views.own_array(tensor))
-        views.as_view(tensor, (result,), False)
+        views.as_view(tensor, (result,), "")
         if tensor._requires_grad:
             result._node, result._output_nr, result._requires_grad = node, number, True
         passed.append(result)

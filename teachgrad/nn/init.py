@@ -163,7 +163,11 @@ def _has_no_elements(tensor: Any) -> bool:
 
 
 def kaiming_uniform_(
-    tensor: Any, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Generator | None = None
+    tensor: Any,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
 ) -> Any:
     """Uniform with variance gain^2 / fan; `a` is the slope of the leaky_relu that follows."""
     if _has_no_elements(tensor):
@@ -173,7 +177,11 @@ def kaiming_uniform_(
 
 
 def kaiming_normal_(
-    tensor: Any, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Generator | None = None
+    tensor: Any,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
 ) -> Any:
     """Normal with variance gain^2 / fan; `a` is the slope of the leaky_relu that follows."""
     if _has_no_elements(tensor):
@@ -182,7 +190,12 @@ def kaiming_normal_(
 
 
 def trunc_normal_(
-    tensor: Any, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Generator | None = None
+    tensor: Any,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Generator | None = None,
 ) -> Any:
     """Normal numbers of which those outside [a, b] were drawn again until they fell inside."""
     if mean < a - 2 * std or mean > b + 2 * std:
@@ -198,7 +211,7 @@ def trunc_normal_(
 
     if inside(b) - inside(a) > 0.3:
         numbers = random.normal(generator, shape, dtype, mean, std)
-        while ((outside := (numbers < dtype.type(a)) | (numbers > dtype.type(b)))).any():
+        while (outside := (numbers < dtype.type(a)) | (numbers > dtype.type(b))).any():
             numbers = np.where(outside, random.normal(generator, shape, dtype, mean, std), numbers)
         return _write(tensor, numbers)
     # So few would fall inside that uniform numbers are drawn instead and kept with the probability of the bell's height.
@@ -252,9 +265,7 @@ def __getattr__(name: str) -> Any:
 
     @functools.wraps(new)
     def deprecated(tensor: TensorBase, *args: Any, **kwargs: Any) -> Any:
-        warnings.warn(
-            f"`nn.init.{name}` is now deprecated in favor of `nn.init.{name}_`.", FutureWarning, stacklevel=2
-        )
+        warnings.warn(f"`nn.init.{name}` is now deprecated in favor of `nn.init.{name}_`.", FutureWarning, stacklevel=2)
         return new(tensor, *args, **kwargs)
 
     return deprecated

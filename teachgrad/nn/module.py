@@ -77,15 +77,16 @@ class Module(Tree, StateDict):
             if answer is not None and with_kwargs:
                 if not (isinstance(answer, tuple) and len(answer) == 2):
                     raise RuntimeError(
-                        "forward pre-hook must return None or a tuple of (new_args, new_kwargs), "
-                        f"but got {answer}."
+                        f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {answer}."
                     )
                 args, kwargs = answer
             elif answer is not None:
                 args = answer if isinstance(answer, tuple) else (answer,)
         watch = None
         if state["_backward_hooks"] or state["_backward_pre_hooks"]:
-            watch = BackwardHooks(self, list(state["_backward_hooks"].values()), list(state["_backward_pre_hooks"].values()))
+            watch = BackwardHooks(
+                self, list(state["_backward_hooks"].values()), list(state["_backward_pre_hooks"].values())
+            )
             args = watch.watch_inputs(args)
         result = self.forward(*args, **kwargs)
         for hook, with_kwargs in tuple(state["_forward_hooks"].values()):
@@ -94,7 +95,9 @@ class Module(Tree, StateDict):
                 result = answer
         return result if watch is None else watch.watch_outputs(result)
 
-    def register_forward_pre_hook(self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False) -> RemovableHandle:
+    def register_forward_pre_hook(
+        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
         """Calls `hook(module, args)` before `forward`; what it returns, if not None, replaces the arguments."""
         return _register(self._forward_pre_hooks, (hook, with_kwargs), prepend)
 

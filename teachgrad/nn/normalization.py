@@ -35,11 +35,12 @@ class _ChannelNorm(Module):
         bias: bool,
     ) -> None:
         super().__init__()
-        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.num_features, self.eps = num_features, eps
+        self.momentum: Any = momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         for name, wanted in (("weight", affine), ("bias", affine and bias)):
             self.register_parameter(name, empty_parameter((num_features,), device, dtype) if wanted else None)
-        tracked = {"running_mean": None, "running_var": None, "num_batches_tracked": None}
+        tracked: dict[str, Any] = {"running_mean": None, "running_var": None, "num_batches_tracked": None}
         if track_running_stats:
             tracked = {
                 "running_mean": torch.zeros(num_features, dtype=dtype, device=device),
@@ -86,7 +87,7 @@ class BatchNorm1d(_ChannelNorm):
     average); in eval mode with the running ones. Then times weight, plus bias. Mirrors `torch.nn.BatchNorm1d`.
     """
 
-    dims = (2, 3)
+    dims: ClassVar[tuple[int, ...]] = (2, 3)
 
     def __init__(
         self,
@@ -119,19 +120,19 @@ class BatchNorm1d(_ChannelNorm):
 class BatchNorm2d(BatchNorm1d):
     """BatchNorm1d for pictures (N, C, H, W). Mirrors `torch.nn.BatchNorm2d`."""
 
-    dims = (4,)
+    dims: ClassVar[tuple[int, ...]] = (4,)
 
 
 class BatchNorm3d(BatchNorm1d):
     """BatchNorm1d for volumes (N, C, D, H, W). Mirrors `torch.nn.BatchNorm3d`."""
 
-    dims = (5,)
+    dims: ClassVar[tuple[int, ...]] = (5,)
 
 
 class InstanceNorm1d(_ChannelNorm):
     """Each channel of each sample shifted and scaled to mean 0 and variance 1. Mirrors `torch.nn.InstanceNorm1d`."""
 
-    dims = (2, 3)
+    dims: ClassVar[tuple[int, ...]] = (2, 3)
 
     def __init__(
         self,
@@ -167,13 +168,13 @@ class InstanceNorm1d(_ChannelNorm):
 class InstanceNorm2d(InstanceNorm1d):
     """InstanceNorm1d for pictures (N, C, H, W). Mirrors `torch.nn.InstanceNorm2d`."""
 
-    dims = (3, 4)
+    dims: ClassVar[tuple[int, ...]] = (3, 4)
 
 
 class InstanceNorm3d(InstanceNorm1d):
     """InstanceNorm1d for volumes (N, C, D, H, W). Mirrors `torch.nn.InstanceNorm3d`."""
 
-    dims = (4, 5)
+    dims: ClassVar[tuple[int, ...]] = (4, 5)
 
 
 class GroupNorm(Module):
@@ -211,9 +212,7 @@ class GroupNorm(Module):
 
     def extra_repr(self) -> str:
         """The arguments."""
-        return (
-            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"
-        )
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"
 
 
 class LayerNorm(Module):

@@ -46,8 +46,8 @@ class Parameter(Tensor):
         parameter: Parameter = _shared(data, cls, requires_grad)
         return parameter
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
-        return "Parameter containing:\n" + super().__repr__()
+    def __repr__(self, **options: Any) -> str:
+        return "Parameter containing:\n" + super().__repr__(**options)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         """A parameter with the same numbers and, unlike a copied tensor, no `.grad`."""

@@ -1,11 +1,6 @@
 """Recurrent networks: at each step the new state is computed from the input and the last state, with the same weights.
 
-    RNN    h = tanh(W x + b + U h + c)
-    GRU    r, z = sigmoid(...)    n = tanh(W x + b + r * (U h + c))    h = (1 - z) * n + z * h
-    LSTM   i, f, o = sigmoid(...)    g = tanh(...)    c = f * c + i * g    h = o * tanh(c)
-
-J. Elman, "Finding structure in time", 1990; K. Cho and others, EMNLP 2014; S. Hochreiter and J. Schmidhuber, "Long
-short-term memory", 1997. The rows of the weights belong to the gates in the order written above (LSTM: i, f, g, o).
+`cells.py` says what one step computes.
 """
 
 from __future__ import annotations
@@ -13,53 +8,19 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import teachgrad as torch
 from teachgrad.nn import functional as F
 from teachgrad.nn import init
+from teachgrad.nn.cells import GATES, STEPS, States
 from teachgrad.nn.module import Module
 from teachgrad.nn.parameter import empty_parameter
 from teachgrad.nn.utils.rnn import PackedSequence
 
-__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
-
-States = tuple[Any, ...]  # (h,) or, of an LSTM, (h, c): each (batch, hidden_size)
+__all__ = ["GRU", "LSTM", "RNN"]
 
 
-# -- one step: what the input says to the gates, and the states before it, give the states after it ------------
-def tanh_step(from_input: Any, from_hidden: Any, states: States) -> States:
-    """A plain recurrent network."""
-    return (torch.tanh(from_hidden + from_input),)
-
-
-def relu_step(from_input: Any, from_hidden: Any, states: States) -> States:
-    """A plain recurrent network with relu."""
-    return (torch.relu(from_hidden + from_input),)
-
-
-def gru_step(from_input: Any, from_hidden: Any, states: States) -> States:
-    """The gated recurrent unit."""
-    input_r, input_z, input_n = from_input.chunk(3, 1)
-    hidden_r, hidden_z, hidden_n = from_hidden.chunk(3, 1)
-    reset = torch.sigmoid(hidden_r + input_r)
-    keep = torch.sigmoid(hidden_z + input_z)
-    new = torch.tanh(input_n + hidden_n * reset)
-    return ((states[0] - new) * keep + new,)
-
-
-def lstm_step(from_input: Any, from_hidden: Any, states: States) -> States:
-    """Long short-term memory."""
-    take, keep, new, show = (from_hidden + from_input).chunk(4, 1)
-    cell = torch.sigmoid(keep) * states[1] + torch.sigmoid(take) * torch.tanh(new)
-    return torch.sigmoid(show) * torch.tanh(cell), cell
-
-
-_STEPS = {"RNN_TANH": tanh_step, "RNN_RELU": relu_step, "GRU": gru_step, "LSTM": lstm_step}
-_GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "GRU": 3, "LSTM": 4}
-
-
-# -- whole sequences -------------------------------------------------------------------------------------------
 class RNNBase(Module):
     """What RNN, GRU and LSTM share: layers, directions, and running over the steps. Mirrors `torch.nn.RNNBase`.
 
@@ -87,7 +48,7 @@ class RNNBase(Module):
         self.mode, self.input_size, self.hidden_size, self.num_layers = mode, input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
         self.bidirectional, self.proj_size = bidirectional, proj_size
-        gates, output = _GATES[mode] * hidden_size, proj_size or hidden_size
+        gates, output = GATES[mode] * hidden_size, proj_size or hidden_size
         directions = ("", "_reverse") if bidirectional else ("",)
         self._suffixes = [[f"_l{layer}{direction}" for direction in directions] for layer in range(num_layers)]
         for layer, suffixes in enumerate(self._suffixes):
@@ -120,9 +81,7 @@ class RNNBase(Module):
         data = input.data if packed else input
         if not packed and data.dim() not in (2, 3):
             kind = " tensor" if self.mode.startswith("RNN") else ""
-            raise ValueError(
-                f"{self._get_name()}: Expected input to be 2D or 3D, got {data.dim()}D{kind} instead"
-            )
+            raise ValueError(f"{self._get_name()}: Expected input to be 2D or 3D, got {data.dim()}D{kind} instead")
         single = not packed and data.dim() == 2
         batch_dim = 0 if self.batch_first and not packed else 1
         states = self._given_states(hx, single)
@@ -172,7 +131,7 @@ class RNNBase(Module):
         to_gates = F.linear(data, self._weight("weight_ih" + suffix), self._weight("bias_ih" + suffix))
         steps = list(to_gates.unbind(0) if batch_sizes is None else to_gates.split(batch_sizes))
         weight, bias = self._weight("weight_hh" + suffix), self._weight("bias_hh" + suffix)
-        projection, advance = self._weight("weight_hr" + suffix), _STEPS[self.mode]
+        projection, advance = self._weight("weight_hr" + suffix), STEPS[self.mode]
         backwards = suffix.endswith("_reverse")
         states = tuple(state[: len(steps[-1])] for state in start) if backwards and batch_sizes else start
         outputs, ended = [], []
@@ -182,7 +141,9 @@ class RNNBase(Module):
                 ended.append(tuple(state[now:] for state in states))
                 states = tuple(state[:now] for state in states)
             elif now > running:  # packed and backwards: longer ones have ended before, now these begin
-                states = tuple(torch.cat([state, first[running:now]]) for state, first in zip(states, start, strict=True))
+                states = tuple(
+                    torch.cat([state, first[running:now]]) for state, first in zip(states, start, strict=True)
+                )
             states = advance(from_input, F.linear(states[0], weight, bias), states)
             if projection is not None:
                 states = (F.linear(states[0], projection), *states[1:])
@@ -238,7 +199,14 @@ class RNNBase(Module):
 
     def extra_repr(self) -> str:
         """The sizes, and the arguments that are not the usual ones."""
-        usual = {"proj_size": 0, "num_layers": 1, "bias": True, "batch_first": False, "dropout": 0, "bidirectional": False}
+        usual = {
+            "proj_size": 0,
+            "num_layers": 1,
+            "bias": True,
+            "batch_first": False,
+            "dropout": 0,
+            "bidirectional": False,
+        }
         shown = [f"{name}={getattr(self, name)}" for name, value in usual.items() if getattr(self, name) != value]
         return ", ".join([f"{self.input_size}, {self.hidden_size}", *shown])
 
@@ -254,7 +222,13 @@ class RNN(RNNBase):
     """A plain recurrent network with tanh or relu; see RNNBase. Mirrors `torch.nn.RNN`."""
 
     def __init__(
-        self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh", *args: Any, **kwargs: Any
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        *args: Any,
+        **kwargs: Any,
     ) -> None:
         _refuse_projection(kwargs)
         if nonlinearity not in ("tanh", "relu"):
@@ -325,90 +299,3 @@ def _check_settings(
         raise ValueError("proj_size should be a positive integer or zero to disable projections")
     if proj_size >= hidden_size:
         raise ValueError("proj_size has to be smaller than hidden_size")
-
-
-# -- single steps ----------------------------------------------------------------------------------------------
-class _Cell(Module):
-    """What the cells share: their parameters, and a step of a batch (batch, input_size) or of one sample (input_size,)."""
-
-    mode: ClassVar[str]
-
-    def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None
-    ) -> None:
-        super().__init__()
-        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
-        gates = _GATES[self.mode] * hidden_size
-        self.weight_ih = empty_parameter((gates, input_size), device, dtype)
-        self.weight_hh = empty_parameter((gates, hidden_size), device, dtype)
-        self.register_parameter("bias_ih", empty_parameter((gates,), device, dtype) if bias else None)
-        self.register_parameter("bias_hh", empty_parameter((gates,), device, dtype) if bias else None)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Draws all parameters anew, uniform in [-1/sqrt(hidden_size), 1/sqrt(hidden_size))."""
-        bound = 1.0 / math.sqrt(self.hidden_size)
-        for parameter in self.parameters():
-            init.uniform_(parameter, -bound, bound)
-
-    def _step(self, input: Any, states: States | None, mode: str) -> States:
-        if input.dim() not in (1, 2):
-            raise ValueError(f"{self._get_name()}: Expected input to be 1D or 2D, got {input.dim()}D instead")
-        for number, state in enumerate(states or ()):
-            if state.dim() not in (1, 2):
-                what = f"hx[{number}]" if mode == "LSTM" else "hidden"
-                raise ValueError(f"{self._get_name()}: Expected {what} to be 1D or 2D, got {state.dim()}D instead")
-        if input.dim() == 1:
-            batched = self._step(input.unsqueeze(0), states and tuple(s.unsqueeze(0) for s in states), mode)
-            return tuple(state.squeeze(0) for state in batched)
-        if states is None:
-            zeros = torch.zeros(input.shape[0], self.hidden_size, dtype=input.dtype)
-            states = (zeros, zeros)
-        from_input = F.linear(input, self.weight_ih, self.bias_ih)
-        return _STEPS[mode](from_input, F.linear(states[0], self.weight_hh, self.bias_hh), states)
-
-    def forward(self, input: Any, hx: Any = None) -> Any:
-        """The state after one step."""
-        return self._step(input, None if hx is None else (hx,), self.mode)[0]
-
-    def extra_repr(self) -> str:
-        """The sizes, and bias=False if there is none."""
-        return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else f", bias={self.bias}")
-
-
-class RNNCell(_Cell):
-    """One step of a plain recurrent network. Mirrors `torch.nn.RNNCell`."""
-
-    mode = "RNN_TANH"
-
-    def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", *args: Any, **kwargs: Any
-    ) -> None:
-        super().__init__(input_size, hidden_size, bias, *args, **kwargs)
-        self.nonlinearity = nonlinearity
-
-    def forward(self, input: Any, hx: Any = None) -> Any:
-        """The state after one step. Raises RuntimeError for a nonlinearity that is neither tanh nor relu."""
-        if self.nonlinearity not in ("tanh", "relu"):
-            raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
-        return self._step(input, None if hx is None else (hx,), f"RNN_{self.nonlinearity.upper()}")[0]
-
-    def extra_repr(self) -> str:
-        """The arguments."""
-        return super().extra_repr() + ("" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity}")
-
-
-class GRUCell(_Cell):
-    """One step of a gated recurrent unit. Mirrors `torch.nn.GRUCell`."""
-
-    mode = "GRU"
-
-
-class LSTMCell(_Cell):
-    """One step of a long short-term memory; the state is a pair (h, c). Mirrors `torch.nn.LSTMCell`."""
-
-    mode = "LSTM"
-
-    def forward(self, input: Any, hx: Any = None) -> Any:
-        """The states (h, c) after one step."""
-        return self._step(input, None if hx is None else tuple(hx), self.mode)

@@ -27,7 +27,8 @@ class IncompatibleKeys(NamedTuple):
             return "<All keys matched successfully>"
         return f"_IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
-    __str__ = __repr__
+    def __str__(self) -> str:
+        return repr(self)
 
 
 class Destination(OrderedDict[str, Any]):
@@ -108,7 +109,9 @@ class StateDict:
             for what, keys in (("Missing", missing), ("Unexpected", unexpected)):
                 if keys:
                     listed = ", ".join(f'"{key}"' for key in keys)
-                    problems.insert(int(what == "Unexpected" and bool(missing)), f"{what} key(s) in state_dict: {listed}. ")
+                    problems.insert(
+                        int(what == "Unexpected" and bool(missing)), f"{what} key(s) in state_dict: {listed}. "
+                    )
         if problems:
             listed = "\n\t".join(problems)
             raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{listed}")

@@ -26,7 +26,7 @@ class Tree:
     ) -> Iterator[tuple[str, Module]]:
         """The module itself and all modules below it, parents first, with their paths such as "encoder.0"."""
         seen = set() if memo is None else memo
-        waiting: list[tuple[str, Module]] = [(prefix, self)]
+        waiting: list[tuple[str, Any]] = [(prefix, self)]
         while waiting:
             path, module = waiting.pop()
             if remove_duplicate and module in seen:
@@ -56,7 +56,7 @@ class Tree:
         self, place: str, prefix: str, recurse: bool, remove_duplicate: bool
     ) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()
-        modules: Iterable[tuple[str, Module]] = [(prefix, self)]
+        modules: Iterable[tuple[str, Any]] = [(prefix, self)]
         for path, module in self.named_modules(prefix, remove_duplicate) if recurse else modules:
             for name, tensor in module.__dict__[place].items():
                 if tensor is None or (remove_duplicate and id(tensor) in seen):
@@ -86,14 +86,14 @@ class Tree:
 
     def get_submodule(self, target: str) -> Module:
         """The module at a path such as "encoder.0". Raises AttributeError if there is none."""
-        module: Module = self
+        module: Any = self
         for name in target.split(".") if target else ():
             if not hasattr(module, name):
                 raise AttributeError(f"{module._get_name()} has no attribute `{name}`")
             module = getattr(module, name)
             if not isinstance(module, Tree):
                 raise AttributeError(f"`{name}` is not an nn.Module")
-        return module
+        return module  # type: ignore[no-any-return]
 
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at a path such as "encoder.0.weight". Raises AttributeError if there is none."""

@@ -1,6 +1,7 @@
 """Activations: what a network puts between its linear layers. Each element is treated alike, as in `pointwise.py`.
 
-The kinks are where lessons look closely: relu'(0) = 0, leaky_relu'(0) = the slope, elu'(0) = alpha, hardtanh' at a bound = 0.
+The kinks are where lessons look closely: relu'(0) = 0, leaky_relu'(0) = the slope, elu'(0) = alpha, and hardtanh' is 0 at
+its bounds.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import numpy as np
 
 from teachgrad.ops import errorfunction  # noqa: F401 - erf
 from teachgrad.ops.table import OPS, composite, op, raw
-
 
 # -- the entries -----------------------------------------------------------------------------------------------
 op(
@@ -61,7 +61,7 @@ op(
 op(
     "log_sigmoid(self)", "LogSigmoidBackward0", "minimum(self, 0) - log1p(exp(-abs(self)))",
     self="grad * sigmoid(-self)", refuses={"biu": "log_sigmoid_cpu"},
-    samples=["F.logsigmoid(x)", "F.logsigmoid(x * 50)"],
+    samples=["F.logsigmoid(x)", "F.logsigmoid(x * 5)"],
 )  # fmt: skip
 op(
     "hardtanh(self; min_val, max_val)", "HardtanhBackward0",
@@ -69,9 +69,10 @@ op(
     self="where((self > min_val) & (self < max_val), grad, 0)",
     samples=["F.hardtanh(x)", "F.hardtanh(x, -0.1, 0.2)", "F.relu6(x * 9)", "F.relu6(x * 0 + 6)"],
 )  # fmt: skip
+# PyTorch's 1/6 is one of float32, whatever the dtype.
 op(
     "hardsigmoid(self)", "HardsigmoidBackward0", "clip(self / 6 + 0.5, 0, 1)",
-    self="where((self > -3) & (self < 3), grad / 6, 0)", refuses={"biu": "hardsigmoid_cpu"},
+    self="where((self > -3) & (self < 3), grad * 0.1666666716337204, 0)", refuses={"biu": "hardsigmoid_cpu"},
     samples=["F.hardsigmoid(x * 3)"],
 )  # fmt: skip
 op(

@@ -174,9 +174,10 @@ def checked(shape: tuple[int, ...], indices: list[Any]) -> tuple[Any, ...]:
             dim += index.ndim
         else:
             if index.size:
-                low, high, size = int(index.min()), int(index.max()), shape[dim]
-                if low < -size or high >= size:
-                    raise refusals.out_of_bounds(low if low < -size else high, len(lengths), size)
+                size = shape[dim]
+                if index.min() < -size or index.max() >= size:
+                    first = index[(index < -size) | (index >= size)][0]
+                    raise refusals.out_of_bounds(int(first), len(lengths), size)
             lengths.append(index.shape)
             dim += 1
     try:

@@ -66,9 +66,7 @@ def operand(value: Any) -> Any:
 
 def fit(*tensors: TensorBase | None) -> tuple[tuple[tuple[int, ...], Any] | None, ...]:
     """The shape and dtype to which the gradient of each tensor must come back."""
-    return tuple(
-        (t._data.shape, t._data.dtype) if t is not None and t._requires_grad else None for t in tensors
-    )
+    return tuple((t._data.shape, t._data.dtype) if t is not None and t._requires_grad else None for t in tensors)
 
 
 def no_bools(*operands: Any) -> None:
@@ -136,7 +134,9 @@ def _wrapped(op: Op, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
 def _refusal(op: Op, operands: list[Any]) -> Exception | None:
     """Why NumPy would not compute `op` on these operands, in PyTorch's words."""
     if op.name.partition(".")[0] in ("sub", "rsub") and all(np.asarray(each).dtype == np.bool_ for each in operands):
-        return errors.bool_subtraction("two bool tensors" if isinstance(operands[1], np.ndarray | np.generic) else "a bool tensor")
+        return errors.bool_subtraction(
+            "two bool tensors" if isinstance(operands[1], np.ndarray | np.generic) else "a bool tensor"
+        )
     if op.name == "neg":
         return errors.bool_negation()
     dtype = dtypes.result_type(*operands)

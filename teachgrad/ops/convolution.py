@@ -42,7 +42,7 @@ def added_back(copies: Any, size: Sizes, stride: Sizes, padding: Sizes, dilation
     """The transpose of `columns`: adds each copy (N, C, *kernel, *out) to its place in an image (N, C, *size)."""
     n = len(size)
     kernel, out = copies.shape[2 : 2 + n], copies.shape[2 + n :]
-    padded = np.zeros((*copies.shape[:2], *(s + 2 * p for s, p in zip(size, padding, strict=True))), copies.dtype)
+    padded: Any = np.zeros((*copies.shape[:2], *(s + 2 * p for s, p in zip(size, padding, strict=True))), copies.dtype)
     for place in np.ndindex(*kernel):
         padded[_window(place, out, stride, dilation)] += copies[(slice(None), slice(None), *place)]
     return padded[(..., *(slice(p, p + s) for s, p in zip(size, padding, strict=True)))]
@@ -120,13 +120,14 @@ op(
     weight="convolution_weight(grad, self, weight_shape, stride, padding, dilation, groups)",
     bias="channel_sum(grad)",
     samples=[
-        "F.conv1d(b, b[:, :, :2])", "F.conv1d(b, b, u[:2])", "F.conv1d(b[0], b[:, :, :2], v[:2])", "F.conv1d(b, b, padding=1, stride=2)",
-        "F.conv1d(b, b[:, :, :2], padding='same')", "F.conv1d(b, b[:, :, :3], padding='same')", "F.conv1d(b, b, padding='valid')",
-        "F.conv1d(c, c.view(4, 2, 5)[:, :, :3], groups=2, dilation=2)", "F.conv1d(c, c.view(4, 1, 10)[..., :2], groups=4)",
-        "F.conv2d(b.view(2, 1, 3, 4), m[None, None, :2, :2])", "F.conv2d(b, b.view(1, 2, 3, 4)[..., :2], padding=1)",
+        "F.conv1d(b, b[:, :, :2])", "F.conv1d(b, b, u[:2])", "F.conv1d(b[0], b[:, :, :2], v[:2])", "torch.conv1d(b, b)",
+        "F.conv1d(b, b, padding=1, stride=2)", "F.conv1d(b, b[:, :, :2], padding='same')", "F.conv1d(b, b, padding='valid')",
+        "F.conv1d(b, b[:, :, :3], padding='same')", "F.conv1d(c, c.view(4, 2, 5)[:, :, :3], groups=2, dilation=2)",
+        "F.conv1d(c, c.view(4, 1, 10)[..., :2], groups=4)", "F.conv2d(b.view(2, 1, 3, 4), m[None, None, :2, :2])",
+        "F.conv2d(b, b.view(1, 2, 3, 4)[..., :2], padding=1)", "torch.conv2d(b, b[None])",
         "F.conv2d(c.view(1, 2, 4, 5), b.view(1, 2, 3, 4), s[None], stride=(2, 1), padding=(1, 2))",
         "F.conv2d(k[None, None], m[None, None, :2], dilation=(2, 1), padding='same')",
-        "F.conv3d(b[None, None], b[None, None, :, :2, :2])", "torch.conv1d(b, b)", "torch.conv2d(b, b[None])", "torch.conv3d(b[None], b[None, None])",
+        "F.conv3d(b[None, None], b[None, None, :, :2, :2])", "torch.conv3d(b[None], b[None, None])",
     ],
 )  # fmt: skip
 op(
@@ -140,7 +141,8 @@ op(
         "F.conv_transpose1d(c, c.view(4, 1, 10)[..., :3], groups=2, stride=3, output_padding=2, dilation=2)",
         "F.conv_transpose2d(c.view(1, 2, 4, 5), b.view(2, 1, 3, 4), s[None], stride=2, output_padding=(1, 0))",
         "F.conv_transpose2d(b, b.view(2, 1, 3, 4))", "F.conv_transpose3d(b[None, None], b[None, None])",
-        "torch.conv_transpose1d(c, c.view(4, 2, 5))", "torch.conv_transpose2d(b, b.view(2, 1, 3, 4))", "torch.conv_transpose3d(b[None, None], b[None, None])",
+        "torch.conv_transpose1d(c, c.view(4, 2, 5))", "torch.conv_transpose2d(b, b.view(2, 1, 3, 4))",
+        "torch.conv_transpose3d(b[None, None], b[None, None])",
     ],
 )  # fmt: skip
 op(
@@ -289,7 +291,11 @@ def _transposed(n: int) -> Callable[..., Any]:
         if input._data.ndim == n + 1:
             rest = (stride, padding, output_padding, groups, dilation)
             return transposed(input.unsqueeze(0), weight, bias, *rest).squeeze(0)
-        stride, padding, dilation = sizes("stride", stride, n), sizes("padding", padding, n), sizes("dilation", dilation, n)
+        stride, padding, dilation = (
+            sizes("stride", stride, n),
+            sizes("padding", padding, n),
+            sizes("dilation", dilation, n),
+        )
         extra = sizes("output_padding", output_padding, n)
         _check_steps(stride, padding, dilation)
         shape = list(input._data.shape)
@@ -298,7 +304,9 @@ def _transposed(n: int) -> Callable[..., Any]:
             raise RuntimeError("output padding must be smaller than either stride or dilation")
         size = tuple(
             (length - 1) * s - 2 * p + d * (k - 1) + e + 1
-            for length, k, s, p, d, e in zip(shape[2:], weight._data.shape[2:], stride, padding, dilation, extra, strict=True)
+            for length, k, s, p, d, e in zip(
+                shape[2:], weight._data.shape[2:], stride, padding, dilation, extra, strict=True
+            )
         )
         return LIVE["convolution_back"](input, weight, bias, size, stride, padding, dilation, groups)
 

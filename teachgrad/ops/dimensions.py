@@ -242,13 +242,13 @@ def squeeze(input: Any, *dim: Any, **named: Any) -> Any:
     return OPS["squeeze.dims"](input, (dims.many("squeeze", input, chosen) or ()) if chosen else ())
 
 
-@public("atleast_1d")
+@public("atleast_1d", method=False)
 def atleast_1d(*tensors: Any) -> Any:
     """Numbers as vectors of one element; the others as they are. Mirrors `torch.atleast_1d`."""
     return _each(tensors, lambda one: one if one._data.ndim else reshape(one, 1))
 
 
-@public("atleast_2d")
+@public("atleast_2d", method=False)
 def atleast_2d(*tensors: Any) -> Any:
     """Numbers and vectors as matrices of one row. Mirrors `torch.atleast_2d`."""
     return _each(
@@ -257,7 +257,7 @@ def atleast_2d(*tensors: Any) -> Any:
     )
 
 
-@public("atleast_3d")
+@public("atleast_3d", method=False)
 def atleast_3d(*tensors: Any) -> Any:
     """With dimensions of size 1 added up to three: (1, n, 1) for vectors, (n, m, 1) for matrices.
 

@@ -1,7 +1,7 @@
 """The dimension arguments of reductions, and how a reduced gradient gets its dimensions back.
 
-    x.sum(1)                 forward   (2, 3) ──sum over 1──> (2,)
-                             backward  (2, 3) <──repeat 3 times── (2, 1) <──reshape── (2,)
+x.sum(1)                 forward   (2, 3) ──sum over 1──> (2,)
+                         backward  (2, 3) <──repeat 3 times── (2, 1) <──reshape── (2,)
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def many(function: str, input: Any, dim: Any, keepdim: bool = False) -> Dims:
         tensor(function, input)
         return None
     if not isinstance(dim, tuple | list):
-        return one(function, input, dim) if tensor(function, input)._data.ndim else _zero_d(function, input, dim)
+        dim = one(function, input, dim)
+        return dim if input._data.ndim else None
     dims = tuple(one(function, input, each) for each in dim)
     for each in dims:
         if dims.count(each) > 1:
@@ -58,17 +59,13 @@ def many(function: str, input: Any, dim: Any, keepdim: bool = False) -> Dims:
     return dims if input._data.ndim else None
 
 
-def _zero_d(function: str, input: Any, dim: Any) -> Dims:
-    one(function, input, dim)  # only checks: a number has nothing to reduce
-
-
 def _whole(function: str, dim: Any) -> int:
     try:
         return index(dim)
     except TypeError:
         raise TypeError(
-            f"{function}() received an invalid combination of arguments - got ({errors.type_name(dim)}), but expected one of:\n"
-            f" * (Tensor input, int or tuple of ints dim, bool keepdim)"
+            f"{function}() received an invalid combination of arguments - got ({errors.type_name(dim)}), but expected "
+            "one of:\n * (Tensor input, int or tuple of ints dim, bool keepdim)"
         ) from None
 
 
@@ -84,8 +81,8 @@ def kept(shape: tuple[int, ...], dim: Dims) -> tuple[int, ...]:
     """`shape` with size 1 in the reduced dimensions."""
     if dim is None:
         return (1,) * len(shape)
-    gone = (dim,) if dim.__class__ is int else dim
-    return tuple(1 if i in gone else size for i, size in enumerate(shape))  # type: ignore[operator]
+    gone = (dim,) if isinstance(dim, int) else dim
+    return tuple(1 if i in gone else size for i, size in enumerate(shape))
 
 
 def in_rules(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -99,7 +96,7 @@ def count(shape: tuple[int, ...], dim: Dims = None) -> int:
     """How many elements are reduced to one."""
     if dim is None:
         return prod(shape)
-    return shape[dim] if dim.__class__ is int else prod(shape[d] for d in dim)  # type: ignore[index, union-attr]
+    return shape[dim] if isinstance(dim, int) else prod([shape[d] for d in dim])
 
 
 @raw
@@ -125,4 +122,4 @@ LIVE["expand_back"] = _expand_back_live
 @in_rules
 def like(mask: Any, values: Any) -> Any:
     """Counts or flags as numbers of the dtype of `values`, so that arithmetic with them changes no dtype."""
-    return mask.to(values.dtype) if isinstance(mask, TensorBase) else mask.astype(values.dtype)
+    return LIVE["to_copy"](mask, values._data.dtype) if isinstance(mask, TensorBase) else mask.astype(values.dtype)

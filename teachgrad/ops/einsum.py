@@ -30,15 +30,18 @@ def einsum(equation: str, *operands: Any) -> Any:
     if len(terms) != len(operands):
         more = "more" if len(terms) < len(operands) else "fewer"
         raise RuntimeError(f"einsum(): {more} operands were provided than specified in the equation")
-    dots = max(_dotted(number, term, operand) for number, (term, operand) in enumerate(zip(terms, operands, strict=True)))
+    pairs = list(zip(terms, operands, strict=True))
+    dots = max(_dotted(number, *pair) for number, pair in enumerate(pairs))
     result = right if arrow else _implicit_result(terms)
     for label in result:
         if label != _DOTS and label not in left:
-            raise RuntimeError(f"einsum(): output subscript {label} does not appear in the equation for any input operand")
+            raise RuntimeError(
+                f"einsum(): output subscript {label} does not appear in the equation for any input operand"
+            )
     order = [*_spelled(result, dots)]
     kept = len(order)
     order += sorted({label for term in terms for label in _spelled(term, dots)} - set(order))
-    aligned = [_aligned(number, term, operand, dots, order) for number, (term, operand) in enumerate(zip(terms, operands, strict=True))]
+    aligned = [_aligned(number, *pair, dots, order) for number, pair in enumerate(pairs)]
     _check_sizes(terms, operands, dots)
     if len(aligned) == 1:
         return aligned[0].sum(tuple(range(kept, len(order)))) if len(order) > kept else aligned[0]
@@ -51,7 +54,7 @@ def einsum(equation: str, *operands: Any) -> Any:
 
 def _dotted(number: int, term: str, operand: Any) -> int:
     """How many dimensions of the operand the ellipsis stands for."""
-    labels, ndim = len(term.replace(_DOTS, "")), operand._data.ndim
+    labels, ndim = len(term.replace(_DOTS, "")), int(operand._data.ndim)
     if _DOTS not in term:
         if labels != ndim:
             raise RuntimeError(
@@ -109,8 +112,8 @@ def _aligned(number: int, term: str, operand: Any, dots: int, order: list[str]) 
             shape = operand._data.shape
             if shape[first] != shape[second]:
                 raise RuntimeError(
-                    f"einsum(): subscript {label} is repeated for operand {number} but the sizes don't match, {shape[second]} != "
-                    f"{shape[first]}"
+                    f"einsum(): subscript {label} is repeated for operand {number} but the sizes don't match, "
+                    f"{shape[second]} != {shape[first]}"
                 )
             operand = operand.diagonal(0, first, second).movedim(-1, first)
             del labels[second]

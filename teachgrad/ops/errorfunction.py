@@ -25,7 +25,8 @@ def _polynomials(dtype: np.dtype[Any]) -> tuple[list[Any], list[Any]]:
     """The coefficients of both polynomials, the highest power first; the second is one of a variable from -1 to 1."""
     near, far = _DEGREES[dtype]
     taylor = [2 / math.sqrt(math.pi) * (-1) ** n / (math.factorial(n) * (2 * n + 1)) for n in range(near + 1)]
-    outer = cheb2poly(chebinterpolate(lambda u: [_rest(2 / (_MIDDLE + _HALF * v) - 2) for v in u], far))
+    interpolate: Any = chebinterpolate  # typed as if for functions of one number
+    outer = cheb2poly(interpolate(lambda u: [_rest(2 / (_MIDDLE + _HALF * v) - 2) for v in u], far))
     return [dtype.type(c) for c in taylor[::-1]], [dtype.type(c) for c in outer[::-1]]
 
 
@@ -58,5 +59,5 @@ def erf(self: Any) -> Any:
 
 pointwise(
     "erf(self)", "ErfBackward0", "erf(self)",
-    floats=True, self="grad * exp(-self * self) * 1.1283791670955126", also=["special_erf"],
+    floats=True, self="grad * exp(-self * self) * 1.1283791670955126",
 )  # fmt: skip

@@ -24,7 +24,8 @@ from teachgrad.ops.table import LIVE, composite, op, public, raw
 def extreme(self: Any, largest: bool, dim: dims.Dims, keepdim: bool, name: str) -> Any:
     """The largest or the smallest element along `dim`; nan if one is nan."""
     _not_empty(self, dim, name)
-    return (np.maximum if largest else np.minimum).reduce(self, axis=dim, keepdims=keepdim)
+    ufunc: Any = np.maximum if largest else np.minimum
+    return ufunc.reduce(self, axis=dim, keepdims=keepdim)
 
 
 def _not_empty(self: Any, dim: dims.Dims, name: str) -> None:
@@ -46,7 +47,9 @@ def place_of(self: Any, largest: bool, dim: int | None, keepdim: bool, name: str
     if self.dtype.kind == "b":
         raise RuntimeError(f"{name}(): does not support bool input")
     _not_empty(self, dim, name)
-    return (np.argmax if largest else np.argmin)(self, axis=dim if self.ndim else None, keepdims=keepdim and self.ndim > 0)
+    return (np.argmax if largest else np.argmin)(
+        self, axis=dim if self.ndim else None, keepdims=keepdim and self.ndim > 0
+    )
 
 
 def _at(self: Any, indices: Any, dim: int | None, keepdim: bool) -> tuple[Any, Any]:
@@ -246,7 +249,9 @@ def amin(input: Any, dim: Any = None, keepdim: bool = False, **words: Any) -> An
 def aminmax(input: Any, *, dim: int | None = None, keepdim: bool = False) -> Any:
     """The smallest and the largest element. Mirrors `torch.aminmax`."""
     if dims.tensor("aminmax", input)._data.size == 0 and dim is None:
-        raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.")
+        raise RuntimeError(
+            "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity."
+        )
     return return_types.aminmax(*LIVE["aminmax_dim"](input, dims.many("aminmax", input, dim), keepdim))
 
 
@@ -292,9 +297,8 @@ def nanmedian(input: Any, dim: int | None = None, keepdim: bool = False, **words
 def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """The k-th smallest element along `dim`, counted from 1, with its index. Mirrors `torch.kthvalue`."""
     line = _line("kthvalue", input, dim)
-    if not 1 <= k <= (1 if line is None else input._data.shape[line]):
-        if input._data.size:
-            raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {line or 0}")
+    if input._data.size and not 1 <= k <= (1 if line is None else input._data.shape[line]):
+        raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {line or 0}")
     return return_types.kthvalue(*LIVE["kthvalue_dim"](input, k, line, keepdim))
 
 

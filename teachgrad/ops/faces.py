@@ -12,6 +12,7 @@ from teachgrad.ops import pointwise  # noqa: F401 - the entries that are called 
 from teachgrad.ops.convert import NUMBERS, as_tensor, no_bools, number
 from teachgrad.ops.table import OPS, public
 
+
 @public("add")
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """`input + alpha * other`. Mirrors `torch.add`."""
@@ -139,7 +140,9 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
         return OPS["clamp.numbers"](input, *(None if b is None else number("clamp", b) for b in (min, max)))
     if not all(isinstance(bound, TensorBase) for bound in given):
         raise errors.invalid_combination("clamp", input, *given)
-    return OPS["clamp.tensors"](input, _limit(input, -1) if min is None else min, _limit(input, 1) if max is None else max)
+    return OPS["clamp.tensors"](
+        input, _limit(input, -1) if min is None else min, _limit(input, 1) if max is None else max
+    )
 
 
 def _limit(input: Any, sign: int) -> Any:
@@ -178,7 +181,9 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
     operands = (condition, input, other)
-    if not isinstance(condition, TensorBase) or not all(isinstance(v, TensorBase | NUMBERS | np.generic) for v in operands):
+    if not isinstance(condition, TensorBase) or not all(
+        isinstance(v, TensorBase | NUMBERS | np.generic) for v in operands
+    ):
         raise errors.invalid_combination("where", *operands)
     if condition._data.dtype.kind != "b":
         raise errors.not_a_mask(dtypes.of(condition._data.dtype).scalar_name)
@@ -198,9 +203,7 @@ def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, eq
 
 
 @public("allclose")
-def allclose(
-    input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
-) -> bool:
+def allclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """True if all elements are close. Mirrors `torch.allclose`."""
     return bool(isclose(input, other, rtol, atol, equal_nan).all())
 

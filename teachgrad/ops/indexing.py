@@ -105,7 +105,8 @@ op(
     samples=["x[:, 1:] * x[:, 1:]"],
 )  # fmt: skip
 op(
-    "index(self; indices)", "IndexBackward0", "picked(self, indices)", self="index_backward(grad, self_shape, indices)",
+    "index(self; indices)", "IndexBackward0", "picked(self, indices)", keeps=["indices"],
+    self="index_backward(grad, self_shape, indices)",
     samples=[
         "x[[1, 0]]", "x[i]", "x[mask]", "x[x > 0]", "x[:, [2, 0, 2]]", "x[i, i]", "b[0, :, [0, 3]]",
         "b[[0, 1], :, [2, 2]]", "b[:, i, i]", "x[mask[0, :2]]", "b[1, mask[0]]", "x[True]", "x[torch.tensor(True)]",
@@ -119,7 +120,8 @@ op(
     ],
 )  # fmt: skip
 op(
-    "index_put(self, values; indices, accumulate=False)", "IndexPutBackward0", "put_at(self, values, indices, accumulate)",
+    "index_put(self, values; indices, accumulate=False)", "IndexPutBackward0",
+    "put_at(self, values, indices, accumulate)", keeps=["indices"],
     self="kept_by_put(grad, indices, accumulate)", values="as_it_came(index(grad, indices), values_shape, values_dtype)",
     samples=[
         "x.index_put((i,), v)", "x.index_put((i,), v, accumulate=True)", "torch.index_put(x, (i, i), s)",
@@ -128,7 +130,7 @@ op(
 )  # fmt: skip
 op(
     "index_put_impl(self, values; indices)", "IndexPutImplBackward0", "put_at(self, values, indices, True)",
-    self="grad", values="index(grad, indices)", samples=["x[i] * x[i]"],
+    keeps=["indices"], self="grad", values="index(grad, indices)", samples=["x[i] * x[i]"],
 )  # fmt: skip
 
 

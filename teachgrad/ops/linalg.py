@@ -99,10 +99,9 @@ def matmul(input: Any, other: Any) -> Any:
     Dimensions before the last two are batches and broadcast. Raises RuntimeError for 0-d tensors, for other sizes and for
     different dtypes.
     """
-    if not isinstance(input, TensorBase) or not isinstance(other, TensorBase):
-        first = not isinstance(input, TensorBase)
-        value = input if first else other
-        raise errors.not_a_tensor("matmul", "input" if first else "other", 1 if first else 2, value)
+    for place, value in enumerate((input, other)):
+        if not isinstance(value, TensorBase):
+            raise errors.not_a_tensor("matmul", ("input", "other")[place], place + 1, value)
     n, m = input._data.ndim, other._data.ndim
     if n == 2 and m == 2:
         return LIVE["mm"](input, other)
@@ -206,7 +205,7 @@ def inner(input: Any, other: Any) -> Any:
     return tensordot(input, other, ([-1], [-1]))
 
 
-@public()
+@public(method=False)
 def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
     """The sum of products over pairs of dimensions: the last `dims` of `a` with the first of `b`, or two lists of them.
 
@@ -220,8 +219,8 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
     for i, j in zip(left, right, strict=True):
         if a._data.shape[i] != b._data.shape[j]:
             raise RuntimeError(
-                f"contracted dimensions need to match, but first has size {a._data.shape[i]} in dim {i - n * last} and second has size "
-                f"{b._data.shape[j]} in dim {j}"
+                f"contracted dimensions need to match, but first has size {a._data.shape[i]} in dim {i - n * last} and "
+                f"second has size {b._data.shape[j]} in dim {j}"
             )
     if left and len(left) == n == m:
         lines = (each.permute(order) for each, order in ((a, left), (b, right)))

@@ -17,7 +17,7 @@ import numpy as np
 from teachgrad import dtypes, errors
 from teachgrad.autograd.variable import wrap
 from teachgrad.ops import reduce_arrays
-from teachgrad.ops.table import LIVE, composite, op, pointwise, raw
+from teachgrad.ops.table import LIVE, composite, op, raw
 
 _UNSIGNED = {np.dtype(np.int64): np.uint64, np.dtype(np.uint8): np.uint8}
 
@@ -68,8 +68,8 @@ op(
     self="bce_slope(spread_loss(grad, self_shape, reduction), self, target, weight)",
     target="bce_target_slope(spread_loss(grad, self_shape, reduction), self, weight)",
     samples=[
-        "F.binary_cross_entropy(x.sigmoid(), y.sigmoid())",
-        "F.binary_cross_entropy(x.sigmoid(), mask.float(), reduction='sum')",
+        "F.binary_cross_entropy(p / 9, mask.to(p.dtype)).detach()",
+        "F.binary_cross_entropy(p / 9, mask.to(x.dtype), p.detach(), reduction='sum').detach()",
     ],
 )  # fmt: skip
 op(
@@ -79,23 +79,32 @@ op(
     self="bce_logits_slope(spread_loss(grad, self_shape, reduction), self, target, weight, pos_weight)",
     target="bce_logits_target_slope(spread_loss(grad, self_shape, reduction), self, weight, pos_weight)",
     samples=[
-        "F.binary_cross_entropy_with_logits(x, mask.float())",
+        "F.binary_cross_entropy_with_logits(x, mask.to(x.dtype))",
         "F.binary_cross_entropy_with_logits(x, y.sigmoid(), reduction='none')",
-        "F.binary_cross_entropy_with_logits(x, mask.float(), pos_weight=torch.tensor([1., 2., 3.]))",
+        "F.binary_cross_entropy_with_logits(x, mask.to(x.dtype), pos_weight=p[0].detach())",
     ],
 )  # fmt: skip
 
 
-pointwise(
-    "xlogy(self, other)", "XlogyBackward0", "xlogy_of(self, other)",
-    floats=True, domain="positive", numbers=False, self="where(self == 0, 0, grad * log(other))",
-    other="grad * self / other", also=["special_xlogy"],
+op(
+    "xlogy.tensors(self, other)", "XlogyBackward0", "xlogy_of(self, other)",
+    pointwise=True, self="where(self == 0, 0, grad * log(other))", other="grad * self / other",
+    samples=["F.kl_div(x, p, reduction='sum')", "F.kl_div(x, mask.to(x.dtype), reduction='batchmean')"],
 )  # fmt: skip
 
 
 # PyTorch's functions that are written in C++ add and scale by numbers with ops of other names than Python's operators.
-for _name, _sign, _rule in (("add", "+", "grad"), ("sub", "-", "grad"), ("mul", "*", "grad * number"), ("div", "/", "grad / number")):
-    op(f"{_name}.scalar(self; number)", f"{_name.capitalize()}Backward1", f"self {_sign} number", self=_rule)
+for _name, _sign, _rule, _sample in (
+    ("add", "+", "grad", "F.margin_ranking_loss(x, y, mask * 2.0 - 1, margin=0.2)"),
+    ("sub", "-", "grad", "F.cosine_embedding_loss(x, y, torch.tensor([1, -1]), margin=-2.0)"),
+    ("mul", "*", "grad * number", "F.cross_entropy(x, labels, label_smoothing=0.1)"),
+    ("div", "/", "grad / number", "F.cross_entropy(x, y.detach().softmax(1))"),
+):
+    op(
+        f"{_name}.scalar(self; number)", f"{_name.capitalize()}Backward1", f"self {_sign} number",
+        self=_rule,
+        samples=[_sample],
+    )  # fmt: skip
 
 
 # -- what they compute -----------------------------------------------------------------------------------------
@@ -150,7 +159,9 @@ def _places(shape: tuple[int, ...], target: Any, weight: Any, ignore_index: int)
     classes = shape[1] if len(shape) > 1 else shape[0]
     counts = None
     # Read as an unsigned number, -1 is large: one maximum finds the targets below 0 and those beyond the last class.
-    if target.size and (np.maximum.reduce(target.view(_UNSIGNED[target.dtype]), axis=None) >= classes or ignore_index >= 0):
+    if target.size and (
+        np.maximum.reduce(target.view(_UNSIGNED[target.dtype]), axis=None) >= classes or ignore_index >= 0
+    ):
         counts = target != ignore_index
         target = np.where(counts, target, 0)
         wrong = (target < 0) | (target >= classes)
@@ -253,7 +264,7 @@ def bce_logits_of(self: Any, target: Any, pos_weight: Any) -> Any:
     rest = np.log1p(np.exp(-np.abs(self))) + np.maximum(-self, 0)
     if pos_weight is not None:
         rest = rest * ((pos_weight - 1) * target + 1)
-    return (1 - target) * self + rest
+    return ((1 - target) * self + rest).astype(target.dtype)[()]
 
 
 @composite
@@ -270,8 +281,6 @@ def bce_logits_slope(F: Any, grad: Any, self: Any, target: Any, weight: Any, pos
 @composite
 def bce_logits_target_slope(F: Any, grad: Any, self: Any, weight: Any, pos_weight: Any) -> Any:
     """-z, or with weights log(1 - x) - p log(x)."""
-    if pos_weight is None:
-        slope = -grad * self
-    else:
-        slope = grad * (F.log_sigmoid(-self) - pos_weight * F.log_sigmoid(self))
+    towards = -self if pos_weight is None else F.log_sigmoid(-self) - pos_weight * F.log_sigmoid(self)
+    slope = grad * towards
     return slope if weight is None else slope * weight

@@ -182,7 +182,7 @@ def _flat_places(function: str, input: Any, index: Any) -> Any:
         raise RuntimeError(f"{function}(): Expected a long tensor for index, but got {kind}")
     size, data = input._data.size, index._data
     if data.size and (data.min() < -size or data.max() >= size):
-        worst = int(data.max()) if data.max() >= size else int(data.min())
+        worst = int(data[(data < -size) | (data >= size)][0])
         raise IndexError(f"out of range: tried to access index {worst} on a tensor of {size} elements.")
     return index
 

@@ -53,6 +53,7 @@ op(
     self="to_copy(grad, self_dtype)",
     samples=["x.double()", "x.to(torch.float16)"],
 )
+op("to_copy.whole(self; dtype)", None, "cast_to(self, dtype)", samples=["x.int()", "x.bool()"])  # no gradient passes integers
 # What in-place changes of views leave behind (autograd/views.py): a view read off its changed base, and its inverse.
 op(
     "read_flat(self; index)",

@@ -1,8 +1,8 @@
 """The other ops of `torch.nn.functional`: softmax, normalisation, embedding, padding.
 
-    softmax        s_i = e^(x_i) / sum of e^(x_j): raising one x lowers the others' share,
-                   grad_x = s * (grad - sum(grad * s))
-    log_softmax    grad_x = grad - softmax(x) * sum(grad)
+softmax        s_i = e^(x_i) / sum of e^(x_j): raising one x lowers the others' share,
+               grad_x = s * (grad - sum(grad * s))
+log_softmax    grad_x = grad - softmax(x) * sum(grad)
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def rows_of(weight: Any, indices: Any) -> Any:
             "The input of an embedding are row numbers. Convert with .long().",
         )
     if indices.size and (indices.min() < 0 or indices.max() >= len(weight)):
-        raise errors.explained(IndexError("index out of range in self"), f"The table has {len(weight)} rows, from 0 on.")
+        raise errors.explained(
+            IndexError("index out of range in self"), f"The table has {len(weight)} rows, from 0 on."
+        )
     return weight[indices]
 
 
@@ -147,11 +149,13 @@ op(
     "embedding_back(self, indices; count, padding_idx)", "EmbeddingDenseBackward0",
     "rows_back(self, indices, count, padding_idx)",
     self="embedding_again(grad, indices, padding_idx)",
+    samples=["F.embedding(i, x)"],
 )  # fmt: skip
 op(
     "embedding_again(self, indices; padding_idx)", "EmbeddingBackward0",
     "rows_again(self, indices, padding_idx)",
     self="embedding_back(grad, indices, count(self_shape, 0), padding_idx)",
+    samples=["F.embedding(i, x)"],
 )  # fmt: skip
 op(
     "native_layer_norm(self, weight, bias; ndim=1, eps=1e-05) -> result, !scale", "NativeLayerNormBackward0",

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from teachgrad.autograd.variable import wrap
 from teachgrad.ops import convolution  # noqa: F401 - channel_sum
-from teachgrad.ops.table import composite, op, raw
+from teachgrad.ops.table import LIVE, composite, op, raw
 
 
 @composite
@@ -26,20 +27,27 @@ def per_channel(F: Any, values: Any, self: Any) -> Any:
 
 
 @composite
-def centred_and_scale(F: Any, self: Any, dims: Any, mean: Any, var: Any, eps: float) -> tuple[Any, Any]:
-    """x - mean and 1 / sqrt(var + eps); mean and variance over `dims` are computed if they are not given."""
-    centred = self - (F.mean(self, dims, True) if mean is None else mean)
-    if var is None:
-        var = F.mean(centred * centred, dims, True)
-    return centred, 1 / F.sqrt(var + eps)
+def centred_and_scale(F: Any, self: Any, dims: Any, eps: float) -> tuple[Any, Any]:
+    """x - mean and 1 / sqrt(var + eps), with the mean and variance over `dims`."""
+    centred = self - F.mean(self, dims, True)
+    return centred, 1 / F.sqrt(F.mean(centred * centred, dims, True) + eps)
 
 
 @composite
 def standard_slope(F: Any, grad: Any, self: Any, dims: Any, eps: float) -> Any:
     """The gradient of x, where mean and variance over `dims` were computed from x."""
-    centred, scale = F.centred_and_scale(self, dims, None, None, eps)
+    centred, scale = F.centred_and_scale(self, dims, eps)
     y = centred * scale
     return scale * (grad - F.mean(grad, dims, True) - y * F.mean(grad * y, dims, True))
+
+
+@raw
+def constant(array: Any) -> Any:
+    """An array that a node kept, as the rule needs it: an array, or a tensor."""
+    return array
+
+
+LIVE["constant"] = wrap
 
 
 # -- batches ---------------------------------------------------------------------------------------------------
@@ -49,11 +57,13 @@ def _all_but_channels(self: Any) -> tuple[int, ...]:
 
 @composite
 def batch_standard(F: Any, self: Any, mean: Any, var: Any, eps: float) -> tuple[Any, Any]:
-    """y and 1 / sqrt(var + eps), with the given mean and variance of each channel, or the batch's own."""
-    if mean is not None:
-        mean, var = F.per_channel(mean, self), F.per_channel(var, self)
-    centred, scale = F.centred_and_scale(self, _all_but_channels(self), mean, var, eps)
-    return centred * scale, scale
+    """y and 1 / sqrt(var + eps), with the given mean and variance of each channel (arrays), or the batch's own."""
+    if mean is None:
+        centred, scale = F.centred_and_scale(self, _all_but_channels(self), eps)
+        return centred * scale, scale
+    shape = (1, -1, *(1,) * (self.ndim - 2))
+    scale = F.constant((1 / np.sqrt(var + eps)).reshape(shape))
+    return (self - F.constant(mean.reshape(shape))) * scale, scale
 
 
 @composite
@@ -84,9 +94,9 @@ op(
     self="batch_slope(grad, self, weight, mean, var, eps)",
     weight="channel_sum(grad * batch_standard(self, mean, var, eps)[0])", bias="channel_sum(grad)",
     samples=[
-        "F.batch_norm(x, None, None, training=True)", "F.batch_norm(b, None, None, v, u, True)",
-        "F.batch_norm(b, u.detach(), p[0].detach(), v, u)", "F.batch_norm(x, u.detach(), p[0].detach())",
-        "F.instance_norm(b)", "F.instance_norm(b, weight=v, bias=u)",
+        "F.batch_norm(m, None, None, training=True)", "F.batch_norm(b, None, None, v, u.detach(), True)",
+        "F.batch_norm(b, u.detach(), p[0].detach(), v)", "F.batch_norm(x, u.detach(), p[0].detach())",
+        "F.instance_norm(b)", "F.instance_norm(b, weight=v)",
     ],
 )  # fmt: skip
 
@@ -96,7 +106,7 @@ op(
 def group_standard(F: Any, self: Any, groups: int, eps: float) -> Any:
     """y, with the mean and variance of each group of channels of each sample."""
     rows = F.reshape(self, (self.shape[0] * groups, -1))
-    centred, scale = F.centred_and_scale(rows, (1,), None, None, eps)
+    centred, scale = F.centred_and_scale(rows, (1,), eps)
     return F.reshape(centred * scale, tuple(self.shape))
 
 
@@ -124,5 +134,5 @@ op(
     "group_normed(self, weight, bias, groups, eps)",
     self="group_slope(grad, self, weight, groups, eps)",
     weight="channel_sum(grad * group_standard(self, groups, eps))", bias="channel_sum(grad)",
-    samples=["F.group_norm(c, 2)", "F.group_norm(c, 4, k[:, 0], k[:, 1])", "F.group_norm(b, 1, v)", "F.group_norm(x, 1, v, u)"],
+    samples=["F.group_norm(c, 2)", "F.group_norm(c, 4, b[0, 0], b[1, 1])", "F.group_norm(b, 1, v)", "F.group_norm(b, 3)"],
 )  # fmt: skip

@@ -161,7 +161,7 @@ def _in_bounds(input: Any, dim: int, index: Any) -> None:
     size = input._data.shape[dim] if input._data.ndim else 1
     data = index._data
     if data.size and (data.min() < 0 or data.max() >= size):
-        raise refusals.place_out_of_bounds(int(data.min()) if data.min() < 0 else int(data.max()), dim, size)
+        raise refusals.place_out_of_bounds(int(data[(data < 0) | (data >= size)][0]), dim, size)
 
 
 def _layers(function: str, input: Any, dim: Any, index: Any) -> int:

@@ -18,9 +18,7 @@ _NO_SLOPE = {"self": "grad * 0"}  # a staircase: flat wherever it has a derivati
 
 # -- arithmetic -----------------------------------------------------------------------------------------------
 pointwise("add(self, other)", "AddBackward0", "self + other", numbers_first=True, self="grad", other="grad")
-pointwise(
-    "add.alpha(self, other; alpha)", "AddBackward0", "self + alpha * other", self="grad", other="grad * alpha"
-)
+pointwise("add.alpha(self, other; alpha)", "AddBackward0", "self + alpha * other", self="grad", other="grad * alpha")
 pointwise(
     "sub(self, other)", "SubBackward0", "self - other", numbers_first=True, mixed="no_bools",
     self="grad", other="-grad", also=["subtract"],
@@ -60,11 +58,13 @@ pointwise(
     self="no_rule('floor_divide')", other="no_rule('floor_divide')", shown={"self": "?", "other": "?"},
 )  # fmt: skip
 pointwise(
-    "floor_divide.number(self; number)", "NotImplemented", "floor_divide(self, number)", promotes=["number"], refuses={"b": "div_floor_cpu"},
+    "floor_divide.number(self; number)", "NotImplemented", "floor_divide(self, number)", promotes=["number"],
+    refuses={"b": "div_floor_cpu"},
     self="no_rule('floor_divide')",
 )  # fmt: skip
 pointwise(
-    "floor_divide.of_number(self; number)", "NotImplemented", "floor_divide(number, self)", promotes=["number"], refuses={"b": "div_floor_cpu"},
+    "floor_divide.of_number(self; number)", "NotImplemented", "floor_divide(number, self)", promotes=["number"],
+    refuses={"b": "div_floor_cpu"},
     domain="positive", self="no_rule('floor_divide')",
 )  # fmt: skip
 pointwise(
@@ -137,12 +137,8 @@ pointwise(
     domain="positive",
     self="grad / (self * 2.302585092994046)",
 )
-pointwise(
-    "log1p(self)", "Log1PBackward0", "log1p(self)", floats=True, domain="positive", self="grad / (self + 1)"
-)
-pointwise(
-    "sqrt(self)", "SqrtBackward0", "sqrt(self)", floats=True, domain="positive", self="grad / (2 * result)"
-)
+pointwise("log1p(self)", "Log1PBackward0", "log1p(self)", floats=True, domain="positive", self="grad / (self + 1)")
+pointwise("sqrt(self)", "SqrtBackward0", "sqrt(self)", floats=True, domain="positive", self="grad / (2 * result)")
 pointwise(
     "rsqrt(self)",
     "RsqrtBackward0",
@@ -300,9 +296,18 @@ for _name, _sign, _also in (
 for _name in ("logical_and", "logical_or", "logical_xor"):
     pointwise(f"{_name}(self, other)", None, f"{_name}(self, other)", numbers=False)
 for _name in ("bitwise_and", "bitwise_or", "bitwise_xor"):
-    pointwise(f"{_name}(self, other)", None, f"{_name}(self, other)", numbers_first=True, refuses={"fc": f"{_name}_cpu"})
+    pointwise(
+        f"{_name}(self, other)", None, f"{_name}(self, other)", numbers_first=True, refuses={"fc": f"{_name}_cpu"}
+    )
 for _name, _sign, _kernel in (("bitwise_left_shift", "<<", "lshift_cpu"), ("bitwise_right_shift", ">>", "rshift_cpu")):
-    pointwise(f"{_name}(self, other)", None, f"self {_sign} other", domain="positive", numbers_first=True, refuses={"fc": _kernel, "b": _kernel})
+    pointwise(
+        f"{_name}(self, other)",
+        None,
+        f"self {_sign} other",
+        domain="positive",
+        numbers_first=True,
+        refuses={"fc": _kernel, "b": _kernel},
+    )
 pointwise("logical_not(self)", None, "logical_not(self)")
 pointwise("bitwise_not(self)", None, "invert(self)", refuses={"fc": "bitwise_not_cpu"})
 for _name in ("isnan", "isinf", "isfinite"):

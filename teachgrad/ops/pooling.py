@@ -43,7 +43,8 @@ def largest_in_windows(
     lowest = -np.inf if self.dtype.kind == "f" else np.iinfo(self.dtype).min
     pixels = _grown(self, out, kernel, stride, padding, dilation, lowest)
     numbers = _grown(_places(self, len(out)), out, kernel, stride, padding, dilation, -1)
-    best = indices = None
+    best: Any = None
+    indices: Any = None
     for place in np.ndindex(*kernel):
         seen = window(place, out, stride, dilation)
         candidate = pixels[seen]
@@ -112,7 +113,7 @@ def spread_over_windows(
         max((o - 1) * s + k, length + 2 * p)
         for o, s, k, length, p in zip(out, stride, kernel, size, padding, strict=True)
     )
-    planes = np.zeros((*self.shape[:-n], *ends), self.dtype)
+    planes: Any = np.zeros((*self.shape[:-n], *ends), self.dtype)
     for place in np.ndindex(*kernel):
         planes[window(place, out, stride, dilation)] += shares
     return planes[(..., *(slice(p, p + length) for p, length in zip(padding, size, strict=True)))]
@@ -173,7 +174,7 @@ for _n in (2, 3):
     op(
         f"avg_pool{_n}d_windows(self; kernel, stride, padding, out, include, divisor)", f"AvgPool{_n}DBackward0",
         "mean_of_windows(self, kernel, stride, padding, out, include, divisor)",
-        self=f"avg_pool{_n}d_shares(grad, self_shape[-{_n}:], kernel, stride, padding, include, divisor)",
+        keeps=["kernel"], self=f"avg_pool{_n}d_shares(grad, self_shape[-{_n}:], kernel, stride, padding, include, divisor)",
         samples=[f"F.avg_pool{_n}d(b[None], 2)" if _n == 3 else "F.avg_pool2d(c, 2)"],
     )  # fmt: skip
     op(
@@ -193,16 +194,23 @@ op(
 op(
     "adaptive_avg_pool2d_means(self; out)", "AdaptiveAvgPool2DBackward0", "adaptive_means(self, out)",
     self="adaptive_avg_pool2d_shares(grad, self_shape[-2:])",
-    samples=["F.adaptive_avg_pool2d(c, 2)", "F.adaptive_avg_pool2d(c, (3, None))", "F.adaptive_avg_pool2d(c, (6, 1))", "F.adaptive_avg_pool1d(c, 3)"],
+    samples=[
+        "F.adaptive_avg_pool2d(c, 2)", "F.adaptive_avg_pool2d(c, (3, None))", "F.adaptive_avg_pool2d(c, (6, 1))",
+        "F.adaptive_avg_pool1d(c, 3)",
+    ],
 )  # fmt: skip
 op(
     "adaptive_avg_pool2d_shares(self; size)", "AdaptiveAvgPool2DBackward0", "adaptive_shares(self, size)",
     self="adaptive_avg_pool2d_means(grad, self_shape[-2:])", samples=["F.adaptive_avg_pool2d(c, 2)"],
 )  # fmt: skip
 op(
-    "adaptive_max_pool2d_largest(self; out) -> values, !indices", "AdaptiveMaxPool2DBackward0", "adaptive_largest(self, out)",
+    "adaptive_max_pool2d_largest(self; out) -> values, !indices", "AdaptiveMaxPool2DBackward0",
+    "adaptive_largest(self, out)",
     self="planes_from(grad, indices, self_shape, 2)",
-    samples=["F.adaptive_max_pool2d(c, 2)", "F.adaptive_max_pool2d(c, (3, None))", "F.adaptive_max_pool1d(c, 3, return_indices=True)"],
+    samples=[
+        "F.adaptive_max_pool2d(c, 2)", "F.adaptive_max_pool2d(c, (3, None))",
+        "F.adaptive_max_pool1d(c, 3, return_indices=True)",
+    ],
 )  # fmt: skip
 
 
@@ -225,7 +233,8 @@ def _placed(
     if len(shape) not in (n + 1, n + 2) or 0 in shape[-n - 1 :]:
         raise errors.explained(
             RuntimeError(f"non-empty {n + 1}D or {n + 2}D (batch mode) tensor expected for input"),
-            f"The dimensions are (batch, channels, {', '.join(('depth', 'height', 'width')[-n:])}); the batch may be left out.",
+            f"The dimensions are (batch, channels, {', '.join(('depth', 'height', 'width')[-n:])}); the batch may be left "
+            "out.",
         )
     out = []
     for size, k, s, p, d in zip(shape[-n:], kernel, stride, padding, dilation, strict=True):
@@ -334,7 +343,9 @@ def avg_pool1d(
             "checking arguments for avg_pool1d)"
         )
     around = [(1, *_numbers(v, 1)) for v in (kernel_size, kernel_size if stride is None else stride)]
-    return avg_pool2d(input.unsqueeze(-2), *around, (0, *_numbers(padding, 1)), ceil_mode, count_include_pad).squeeze(-2)
+    return avg_pool2d(input.unsqueeze(-2), *around, (0, *_numbers(padding, 1)), ceil_mode, count_include_pad).squeeze(
+        -2
+    )
 
 
 def _adaptive_size(function: str, input: Any, output_size: Any) -> Sizes:

@@ -88,8 +88,8 @@ def dot_of(self: Any, other: Any, name: str = "dot") -> Any:
         n, m = self.shape[0], other.shape[0]
         raise errors.explained(
             RuntimeError(
-                f"inconsistent tensor size, expected tensor [{n}] and src [{m}] to have the same number of elements, but got "
-                f"{n} and {m} elements respectively"
+                f"inconsistent tensor size, expected tensor [{n}] and src [{m}] to have the same number of elements, "
+                f"but got {n} and {m} elements respectively"
             ),
             "Both vectors must be of the same length.",
         )
@@ -106,8 +106,8 @@ def bmm_of(self: Any, mat2: Any) -> Any:
     if mat2.shape[:2] != (self.shape[0], self.shape[2]):
         raise errors.explained(
             RuntimeError(
-                f"Expected size for first two dimensions of batch2 tensor to be: [{self.shape[0]}, {self.shape[2]}] but got: "
-                f"{list(mat2.shape[:2])}."
+                "Expected size for first two dimensions of batch2 tensor to be: "
+                f"[{self.shape[0]}, {self.shape[2]}] but got: {list(mat2.shape[:2])}."
             ),
             _SHAPES_NOTE,
         )
@@ -176,8 +176,8 @@ def _cannot_expand(have: tuple[int, ...], want: tuple[int, ...]) -> RuntimeError
             break
     return errors.explained(
         RuntimeError(
-            f"The expanded size of the tensor ({want[dim]}) must match the existing size ({size}) at non-singleton dimension "
-            f"{dim}.  Target sizes: {list(want)}.  Tensor sizes: {list(have)}"
+            f"The expanded size of the tensor ({want[dim]}) must match the existing size ({size}) at non-singleton "
+            f"dimension {dim}.  Target sizes: {list(want)}.  Tensor sizes: {list(have)}"
         ),
         "The term that is added (a bias, say) must have the product's shape, or one that broadcasts to it.",
     )

@@ -114,8 +114,21 @@ op(
     self="norm_slope(grad, self - other, result, p)", other="norm_slope(grad, other - self, result, p)",
     samples=["torch.dist(x, y)", "torch.dist(x, y, 1)"],
 )  # fmt: skip
-op("all.dims(self; dim, keepdim)", None, "all_of(self, dim, keepdim)")
-op("any.dims(self; dim, keepdim)", None, "any_of(self, dim, keepdim)")
+op(
+    "cdist.pairs(x1, x2; p)", "CdistBackward0",
+    "vector_norm(x1[..., :, None, :] - x2[..., None, :, :], p, -1, False)",
+    x1="sum(norm_slope(grad, x1[..., :, None, :] - x2[..., None, :, :], result, p, -1), -2)",
+    x2="sum(norm_slope(grad, x2[..., None, :, :] - x1[..., :, None, :], result, p, -1), -3)",
+    samples=["torch.cdist(x, m)", "torch.cdist(b, b + 1, p=1.0)", "torch.cdist(v, m)", "torch.cdist(x, k)"],
+)  # fmt: skip
+op(
+    "all.dims(self; dim, keepdim)", None, "all_of(self, dim, keepdim)",
+    samples=["mask.all()", "x.all(0)", "torch.all(mask, dim=1, keepdim=True)", "b.all((0, 2))", "s.all()"],
+)  # fmt: skip
+op(
+    "any.dims(self; dim, keepdim)", None, "any_of(self, dim, keepdim)",
+    samples=["mask.any()", "x.any(0)", "torch.any(mask, dim=1, keepdim=True)", "(b > 1).any((0, 2))", "i.any(0)"],
+)  # fmt: skip
 
 
 # -- rules that take more than one expression ------------------------------------------------------------------
@@ -123,7 +136,11 @@ op("any.dims(self; dim, keepdim)", None, "any_of(self, dim, keepdim)")
 def var_slope(F: Any, grad: Any, self: Any, dim: dims.Dims, correction: float, keepdim: bool) -> Any:
     """2 (x - mean) / (n - correction). The mean moves too, but the distances from it add up to 0, so it drops out."""
     n = dims.count(self.shape, dim) - correction
-    return F.expand_back(grad, self.shape, dim, keepdim) * (2 / n if n > 0 else math.inf) * (self - F.mean(self, dim, True))
+    return (
+        F.expand_back(grad, self.shape, dim, keepdim)
+        * (2 / n if n > 0 else math.inf)
+        * (self - F.mean(self, dim, True))
+    )
 
 
 @composite
@@ -204,7 +221,9 @@ def mean(input: Any, dim: Any = ALL, keepdim: bool = False, *, dtype: dtypes.dty
 
 
 @public()
-def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None, **words: Any) -> Any:
+def nansum(
+    input: Any, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None, **words: Any
+) -> Any:
     """The sum of the elements that are not nan. Mirrors `torch.nansum`."""
     dim, keepdim = dims.numpy_words("nansum", dim, keepdim, words)
     if dtype is not None:
@@ -213,7 +232,9 @@ def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.
 
 
 @public()
-def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None, **words: Any) -> Any:
+def nanmean(
+    input: Any, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None, **words: Any
+) -> Any:
     """The mean of the elements that are not nan. Mirrors `torch.nanmean`."""
     dim, keepdim = dims.numpy_words("nanmean", dim, keepdim, words)
     present = sum(~LIVE["isnan"](input), dim, keepdim)
@@ -254,29 +275,57 @@ def _spread_arguments(
 
 
 @public()
-def var(input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Any = None, **words: Any) -> Any:
-    """The variance: squared distance from the mean, summed and divided by n - 1 (n if not `unbiased`). Mirrors `torch.var`."""
+def var(
+    input: Any,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: Any = None,
+    **words: Any,
+) -> Any:
+    """The squared distances from the mean, summed and divided by n - 1, or by n if not `unbiased`. Mirrors `torch.var`."""
     return LIVE["var_dims"](input, *_spread_arguments("var", input, dim, unbiased, keepdim, correction, words))
 
 
 @public()
-def std(input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Any = None, **words: Any) -> Any:
+def std(
+    input: Any,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: Any = None,
+    **words: Any,
+) -> Any:
     """The standard deviation, the root of the variance. Mirrors `torch.std`."""
     return LIVE["std_dims"](input, *_spread_arguments("std", input, dim, unbiased, keepdim, correction, words))
 
 
-@public()
+@public(method=False)
 def var_mean(
-    input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Any = None, **words: Any
+    input: Any,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: Any = None,
+    **words: Any,
 ) -> Any:
     """The variance and the mean. Mirrors `torch.var_mean`."""
     arguments = _spread_arguments("var_mean", input, dim, unbiased, keepdim, correction, words)
     return LIVE["var_mean_dims"](input, *arguments)
 
 
-@public()
+@public(method=False)
 def std_mean(
-    input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Any = None, **words: Any
+    input: Any,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: Any = None,
+    **words: Any,
 ) -> Any:
     """The standard deviation and the mean. Mirrors `torch.std_mean`."""
     arguments = _spread_arguments("std_mean", input, dim, unbiased, keepdim, correction, words)
@@ -314,6 +363,21 @@ def logsumexp(input: Any, dim: Any = ALL, keepdim: bool = False, **words: Any) -
 def dist(input: Any, other: Any, p: float = 2) -> Any:
     """The p-norm of `input - other`. Mirrors `torch.dist`."""
     return LIVE["dist_broadcast"](input, other, p)
+
+
+@public(method=False)
+def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str = "") -> Any:
+    """The p-norm of the difference of each row of `x1` and each of `x2`: (n, k), (m, k) -> (n, m). Mirrors `torch.cdist`.
+
+    `compute_mode`, in PyTorch a matter of speed, changes nothing.
+    """
+    for name, rows in (("X1", x1), ("X2", x2)):
+        if dims.tensor("cdist", rows)._data.ndim < 2:
+            raise RuntimeError(f"cdist only supports at least 2D tensors, {name} got: {rows._data.ndim}D")
+    n, m = x1._data.shape[-1], x2._data.shape[-1]
+    if n != m:
+        raise RuntimeError(f"X1 and X2 must have the same number of columns. X1: {n} X2: {m}")
+    return LIVE["cdist_pairs"](x1, x2, p)
 
 
 @public()

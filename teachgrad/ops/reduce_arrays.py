@@ -14,6 +14,8 @@ from teachgrad.ops.table import raw
 _SUMMED_IN: dict[Any, Any] = {np.dtype(kind): np.int64 for kind in ("bool", "int8", "int16", "int32", "uint8")}
 _SUMMED_IN[np.dtype(np.float16)] = np.float32
 _FLOAT32 = np.dtype(np.float32)
+_add_up: Any = np.add.reduce  # Any: NumPy's types do not foresee a `keepdims` that is a variable
+_multiply_up: Any = np.multiply.reduce
 _LONG = 512  # additions after which float32 loses digits, unless NumPy adds pairwise
 
 
@@ -26,12 +28,13 @@ def sum(self: Any, dim: dims.Dims = None, keepdim: bool = False) -> Any:
     """
     dtype = self.dtype
     if dtype in _SUMMED_IN:
-        total = np.add.reduce(self, axis=dim, dtype=_SUMMED_IN[dtype], keepdims=keepdim)
+        total = _add_up(self, axis=dim, dtype=_SUMMED_IN[dtype], keepdims=keepdim)
         return total.astype(dtype) if dtype.kind == "f" else total
     if dtype is _FLOAT32 and dim is not None and dims.count(self.shape, dim) > _LONG:
-        if self.strides[-1] != 4 or dim != self.ndim - 1:
-            return np.add.reduce(self, axis=dim, dtype=np.float64, keepdims=keepdim).astype(dtype)
-    return np.add.reduce(self, axis=dim, keepdims=keepdim)
+        pairwise = dim == self.ndim - 1 and self.strides[-1] == 4
+        if not pairwise:
+            return _add_up(self, axis=dim, dtype=np.float64, keepdims=keepdim).astype(dtype)
+    return _add_up(self, axis=dim, keepdims=keepdim)
 
 
 @raw
@@ -62,7 +65,7 @@ def nansum(self: Any, dim: dims.Dims, keepdim: bool) -> Any:
 def prod(self: Any, dim: dims.Dims = None, keepdim: bool = False) -> Any:
     """The product; of small integers as int64."""
     dtype = _SUMMED_IN.get(self.dtype)
-    result = np.multiply.reduce(self, axis=dim, dtype=dtype, keepdims=keepdim)
+    result = _multiply_up(self, axis=dim, dtype=dtype, keepdims=keepdim)
     return result.astype(self.dtype) if self.dtype.itemsize == 2 and self.dtype.kind == "f" else result
 
 
@@ -76,8 +79,8 @@ def variance(self: Any, dim: dims.Dims, correction: float, keepdim: bool) -> Any
         )
     n = dims.count(self.shape, dim)
     wide = self.astype(np.float64)
-    centred = wide - np.add.reduce(wide, axis=dim, keepdims=True) / np.float64(n)
-    squares = np.add.reduce(centred * centred, axis=dim, keepdims=keepdim)
+    centred = wide - _add_up(wide, axis=dim, keepdims=True) / np.float64(n)
+    squares = _add_up(centred * centred, axis=dim, keepdims=keepdim)
     return np.divide(squares, np.float64(max(n - correction, 0))).astype(self.dtype)
 
 
@@ -99,7 +102,8 @@ def vector_norm(self: Any, ord: float, dim: dims.Dims, keepdim: bool) -> Any:
                 f"linalg.vector_norm cannot compute the {'-' if ord < 0 else ''}inf norm on an empty tensor because the "
                 "operation does not have an identity"
             )
-        return (np.maximum if ord > 0 else np.minimum).reduce(size, axis=dim, keepdims=keepdim)
+        extreme: Any = np.maximum if ord > 0 else np.minimum
+        return extreme.reduce(size, axis=dim, keepdims=keepdim)
     if ord == 0:
         return sum((size != 0).astype(size.dtype), dim, keepdim)
     return sum(size, dim, keepdim) if ord == 1 else sum(size**ord, dim, keepdim) ** (1 / ord)
@@ -121,13 +125,15 @@ def logsumexp(self: Any, dim: dims.Dims, keepdim: bool = False) -> Any:
 @raw
 def all_of(self: Any, dim: dims.Dims, keepdim: bool) -> Any:
     """Whether all are non-zero: bool, or 0 and 1 for uint8."""
-    return _as_flag(np.logical_and.reduce(self, axis=dim, keepdims=keepdim), self.dtype)
+    every: Any = np.logical_and.reduce
+    return _as_flag(every(self, axis=dim, keepdims=keepdim), self.dtype)
 
 
 @raw
 def any_of(self: Any, dim: dims.Dims, keepdim: bool) -> Any:
     """Whether any is non-zero: bool, or 0 and 1 for uint8."""
-    return _as_flag(np.logical_or.reduce(self, axis=dim, keepdims=keepdim), self.dtype)
+    some: Any = np.logical_or.reduce
+    return _as_flag(some(self, axis=dim, keepdims=keepdim), self.dtype)
 
 
 def _as_flag(answer: Any, dtype: Any) -> Any:
@@ -141,6 +147,6 @@ def prod_slope(grad: Any, self: Any, result: Any, dim: dims.Dims = None, keepdim
     zero = self == 0
     if not zero.any():
         return spread * dims.expand_back(result, self.shape, dim, keepdim) / self
-    zeros = np.add.reduce(zero, axis=dim, keepdims=True, dtype=np.int64)
+    zeros = _add_up(zero, axis=dim, keepdims=True, dtype=np.int64)
     others = prod(np.where(zero, 1, self), dim, True)  # an int 1 leaves the dtype as it is
     return spread * np.where(zeros == 0, others / np.where(zero, 1, self), np.where((zeros == 1) & zero, others, 0))

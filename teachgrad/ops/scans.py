@@ -1,7 +1,7 @@
 """Running sums, products and extremes, and differences.
 
-    y_i = x_1 + ... + x_i      x_i is part of y_i and of all that follow: its gradient is the sum of theirs,
-                               a running sum from the other end
+y_i = x_1 + ... + x_i      x_i is part of y_i and of all that follow: its gradient is the sum of theirs,
+                           a running sum from the other end
 """
 
 from __future__ import annotations
@@ -114,7 +114,8 @@ def _cumprod_slope(names: dict[str, Any], live: bool) -> Any:
             return names["cumsum_back"](grad * result, dim) / self
         # Through zeros without dividing: n rows, in the j-th of which x_j is replaced by 1, give the products of the others.
         n = data.shape[dim]
-        own, later = np.eye(n, dtype=bool), np.tri(n, dtype=data.dtype).T  # x_j is in y_i for all i >= j
+        own: Any = np.eye(n, dtype=bool)
+        later: Any = np.tri(n, dtype=data.dtype).T  # x_j is in y_i for all i >= j
         if live:
             own, later = wrap(own), wrap(later)
             rows = names["where"](own, 1.0, self.transpose(dim, -1).unsqueeze(-2))

@@ -70,6 +70,7 @@ class Op:
         samples: Iterable[str] = (),
         promotes: Iterable[str] = (),
         numbers_first: bool = False,
+        keeps: Iterable[str] = (),
         mixed: str = "",
         refuses: Mapping[str, str] | None = None,
     ) -> None:
@@ -96,7 +97,7 @@ class Op:
         self.pointwise, self.view, self.floats, self.numbers = pointwise, view, floats, numbers
         self.in_place, self.doc, self.domain, self.samples = in_place, doc, domain, tuple(samples)
         self.promotes, self.numbers_first = tuple(promotes), numbers_first
-        self.mixed, self.refuses = mixed, dict(refuses or {})
+        self.keeps, self.mixed, self.refuses = tuple(keeps), mixed, dict(refuses or {})
         self.saved: tuple[str, ...] = self._names_to_save()
         self.nodes: dict[str, type[Node]] = {}
         self.source = ""
@@ -181,7 +182,8 @@ def op(signature: str, node_name: str | None, forward: str, **entry: Any) -> Op:
     op has no gradient. Of the options, `floats` says that integers become floats first; `promotes` names plain numbers
     that take part in promotion; `numbers` that `other` may be a number, `numbers_first` that `self` may be one; `refuses`
     maps dtype kinds ("b", "fc") that the op has no computation for to PyTorch's name of its kernel; `mixed` names a check
-    in `convert.py` for operands of different dtypes.
+    in `convert.py` for operands of different dtypes; `keeps` the plain arguments that PyTorch holds as tensors, so that a
+    second backward fails where it does there.
     """
     match = _SIGNATURE.fullmatch(signature)
     assert match, signature

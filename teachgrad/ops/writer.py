@@ -129,6 +129,7 @@ def make_node(op: Op, *, by_number: bool) -> type[graph.Node]:
         "vjp": vjp,
         "vjp_live": vjp_live,
         "saved_names": op.saved,
+        "keeps": op.keeps,
         "tensor_names": frozenset(n for n in op.saved if n in op.inputs or n in op.outputs),
         "fresh": tuple(_is_fresh(op.rules[name]) for name in op.inputs if name in op.rules),
         "outputs": len(op.tracked),
@@ -297,7 +298,7 @@ def _outputs_source(
         condition = " or ".join(wants(n) for n in tracked)
         condition = f"({condition})" if len(tracked) > 1 else condition
     lines += [f"    if {condition} and _grad_enabled():"]
-    body = [f"node = {_node_key(op, by_number)}()", "node.birth = _next_birth()"]
+    body = [f"node = {_node_key(op, by_number)}()"]
     if op.list_input:
         t = call[tensors[0]]
         body += [
@@ -320,6 +321,7 @@ def _outputs_source(
         body += [f"node.edges = ({', '.join(edges)},)"]
         some = " or ".join(n for n in numbers if n != "0")
         body += [f"node.numbers = ({', '.join(numbers)},) if {some} else None"]
+    body += ["node.birth = _next_birth()"]  # after its edges: a view may have got a new history just there
     saved, versions = [], []
     for n in op.saved:
         if n in tensors and not op.list_input:
@@ -428,7 +430,7 @@ def rule_source(op: Op, *, by_number: bool, live: bool = False) -> str:
             return f"(None if {n} is None else {n}._data)" if op.is_optional(n) else f"{n}._data"
         if not live or n not in op.outputs:
             return n
-        return "_result_of(node, result)" if n == "result" else f"_wrap({n})"
+        return f"_result_of(node, {n}, {op.tracked.index(n)})" if n in op.tracked else f"_wrap({n})"
 
     rules = [_NAME.sub(translate, op.rules[n]) for n in op.inputs if n in op.rules]
     if op.list_input:

@@ -37,7 +37,11 @@ class Adagrad(Optimizer):
         fused: bool | None = None,
     ) -> None:
         check_settings(
-            lr=lr, lr_decay=lr_decay, weight_decay=weight_decay, initial_accumulator_value=initial_accumulator_value, eps=eps
+            lr=lr,
+            lr_decay=lr_decay,
+            weight_decay=weight_decay,
+            initial_accumulator_value=initial_accumulator_value,
+            eps=eps,
         )
         super().__init__(
             params,

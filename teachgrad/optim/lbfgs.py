@@ -62,8 +62,8 @@ class LBFGS(Optimizer):
         """Adds `length` times the vector `direction` to the parameters."""
         start = 0
         for param in self._params:
-            part = direction._data[start : start + param._data.size].reshape(param._data.shape)
-            param += length * wrap(part)
+            part: Any = wrap(direction._data[start : start + param._data.size].reshape(param._data.shape))
+            param += length * part
             start += param._data.size
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -208,7 +208,7 @@ def strong_wolfe(
         left, right = min(ends), max(ends)
         if (right - left) * reach < 1e-9:
             break
-        length, margin = cubic_minimum(*bracket), 0.1 * (right - left)
+        length, margin = cubic_minimum(bracket[0], bracket[1]), 0.1 * (right - left)
         near_an_end = min(right - length, length - left) < margin
         if near_an_end and (stuck or length >= right or length <= left):
             length = right - margin if abs(length - right) < abs(length - left) else left + margin

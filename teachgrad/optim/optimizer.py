@@ -57,7 +57,7 @@ class Optimizer:
             raise explained(
                 ValueError("optimizer got an empty parameter list"),
                 "Does the model assign its layers to attributes (self.layer = ...)? Modules in a plain list or dict are not "
-                "found; nn.ModuleList and nn.ModuleDict are. A generator such as model.parameters() is used up after one use.",
+                "found; nn.ModuleList and nn.ModuleDict are. A generator, as model.parameters() is, can be used once.",
             )
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
@@ -75,15 +75,11 @@ class Optimizer:
         params = [params] if isinstance(params, TensorBase) else list(params)
         names = [param[0] for param in params if isinstance(param, tuple)]
         if names and len(names) != len(params):
-            raise ValueError(
-                "all optimizer params should be with/without names. Some param names are missing"
-            )
+            raise ValueError("all optimizer params should be with/without names. Some param names are missing")
         params = [param[1] if isinstance(param, tuple) else param for param in params]
         for param in params:
             if not isinstance(param, TensorBase):
-                raise TypeError(
-                    f"optimizer can only optimize Tensors, but one of the params is {type_name(param)}"
-                )
+                raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type_name(param)}")
             if not param.is_leaf:  # type: ignore[attr-defined]
                 raise explained(
                     ValueError("can't optimize a non-leaf Tensor"),
@@ -168,7 +164,7 @@ class Optimizer:
             raise ValueError(
                 "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
             )
-        params = {}
+        params: dict[int, Any] = {}
         for loaded, own in zip(groups, self.param_groups, strict=True):
             params.update(zip(loaded["params"], own["params"], strict=True))
             loaded["params"] = own["params"]
@@ -190,11 +186,11 @@ class Optimizer:
         self.__dict__.update(_pre_hooks={}, _post_hooks={}, **state)
 
     def __repr__(self) -> str:
-        lines = [f"{type(self).__name__} ("]
+        text = f"{type(self).__name__} ("
         for number, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {number}")
-            lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
-        return "\n".join([*lines, ")"])
+            text += f"\nParameter Group {number}\n"
+            text += "".join(f"    {name}: {group[name]}\n" for name in sorted(group) if name != "params")
+        return text + ")"
 
 
 _NAMES = {"lr": "learning rate", "eps": "epsilon value"}

@@ -231,7 +231,5 @@ def checkpoint_sequential(
 
     last = size * (segments - 1)
     for start in range(0, last, size) if size else ():
-        input = checkpoint(
-            piece(start, start + size), input, use_reentrant=use_reentrant, preserve_rng_state=preserve
-        )
+        input = checkpoint(piece(start, start + size), input, use_reentrant=use_reentrant, preserve_rng_state=preserve)
     return piece(last, len(blocks))(input)

@@ -22,7 +22,7 @@ from .values import shorten, visible
 if TYPE_CHECKING:
     from .html import Player
 
-SUFFIXES = (".svg", ".png", ".html", ".dot", ".json", ".txt")
+SUFFIXES = (".svg", ".png", ".pdf", ".html", ".dot", ".json", ".txt")
 
 _PAGE_STYLE = """
 :root { color-scheme: light dark; }
@@ -141,6 +141,12 @@ class Drawing:
 
         return png(self.svg("dark" if dark else "light"), width)
 
+    def pdf(self, dark: bool = False) -> bytes:
+        """A PDF file of one page, as large as the picture; its text can be searched."""
+        from .pdf import pdf
+
+        return pdf([self.svg("dark" if dark else "light")], self.graph.title)
+
     def dot(self) -> str:
         """The graph in Graphviz's language, to read or to edit."""
         from .layout.dot import readable_dot
@@ -164,7 +170,7 @@ class Drawing:
         )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Save as what the name ends in: .svg .png .html .dot .json or .txt; the file is whole or not there.
+        """Save as what the name ends in: .svg .png .pdf .html .dot .json or .txt; the file is whole or not there.
 
         Raises ValueError for another ending and OSError when the place cannot be written, in one sentence
         each.
@@ -172,6 +178,8 @@ class Drawing:
         suffix = suffix_of(path, SUFFIXES)
         if suffix == ".png":
             return write(path, self.png())
+        if suffix == ".pdf":
+            return write(path, self.pdf())
         if suffix == ".json":
             return write(path, self.graph.to_json(indent=1) + "\n")
         makers = {".svg": self.svg, ".html": self.html, ".dot": self.dot, ".txt": self.text}

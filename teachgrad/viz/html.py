@@ -1,7 +1,7 @@
 """The player as HTML: one notebook cell, or one page, that holds all it needs.
 
 A cell is the picture as an ``<img>``, a table of all events, the trace as JSON, and a script. The script
-reads the picture back out of the ``<img>``, builds the player from it (static/player.js) and hides the
+reads the picture back out of the ``<img>``, builds the player from it (the modules in static/) and hides the
 ``<img>``. Where scripts are taken out (an untrusted notebook) or fail, the picture and the table simply stay.
 
 Names and source lines come from somebody's code. They reach a page in three ways only: escaped into the
@@ -15,13 +15,14 @@ import functools
 import hashlib
 import json
 import os
+import re
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from .files import suffix_of, write
-from .mathml import mathml
+from .mathml import Tree, mathml
 from .model import Event, Layout, Trace, Value
 from .values import visible
 
@@ -68,6 +69,9 @@ _CELL = """\
 <script type="application/json" class="tg-data">{data}</script>
 <script type="module">{script}</script>
 </div>"""
+
+#: The player's modules, each after those it imports from.
+MODULES = ("values.js", "frames.js", "picture.js", "panel.js", "player.js")
 
 _HEADINGS = ("step", "what happens", "gradient in", "gradient out", ".grad after")
 
@@ -143,11 +147,7 @@ class Player:
 
     def options(self) -> dict[str, Any]:
         """What ``mount`` in player.js needs besides the trace and the picture, as plain JSON values."""
-        rules = [event.rule for event in self.trace.events if event.rule]
-        # "1 * -2 = -2" is typeset side by side, one tree per side.
-        texts = dict.fromkeys(text for rule in rules for text in (rule.text, *rule.filled.split(" = ")))
-        math = {text: tree for text in texts if (tree := mathml(text))}
-        return {"prefix": self._uid, "start": START, "math": math}
+        return {"prefix": self._uid, "start": START, "math": typeset(self.trace)}
 
     @functools.cached_property
     def _uid(self) -> str:
@@ -157,7 +157,9 @@ class Player:
 
     def _cell(self, *, is_open: bool) -> str:
         title = _shown(self.trace.graph.title)
-        data = json.dumps({"trace": self.trace.to_dict(), **self.options()}, allow_nan=False, separators=(",", ":"))
+        data = json.dumps(
+            {"trace": lean(self.trace.to_dict()), **self.options()}, allow_nan=False, separators=(",", ":")
+        )
         return _CELL.format(
             uid=self._uid,
             css=css(),
@@ -174,10 +176,35 @@ class Player:
         return {"text/html": self.html(), "text/plain": self.text()}
 
 
+def typeset(trace: Trace) -> dict[str, Tree]:
+    """MathML trees for every formula of the trace, by its text; what cannot be typeset is missing."""
+    rules = [event.rule for event in trace.events if event.rule]
+    # "1 * -2 = -2" is typeset side by side, one tree per side.
+    texts = dict.fromkeys(text for rule in rules for text in (rule.text, *rule.filled.split(" = ")))
+    return {text: tree for text in texts if (tree := mathml(text))}
+
+
+def lean(data: Any) -> Any:
+    """JSON data without its nulls: in the player, what is missing and what is null are the same."""
+    if isinstance(data, dict):
+        return {key: lean(item) for key, item in data.items() if item is not None}
+    return [lean(item) for item in data] if isinstance(data, list) else data
+
+
 @functools.cache
 def asset(name: str) -> str:
     """A file of the ``static`` folder, as text."""
     return (files("teachgrad.viz") / "static" / name).read_text("utf-8")
+
+
+@functools.cache
+def script() -> str:
+    """The player as one ES module: the files joined, without their imports of each other and without comments."""
+    joined = "\n".join(asset(name) for name in MODULES)
+    joined = re.sub(r'^import \{[^}]*\} from "\./\w+\.js";\n', "", joined, flags=re.MULTILINE)
+    joined = re.sub(r"^\s*/\*[\s\S]*?\*/\n|^\s*//.*\n", "", joined, flags=re.MULTILINE)
+    joined = re.sub(r"^export (?=function|const|let)", "", joined, flags=re.MULTILINE)
+    return "\n".join(line.strip() for line in joined.splitlines() if line.strip()) + "\n"
 
 
 def css() -> str:
@@ -190,8 +217,8 @@ def css() -> str:
 
 
 def _script(uid: str) -> str:
-    """player.js, and the call that mounts this output. A module, so that its names stay its own."""
-    return f'{asset("player.js")}\nmountAll("{uid}");\n'
+    """The player, and the call that mounts this output. A module, so that its names stay its own."""
+    return f'{script()}mountAll("{uid}");\n'
 
 
 def _table(trace: Trace) -> str:

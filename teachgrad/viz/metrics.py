@@ -28,16 +28,29 @@ def _elsewhere(char: str) -> float:
 
 
 @functools.cache
-def _advances(bold: bool) -> dict[str, float]:
-    """Character -> advance width in units of the font size."""
+def glyphs_of(bold: bool) -> dict[str, int]:
+    """Character -> number of its glyph in the font file."""
+    data, tables = _tables(bold)
+    return {chr(code): glyph for code, glyph in _glyphs(data, tables[b"cmap"])}
+
+
+def _tables(bold: bool) -> tuple[bytes, dict[bytes, int]]:
+    """The font file, and where each of its tables begins."""
     data = FILES[bold].read_bytes()
     (count,) = struct.unpack_from(">H", data, 4)
-    tables = {data[at : at + 4]: struct.unpack_from(">I", data, at + 8)[0] for at in range(12, 12 + 16 * count, 16)}
+    places = range(12, 12 + 16 * count, 16)
+    return data, {data[at : at + 4]: struct.unpack_from(">I", data, at + 8)[0] for at in places}
+
+
+@functools.cache
+def _advances(bold: bool) -> dict[str, float]:
+    """Character -> advance width in units of the font size."""
+    data, tables = _tables(bold)
     (per_em,) = struct.unpack_from(">H", data, tables[b"head"] + 18)
     (full,) = struct.unpack_from(">H", data, tables[b"hhea"] + 34)
     # The last width is shared by all glyphs from there on, so a glyph beyond it reads the last entry.
     widths = struct.unpack_from(">" + "Hh" * full, data, tables[b"hmtx"])[::2]
-    return {chr(code): widths[min(glyph, full - 1)] / per_em for code, glyph in _glyphs(data, tables[b"cmap"])}
+    return {char: widths[min(glyph, full - 1)] / per_em for char, glyph in glyphs_of(bold).items()}
 
 
 def _glyphs(data: bytes, cmap: int) -> list[tuple[int, int]]:

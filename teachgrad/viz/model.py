@@ -66,11 +66,23 @@ class _Json:
 
 
 @dataclass(frozen=True)
+class Sample(_Json):
+    """A look at a large array: ``counts`` of its elements in equal steps from min to max, and a small map.
+
+    ``rows`` has a letter for every k-th row and column, at most 8 by 8: ``A`` to ``H`` above zero and ``a`` to
+    ``h`` below, by size next to the largest, ``0`` for zero, ``!`` for nan and the infinities.
+    """
+
+    counts: tuple[int, ...]
+    rows: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Value(_Json):
     """A tensor as it is shown: the numbers themselves while they are few, otherwise what sums them up.
 
     ``numbers`` is flat and row-major, and None above nine elements; then ``stats`` holds min, mean, max and
-    norm. ``text`` is how the value is written out: ``-12.``, ``[4.5, 4.5]``, ``20×30 float32, mean 0.12``;
+    norm, and ``sample`` a histogram and a small map. ``text`` is how the value is written out: ``-12.``, ``[4.5, 4.5]``, ``20×30 float32, mean 0.12``;
     ``brief`` is the same where room is short (a box, an edge), at most 24 characters: ``-12.``, ``[4.5,
     4.5]``, ``20×30, mean 0.12``.
     """
@@ -81,6 +93,7 @@ class Value(_Json):
     brief: str
     numbers: tuple[float | int | bool, ...] | None = None
     stats: dict[str, float] | None = None
+    sample: Sample | None = None
 
 
 @dataclass(frozen=True)

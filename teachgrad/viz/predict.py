@@ -48,7 +48,7 @@ def question_for(trace: Trace, index: int) -> Question | None:
     value = _asked(event)
     if value is None:
         return None
-    kind = "shape" if value.numbers is None or value.shape and not value.numbers else "number"
+    kind = "shape" if value.numbers is None or (value.shape and not value.numbers) else "number"
     what = "the shape of the gradient that" if kind == "shape" else "the gradient that"
     if event.kind == "accumulate":
         leaf = _title(trace, _target(trace, event))
@@ -71,7 +71,9 @@ def judge(trace: Trace, question: Question, answer: Any) -> Feedback:
     event = trace.events[question.index]
     if question.kind == "node":
         right = answer is not None and _names_it(trace, event.node, str(answer))
-        reason = f"{_title(trace, event.node)} runs next: of the nodes whose gradient is complete, the youngest goes first."
+        reason = (
+            f"{_title(trace, event.node)} runs next: of the nodes whose gradient is complete, the youngest goes first."
+        )
         return Feedback(right, f"{_opening(right, answer)} {reason}")
     value = _asked(event)
     assert value is not None
@@ -156,7 +158,7 @@ def _same(given: list[float], decimals: list[int], wanted: tuple[float | int | b
     if len(given) != len(wanted):
         return False
     for number, places, true in zip(given, decimals, map(float, wanted), strict=True):
-        close = number == true or math.isnan(number) and math.isnan(true)
+        close = number == true or (math.isnan(number) and math.isnan(true))
         close = close or math.isclose(number, true, rel_tol=CLOSE)
         if not close and not (places > 0 and math.isfinite(true) and math.isclose(round(true, places), number)):
             return False

@@ -7,6 +7,7 @@ link or foreign element in the output, so it can be put into a page as it is.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from html import escape
 
 from .cards import FRAME_TITLE, NOT_YET, POINT, STACK, Card, argument_names, card, fit, gradient_line
@@ -16,6 +17,16 @@ from .text import describe
 from .values import visible
 
 Box = tuple[float, float, float, float]
+LEADING = 19.0  # from one line of a caption to the next
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What is said below a picture. ``width`` and ``height`` are kept free for it, the same in every frame."""
+
+    lines: tuple[str, ...]
+    width: float
+    height: float
 
 
 def render(
@@ -28,16 +39,18 @@ def render(
     labels: Mapping[str, str] | None = None,
     gradients: Mapping[str, str] | None = None,
     active: Collection[str] = (),
+    caption: Caption | None = None,
 ) -> str:
     """Write ``graph`` at the places of ``layout`` as SVG text.
 
     Each id begins with ``prefix``, which must be unique in a page. A stand-alone picture carries its style
     sheet; ``embedded=True`` leaves it to the page, which wraps the picture in an element of class
     ``tg-root``. A moment of a replay is drawn by ``labels`` (edge id to text), ``gradients`` (node id to
-    text) and the ids that are ``active``.
+    text), the ids that are ``active``, and a ``caption`` below.
     """
     labels, gradients = labels or {}, gradients or {}
-    width, height = _number(layout.width), _number(layout.height)
+    wide = max(layout.width, caption.width) if caption else layout.width
+    width, height = _number(wide), _number(layout.height + (caption.height if caption else 0))
     title = graph.title or _default_title(graph)
     out = [
         _open(
@@ -58,6 +71,12 @@ def render(
     if graph.title:
         heading = fit(graph.title, 15.0, True, layout.width - 28)
         out.append(f'<text class="tg-heading" x="14" y="27">{_text(heading)}</text>')
+    if caption:
+        out += [
+            f'<text class="tg-caption" x="14" y="{_number(layout.height + 16 + i * LEADING)}">{_text(line)}</text>'
+            for i, line in enumerate(caption.lines)
+        ]
+        out.append(f'<g transform="translate({_number((wide - layout.width) / 2)})">')
     nodes = {node.id: node for node in graph.nodes}
     arguments = argument_names(graph)
     titles = {group.id: group.title for group in graph.groups}
@@ -71,7 +90,7 @@ def render(
             line = NOT_YET
         content = card(node, line, arguments=arguments.get(node.id, ()))
         out += _node(node, layout.boxes[node.id], prefix, content, node.id in active)
-    out.append("</svg>")
+    out.append("</g></svg>" if caption else "</svg>")
     return "\n".join(out) + "\n"
 
 

@@ -12,10 +12,12 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .model import Value
+from .model import Sample, Value
 
 MOST_NUMBERS = 9  # a value with more elements is summed up by its shape and mean
 BRIEF = 24  # characters that fit into a box beside others
+LOOKED_AT = 512  # elements of a large array that its histogram counts, evenly spaced
+BINS, CELLS = 16, 8  # of the histogram, and of the small map each way
 
 
 def value_of(tensor: Any) -> Value:
@@ -28,11 +30,13 @@ def value_of(tensor: Any) -> Value:
     dtype = str(tensor.dtype).rpartition(".")[2]
     numbers: tuple[float | int | bool, ...] | None = None
     stats: dict[str, float] | None = None
+    sample: Sample | None = None
     try:
         if math.prod(shape) <= MOST_NUMBERS:
             numbers = tuple(_flat(tensor.tolist()))
         elif "float" in dtype:
             stats = _stats(tensor)
+            sample = _sample(tensor, stats["min"], stats["max"])
     except (RuntimeError, TypeError, ValueError):
         pass  # sparse, meta and other tensors that have a shape but no numbers to read: the shape must do
     if numbers is not None and any(isinstance(number, complex) for number in numbers):
@@ -50,7 +54,7 @@ def value_of(tensor: Any) -> Value:
         text, brief = f"{size} {dtype}, mean {mean}", f"{size}, mean {mean}"
     else:
         text = brief = f"{size} {dtype}"
-    return Value(shape, dtype, text, shorten(brief, BRIEF), numbers=numbers, stats=stats)
+    return Value(shape, dtype, text, shorten(brief, BRIEF), numbers=numbers, stats=stats, sample=sample)
 
 
 def _shorter(numbers: Sequence[float], text: str, shape: Sequence[int]) -> Iterator[str]:
@@ -136,3 +140,26 @@ def _flat(nested: Any) -> list[Any]:
 def _stats(tensor: Any) -> dict[str, float]:
     least, mean, most = tensor.min().item(), tensor.mean().item(), tensor.max().item()
     return {"min": least, "mean": mean, "max": most, "norm": math.sqrt((tensor * tensor).sum().item())}
+
+
+def _sample(tensor: Any, least: float, most: float) -> Sample:
+    """What evenly spaced elements of a large array look like; the cost does not grow with the array."""
+    flat = tensor.reshape(-1)
+    seen = flat[:: -(-int(flat.shape[0]) // LOOKED_AT)].tolist()
+    counts = [0] * BINS
+    width = (most - least) / BINS
+    for number in seen:
+        if math.isfinite(number) and math.isfinite(width):
+            counts[min(int((number - least) / width), BINS - 1) if width else 0] += 1
+    table = tensor.reshape(-1, int(tensor.shape[-1])) if len(tensor.shape) > 1 else tensor.reshape(1, -1)
+    high, wide = (max(1, -(-int(size) // CELLS)) for size in table.shape)
+    rows = table[::high, ::wide].tolist()
+    largest = max((abs(number) for row in rows for number in row if math.isfinite(number)), default=0.0)
+    return Sample(tuple(counts), tuple("".join(_cell(number, largest) for number in row) for row in rows))
+
+
+def _cell(number: float, largest: float) -> str:
+    if not math.isfinite(number):
+        return "!"
+    level = math.ceil(8 * abs(number) / largest) if largest else 0
+    return "0" if level == 0 else ("ABCDEFGH" if number > 0 else "abcdefgh")[min(level, 8) - 1]

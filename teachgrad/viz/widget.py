@@ -18,9 +18,14 @@ except ImportError as missing:
     ) from missing
 
 from .drawing import animate
-from .html import START, asset, css
+from .html import START, Player, css, script, typeset
+from .layout import place
+from .live import LivePass, expected_trace
 from .model import Trace
-from .naming import Names, Params
+from .naming import Names, Params, namer
+from .predict import Feedback, Question, expected, judge, question_for
+
+MODES = ("replay", "predict")
 
 
 class Stepper(anywidget.AnyWidget):  # type: ignore[misc]
@@ -35,17 +40,27 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc]
     ``viz.animate``. A graph can be stepped through as often as you like, but its backward has run once: the
     leaves' ``.grad`` hold the result from the start. Raises what ``loss.backward()`` would raise.
 
+    ``mode="predict"`` asks before each step: which node runs next, which number comes. The learner types,
+    clicks, or calls :meth:`answer`; ``score`` counts.
+
+    ``live=True`` runs the real backward only as far as the step: the engine stands still in between, and a
+    leaf's ``.grad`` is unset until its step. ``loss`` may then be a function that computes it, for
+    :meth:`rerun`. :meth:`close` ends a pass where it stands, as an interrupt would.
+
     Traits, shared with every view in the notebook (a bad value raises ``traitlets.TraitError``):
 
     - ``step``: how many events have happened, 0 (before backward) to ``steps``
-    - ``steps``: how many events there are; cannot be set
+    - ``steps``: how many events there are (live: so far); cannot be set
     - ``playing``: whether a view is stepping on by itself; it needs an open view to keep time
     - ``speed``: 1.0 is one step every 1.4 seconds, 2.0 twice as fast; above 0, at most 20
     - ``selected``: the id of the node whose rule is shown, such as ``"n2"``, or ``""``
     - ``sentence``: what happened at this step, in words; cannot be set
+    - ``mode``, ``live``: as they were given; cannot be set
+    - ``question``, ``feedback``: what is asked, and how the last answer was judged; cannot be set
+    - ``score``: ``{"asked": 3, "right": 2, "answers": [{"step", "question", "given", "expected", "right"}, ...]}``
     """
 
-    _esm = asset("player.js")
+    _esm = script()
     _css = css()
 
     step = traitlets.Int(0).tag(sync=True)
@@ -54,8 +69,19 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc]
     speed = traitlets.Float(1.0).tag(sync=True)
     selected = traitlets.Unicode("").tag(sync=True)
     sentence = traitlets.Unicode(read_only=True).tag(sync=True)
+    mode = traitlets.Enum(MODES, "replay", read_only=True).tag(sync=True)
+    live = traitlets.Bool(False, read_only=True).tag(sync=True)
+    question = traitlets.Dict(read_only=True).tag(sync=True)
+    feedback = traitlets.Dict(read_only=True).tag(sync=True)
+    score = traitlets.Dict({"asked": 0, "right": 0, "answers": []}, read_only=True).tag(sync=True)
+    _reach = traitlets.Int(0, read_only=True).tag(sync=True)  # in predict mode, the last step that may be seen
+    _run = traitlets.Dict(read_only=True).tag(sync=True)  # live: the events so far, and whether there are more
     _trace = traitlets.Dict(read_only=True).tag(sync=True)
     _options = traitlets.Dict(read_only=True).tag(sync=True)
+
+    _pass: LivePass | None = None
+    _question: Question | None = None
+    _answered = 0  # so many events lie behind the last answer
 
     def __init__(
         self,
@@ -64,24 +90,47 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc]
         names: Names | None = None,
         params: Params | None = None,
         retain_graph: bool = False,
+        *,
+        mode: str = "replay",
+        live: bool = False,
     ) -> None:
+        if mode not in MODES:
+            raise ValueError(f"mode must be 'replay' or 'predict', not {mode!r}.")
+        if live and mode == "predict":
+            raise ValueError("mode='predict' asks about a backward that has run; live=True is one that has not.")
         if names is None:  # the caller's own variables, without the notebook's (_, _12)
             variables = sys._getframe(1).f_locals
             names = {name: thing for name, thing in variables.items() if not name.startswith("_")}
-        self.player = animate(loss, gradient, names=names, params=params, retain_graph=retain_graph)
+        self._given: dict[str, Any] = {"names": names, "params": params}
+        self._arguments: dict[str, Any] = {"gradient": gradient, "retain_graph": retain_graph}
+        self._make = loss if callable(loss) and not hasattr(loss, "grad_fn") else None
+        loss = self._make() if self._make else loss
+        if live:
+            self._begin(loss)
+        else:
+            self.player = animate(loss, **self._arguments, **self._given)
         super().__init__()
+        self.set_trait("mode", mode)
+        self.set_trait("live", live)
+        if live:
+            self._tell()
+        self._ask()
+        self.on_msg(self._on_message)
 
     @property
     def trace(self) -> Trace:
-        """Everything that happened during backward, as data."""
-        return self.player.trace
+        """Everything that happened during backward (live: so far), as data."""
+        return self._pass.trace if self._pass else self.player.trace
 
     def next(self) -> None:
-        """One event on; at the end, nothing."""
-        self.step = min(self.step + 1, self.steps)
+        """One event on; at the end, and before a question that is not answered, nothing."""
+        if self.live:
+            self._advance(self.step + 1)
+        elif self.mode == "replay" or self.step < self._reach:
+            self.step = min(self.step + 1, self.steps)
 
     def back(self) -> None:
-        """One event back; at the start, nothing."""
+        """One event back; at the start, nothing. What a live backward has done stays done."""
         self.step = max(self.step - 1, 0)
 
     def first(self) -> None:
@@ -89,8 +138,11 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc]
         self.step = 0
 
     def last(self) -> None:
-        """On to the end, where every gradient has arrived."""
-        self.step = self.steps
+        """On to the end, where every gradient has arrived, or to the first question that is not answered."""
+        if self.live:
+            self._advance(float("inf"))
+        else:
+            self.step = self._reach if self.mode == "predict" else self.steps
 
     def play(self) -> None:
         """Let an open view step on by itself, from the start if it is at the end."""
@@ -99,6 +151,118 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc]
     def pause(self) -> None:
         """Stop playing."""
         self.playing = False
+
+    # Predict, then reveal
+
+    def answer(self, answer: Any) -> Feedback:
+        """Answer the open question, and step to where the truth shows; None stands for "I do not know".
+
+        Numbers may be given as numbers, lists, tensors or text, nodes by id, title or name. The answer counts
+        in ``score``. Raises ValueError, and counts nothing, for an answer of the wrong sort, and RuntimeError
+        when nothing is asked.
+        """
+        question = self._question
+        if question is None:
+            raise RuntimeError("Nothing is asked: this is not mode='predict', or every question has its answer.")
+        feedback = judge(self.trace, question, answer)
+        entry = {
+            "step": question.index + 1,
+            "question": question.text,
+            "given": None if answer is None else str(answer),
+            "expected": expected(self.trace, question),
+            "right": feedback.right,
+        }
+        answers = [*self.score["answers"], entry]
+        right = sum(each["right"] for each in answers)
+        self._answered = question.index + 1
+        self.set_trait("score", {"asked": len(answers), "right": right, "answers": answers})
+        self.set_trait("feedback", {"right": feedback.right, "text": feedback.text})
+        self._ask()
+        self.step = self._answered
+        return feedback
+
+    def _ask(self) -> None:
+        """Find the next event to ask about; all before it may be seen."""
+        reach, self._question = self._answered, None
+        while self.mode == "predict" and reach < self.steps and self._question is None:
+            self._question = question_for(self.trace, reach)
+            reach += self._question is None
+        self.set_trait("_reach", reach if self.mode == "predict" else self.steps)
+        asked = self._question
+        self.set_trait("question", {"kind": asked.kind, "text": asked.text, "rule": asked.rule} if asked else {})
+
+    # The live pass
+
+    @property
+    def problem(self) -> BaseException | None:
+        """What a live backward raised, once it has; the step where it stopped says so too."""
+        return self._pass.problem if self._pass else None
+
+    def rerun(self, loss: Any = None) -> None:
+        """Live: end this pass, set the leaves' ``.grad`` to None, and stand before a new one.
+
+        ``loss`` is the new result to run backward from; without it, the function that was given as ``loss``
+        is called again. Change a leaf first, and see what that changes. Raises TypeError where there is no
+        function to call, RuntimeError when this Stepper is not live.
+        """
+        if self._pass is None:
+            raise RuntimeError("rerun() is for a live Stepper: viz.Stepper(loss, live=True).")
+        if loss is None:
+            if self._make is None:
+                raise TypeError(
+                    "A graph runs once: give the newly computed loss, stepper.rerun(loss), or make the Stepper "
+                    "from a function that computes it, viz.Stepper(lambda: x * y, live=True)."
+                )
+            loss = self._make()
+        self._pass.close()
+        for leaf in self._leaves:
+            leaf.grad = None
+        self.playing = False
+        self.step = 0
+        self.selected = ""
+        self._begin(loss)
+        self.set_trait("_trace", self._send_trace())
+        self._tell()
+        self.set_trait("_options", self._send_options())
+
+    def close(self) -> None:
+        """End a live pass where it stands (nodes that ran stay freed, ``.grad`` that came stays), and the widget."""
+        if self._pass is not None:
+            self._pass.close()
+        super().close()
+
+    def _begin(self, loss: Any) -> None:
+        self._pass = LivePass(loss, namer(**self._given, frame=None), **self._arguments)
+        self._leaves = self._pass.leaves
+        trace = self._pass.trace
+        self.player = Player(trace, place(trace.graph, expected_trace(trace)))
+
+    def _advance(self, to: float) -> None:
+        assert self._pass is not None
+        events = self._pass.advance(to)
+        self._tell()
+        self.step = int(min(to, events))
+
+    def _tell(self) -> None:
+        assert self._pass is not None
+        trace = self._pass.trace
+        events = trace.to_dict()["events"]
+        self.set_trait("_run", {"events": events, "waits": self._pass.waits, "math": typeset(trace)})
+        self.set_trait("steps", len(events))
+        self.set_trait("sentence", self._say_step())
+
+    def _on_message(self, _: Any, content: dict[str, Any], buffers: Any) -> None:
+        """What a view asks for: the next live step, or the judgement of an answer."""
+        if content.get("kind") == "advance" and self._pass is not None:
+            if content.get("everything"):
+                self.last()
+            else:
+                self.next()
+        elif content.get("kind") == "answer" and self._question is not None:
+            try:
+                self.answer(content.get("given"))
+            except ValueError as problem:  # not counted: the learner may write it again
+                self.set_trait("feedback", {"right": None, "text": str(problem)})
 
     @traitlets.default("steps")  # type: ignore[untyped-decorator]
     def _count_steps(self) -> int:
@@ -114,14 +278,21 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc]
 
     @traitlets.default("_options")  # type: ignore[untyped-decorator]
     def _send_options(self) -> dict[str, Any]:
+        # Live, the picture is that before backward; every number is written in as it comes.
         return self.player.options() | {"svg": self.player.svg()}
 
     @traitlets.validate("step")  # type: ignore[untyped-decorator]
     def _check_step(self, proposal: dict[str, Any]) -> int:
         step: int = proposal["value"]
         if isinstance(step, bool) or not 0 <= step <= self.steps:
+            so_far = " so far; next() and last() run the live backward on" if self.live else ""
             raise traitlets.TraitError(
-                f"step must be a whole number from 0 to {self.steps} (the events); it cannot be {step}."
+                f"step must be a whole number from 0 to {self.steps} (the events{so_far}); it cannot be {step}."
+            )
+        if self.mode == "predict" and step > self._reach:
+            raise traitlets.TraitError(
+                f"step can go up to {self._reach} until the question there has its answer: stepper.answer(...), or "
+                f"stepper.answer(None) to be shown; it cannot be {step}."
             )
         return step
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from conftest import violations
 
 expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
 pytest.importorskip("anywidget", reason="anywidget is not installed")
@@ -170,3 +171,61 @@ def test_it_is_at_home_in_both_themes(
     assert (int(re.search(r"\d+", paper)[0]) < 60) == (scheme == "dark")
     aligned = player.locator("th").first.evaluate("element => getComputedStyle(element).textAlign")
     assert aligned == "left"  # the notebook's own table style stays outside
+
+
+def test_predict_by_typing_clicking_and_key(jupyter_page: Callable[..., Any]) -> None:
+    notebook = jupyter_page([TENSORS, "stepper = viz.Stepper(x * y + x, mode='predict')\nstepper"])
+    notebook.run_all()
+    cell, keyboard = notebook.cell(1), notebook.page.keyboard
+    cell.locator(".tg-stage").wait_for()
+    cell.locator(".tg-last").click()  # leads to the question, and no further
+    expect(cell.locator(".tg-question label")).to_contain_text("Which node runs next?")
+    assert step_of(cell) == 1
+    assert cell.locator(".tg-bar").count() == 1  # nothing of what is to come
+    node = notebook.evaluate("stepper.trace.events[1].node")
+    cell.locator(f"[data-node={node}]").click()
+    notebook.wait_for("stepper.score['right']", 1)
+    expect(cell.locator(".tg-feedback")).to_contain_text("✓ Right.")
+    expect(cell.locator(".tg-question label")).to_contain_text("sends to MulBackward0")
+    keyboard.press("ArrowRight")  # the question has the keyboard now
+    keyboard.type("7")
+    keyboard.press("Enter")
+    notebook.wait_for("stepper.score['asked']", 2)
+    expect(cell.locator(".tg-feedback")).to_contain_text("✗ Not quite. AddBackward0 sends 1 to MulBackward0")
+    cell.get_by_label("What is the gradient that AddBackward0 sends to x?").fill("one")
+    keyboard.press("Enter")
+    expect(cell.locator(".tg-feedback")).to_contain_text("An answer is a number")
+    cell.get_by_role("button", name="Show me").click()
+    expect(cell.locator(".tg-score")).to_have_text("1 of 3 right")
+    assert notebook.evaluate("stepper.step") == 4
+    assert violations(notebook.page, ".jp-OutputArea-output .tg-player") == []
+
+
+def test_the_live_backward_waits_for_the_learner(jupyter_page: Callable[..., Any]) -> None:
+    notebook = jupyter_page([TENSORS, "stepper = viz.Stepper(lambda: x * y + x, live=True)\nstepper"])
+    notebook.run_all()
+    cell = notebook.cell(1)
+    cell.locator(".tg-stage").wait_for()
+    assert notebook.evaluate("(stepper.steps, x.grad)") == (0, None)
+    for number in range(1, 8):
+        cell.locator(".tg-next").click()
+        expect(cell.locator(".tg-kind")).to_contain_text(f"Step {number}, live")
+    assert notebook.evaluate("x.grad") is None
+    cell.locator(".tg-next").click()
+    notebook.wait_for("x.grad is not None and x.grad.item()", -1.0)
+    assert notebook.evaluate("y.grad") is None
+    assert cell.locator(".tg-rule math").count() == 0
+    cell.locator(".tg-back").click()
+    expect(cell.locator(".tg-rule math").first).to_be_visible()
+    notebook.evaluate("(x.data.fill_(5.0), stepper.rerun()) and None")
+    expect(cell.locator(".tg-kind")).to_contain_text("Step 0, live")
+    cell.locator(".tg-last").click()
+    expect(cell.locator(".tg-kind")).to_contain_text("Step 10 of 10")
+    assert notebook.evaluate("(x.grad.item(), y.grad.item())") == (-1.0, 5.0)
+    assert notebook.watch.errors == []
+
+
+def test_axe_finds_nothing_in_the_cell(lesson: Any) -> None:
+    for number in (PLAYER, STEPPER):
+        lesson.cell(number).locator(".tg-last").click()
+    assert violations(lesson.page, ".jp-OutputArea-output .tg-player") == []

@@ -200,13 +200,13 @@ def test_which_graphs_run_twice(torch):
     """Add, sub, neg and the like save nothing, so nothing is freed; a product saves even a number."""
     twice_ = ["x + x", "x - 1", "-x", "1 - x", "x.clone()", "x.double()", "x % 2", "x.floor()", "x.sign()", "x.frac()"]
     once = [
-        "x * 2", "2 * x", "x / 2", "2 / x", "x * x", "x / x", "x ** 2", "x ** 0", "x.exp()", "x.relu()", "x.abs()", "x.sqrt()",
-        "x.tanh()", "x.sigmoid()", "x.detach() * x", "torch.clamp(x, 0, 1)", "torch.where(x > 0, x, 0.)", "x.maximum(x)",
+        "x * 2", "2 * x", "x / 2", "2 / x", "x * x", "x / x", "x ** 2", "x ** 0", "x.exp()", "x.relu()", "x.abs()",
+        "x.sqrt()", "x.tanh()", "x.sigmoid()", "x.detach() * x", "torch.clamp(x, 0, 1)", "torch.where(x > 0, x, 0.)", "x.maximum(x)",
     ]  # fmt: skip
     lines = dict.fromkeys(twice_, True) | dict.fromkeys(once, False)
     for line, twice in lines.items():
         x = leaf(torch, 2.0)
-        y = eval(line, {"x": x, "torch": torch})  # noqa: S307
+        y = eval(line, {"x": x, "torch": torch})
         y.backward()
         try:
             y.backward()
@@ -400,7 +400,9 @@ def test_assigning_grad(torch, fails):
         "tensor are the same size",
     ):
         x.grad = torch.tensor([1.0])
-    with pytest.raises(RuntimeError, match="attempting to assign a gradient with dtype 'double' to a tensor with grad_dtype"):
+    with pytest.raises(
+        RuntimeError, match="attempting to assign a gradient with dtype 'double' to a tensor with grad_dtype"
+    ):
         x.grad = torch.tensor([1.0, 2.0], dtype=torch.float64)
     with fails(RuntimeError, "can't assign Variable as its own grad"):
         x.grad = x
@@ -645,7 +647,7 @@ def test_order_of_leaves_that_are_ready_together(torch):
         leaves = [leaf(torch, float(n)) for n in range(count)]
         order = []
         for number, one in enumerate(leaves):
-            one.register_hook(lambda g, n=number: order.append(n))
+            one.register_hook(lambda g, n=number, order=order: order.append(n))
         torch.stack(leaves).sum().backward()
         assert order == popped(list(range(count)))
 

@@ -184,7 +184,9 @@ def test_wrong_answers_of_hooks(torch, fails):
         h.sum().backward()
     h = y * 2
     h.register_hook(lambda g: g.double())
-    with fails(RuntimeError, "hook '<lambda>' has changed the type of value (was torch.FloatTensor got torch.DoubleTensor)"):
+    with fails(
+        RuntimeError, "hook '<lambda>' has changed the type of value (was torch.FloatTensor got torch.DoubleTensor)"
+    ):
         h.sum().backward()
     h = y * 2
     h.grad_fn.register_prehook(lambda outs: 3)

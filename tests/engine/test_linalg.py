@@ -27,51 +27,53 @@ def numbers(torch, *shape, wanted=True, start=0):
 
 
 # fmt: off
-@pytest.mark.parametrize(
-    ("left", "right", "wanted", "nodes"),
-    [
-        ((3,), (3,), "both", "Dot0(., .)"),
-        ((3,), (3,), "first", "Dot0(., None)"),
-        ((3,), (3,), "second", "Dot0(None, .)"),
-        ((3,), (3, 4), "both", "Squeeze4(Mm0(Unsqueeze0(.), .))"),
-        ((3,), (3, 4), "first", "Squeeze4(Mm0(Unsqueeze0(.), None))"),
-        ((3,), (3, 4), "second", "Squeeze4(Mm0(None, .))"),
-        ((2, 3), (3,), "both", "Mv0(., .)"),
-        ((2, 3), (3,), "first", "Mv0(., None)"),
-        ((2, 3), (3,), "second", "Mv0(None, .)"),
-        ((2, 3), (3, 4), "both", "Mm0(., .)"),
-        ((2, 3), (3, 4), "first", "Mm0(., None)"),
-        ((2, 3), (3, 4), "second", "Mm0(None, .)"),
-        ((2, 2, 3), (3,), "both", "UnsafeView0(Mv0(View0(.), .))"),
-        ((2, 2, 3), (3,), "first", "UnsafeView0(Mv0(View0(.), None))"),
-        ((2, 2, 3), (3,), "second", "UnsafeView0(Mv0(None, .))"),
-        ((2, 2, 3), (3, 4), "both", "UnsafeView0(Mm0(View0(.), .))"),
-        ((2, 2, 3), (3, 4), "first", "UnsafeView0(Mm0(View0(.), None))"),
-        ((2, 2, 3), (3, 4), "second", "UnsafeView0(Mm0(None, .))"),
-        ((3,), (2, 3, 4), "both", "UnsafeView0(Mv0(UnsafeView0(Clone0(Transpose0(.))), .))"),
-        ((3,), (2, 3, 4), "first", "UnsafeView0(Mv0(None, .))"),
-        ((3,), (2, 3, 4), "second", "UnsafeView0(Bmm0(None, View0(Expand0(.))))"),
-        ((2, 3), (2, 3, 4), "both", "Clone0(Transpose0(UnsafeView0(Mm0(UnsafeView0(Clone0(Transpose0(.))), T0(.)))))"),
-        ((2, 3), (2, 3, 4), "first", "Clone0(Transpose0(UnsafeView0(Mm0(None, T0(.)))))"),
-        ((2, 3), (2, 3, 4), "second", "UnsafeView0(Bmm0(None, View0(Expand0(.))))"),
-        ((2, 2, 3), (2, 3, 4), "both", "UnsafeView0(Bmm0(View0(Expand0(.)), View0(Expand0(.))))"),
-        ((2, 2, 3), (2, 3, 4), "first", "UnsafeView0(Bmm0(View0(Expand0(.)), None))"),
-        ((2, 2, 3), (2, 3, 4), "second", "UnsafeView0(Bmm0(None, View0(Expand0(.))))"),
-        ((1, 2, 3), (2, 3, 4), "both", "Clone0(Transpose0(UnsafeView0(Mm0(UnsafeView0(Clone0(Transpose0(.))), T0(Squeeze1(.))))))"),
-        ((1, 2, 3), (2, 3, 4), "first", "Clone0(Transpose0(UnsafeView0(Mm0(None, T0(Squeeze1(.))))))"),
-        ((1, 2, 3), (2, 3, 4), "second", "UnsafeView0(Bmm0(None, View0(Expand0(.))))"),
-        ((2, 2, 3), (1, 3, 4), "both", "UnsafeView0(Mm0(View0(.), Squeeze1(.)))"),
-        ((2, 2, 3), (1, 3, 4), "first", "UnsafeView0(Bmm0(View0(Expand0(.)), None))"),
-        ((2, 2, 3), (1, 3, 4), "second", "UnsafeView0(Mm0(None, Squeeze1(.)))"),
-        ((4, 2, 2, 3), (2, 3, 4), "both", "UnsafeView0(Bmm0(View0(Expand0(.)), UnsafeView0(Clone0(Expand0(.)))))"),
-        ((4, 2, 2, 3), (2, 3, 4), "first", "UnsafeView0(Bmm0(View0(Expand0(.)), None))"),
-        ((4, 2, 2, 3), (2, 3, 4), "second", "UnsafeView0(Bmm0(None, UnsafeView0(Clone0(Expand0(.)))))"),
-        ((2, 2, 3), (2, 1, 3, 4), "both", "UnsafeView0(Bmm0(UnsafeView0(Clone0(Expand0(.))), UnsafeView0(Clone0(Expand0(.)))))"),
-        ((2, 2, 3), (2, 1, 3, 4), "first", "UnsafeView0(Bmm0(UnsafeView0(Clone0(Expand0(.))), None))"),
-        ((2, 2, 3), (2, 1, 3, 4), "second", "UnsafeView0(Bmm0(None, UnsafeView0(Clone0(Expand0(.)))))"),
-    ],
-)
+CASES = [
+    ((3,), (3,), "both", "Dot0(., .)"),
+    ((3,), (3,), "first", "Dot0(., None)"),
+    ((3,), (3,), "second", "Dot0(None, .)"),
+    ((3,), (3, 4), "both", "Squeeze4(Mm0(Unsqueeze0(.), .))"),
+    ((3,), (3, 4), "first", "Squeeze4(Mm0(Unsqueeze0(.), None))"),
+    ((3,), (3, 4), "second", "Squeeze4(Mm0(None, .))"),
+    ((2, 3), (3,), "both", "Mv0(., .)"),
+    ((2, 3), (3,), "first", "Mv0(., None)"),
+    ((2, 3), (3,), "second", "Mv0(None, .)"),
+    ((2, 3), (3, 4), "both", "Mm0(., .)"),
+    ((2, 3), (3, 4), "first", "Mm0(., None)"),
+    ((2, 3), (3, 4), "second", "Mm0(None, .)"),
+    ((2, 2, 3), (3,), "both", "UnsafeView0(Mv0(View0(.), .))"),
+    ((2, 2, 3), (3,), "first", "UnsafeView0(Mv0(View0(.), None))"),
+    ((2, 2, 3), (3,), "second", "UnsafeView0(Mv0(None, .))"),
+    ((2, 2, 3), (3, 4), "both", "UnsafeView0(Mm0(View0(.), .))"),
+    ((2, 2, 3), (3, 4), "first", "UnsafeView0(Mm0(View0(.), None))"),
+    ((2, 2, 3), (3, 4), "second", "UnsafeView0(Mm0(None, .))"),
+    ((3,), (2, 3, 4), "both", "UnsafeView0(Mv0(UnsafeView0(Clone0(Transpose0(.))), .))"),
+    ((3,), (2, 3, 4), "first", "UnsafeView0(Mv0(None, .))"),
+    ((3,), (2, 3, 4), "second", "UnsafeView0(Bmm0(None, View0(Expand0(.))))"),
+    ((2, 3), (2, 3, 4), "both", "Clone0(Transpose0(UnsafeView0(Mm0(UnsafeView0(Clone0(Transpose0(.))), T0(.)))))"),
+    ((2, 3), (2, 3, 4), "first", "Clone0(Transpose0(UnsafeView0(Mm0(None, T0(.)))))"),
+    ((2, 3), (2, 3, 4), "second", "UnsafeView0(Bmm0(None, View0(Expand0(.))))"),
+    ((2, 2, 3), (2, 3, 4), "both", "UnsafeView0(Bmm0(View0(Expand0(.)), View0(Expand0(.))))"),
+    ((2, 2, 3), (2, 3, 4), "first", "UnsafeView0(Bmm0(View0(Expand0(.)), None))"),
+    ((2, 2, 3), (2, 3, 4), "second", "UnsafeView0(Bmm0(None, View0(Expand0(.))))"),
+    ((1, 2, 3), (2, 3, 4), "both",
+     "Clone0(Transpose0(UnsafeView0(Mm0(UnsafeView0(Clone0(Transpose0(.))), T0(Squeeze1(.))))))"),
+    ((1, 2, 3), (2, 3, 4), "first", "Clone0(Transpose0(UnsafeView0(Mm0(None, T0(Squeeze1(.))))))"),
+    ((1, 2, 3), (2, 3, 4), "second", "UnsafeView0(Bmm0(None, View0(Expand0(.))))"),
+    ((2, 2, 3), (1, 3, 4), "both", "UnsafeView0(Mm0(View0(.), Squeeze1(.)))"),
+    ((2, 2, 3), (1, 3, 4), "first", "UnsafeView0(Bmm0(View0(Expand0(.)), None))"),
+    ((2, 2, 3), (1, 3, 4), "second", "UnsafeView0(Mm0(None, Squeeze1(.)))"),
+    ((4, 2, 2, 3), (2, 3, 4), "both", "UnsafeView0(Bmm0(View0(Expand0(.)), UnsafeView0(Clone0(Expand0(.)))))"),
+    ((4, 2, 2, 3), (2, 3, 4), "first", "UnsafeView0(Bmm0(View0(Expand0(.)), None))"),
+    ((4, 2, 2, 3), (2, 3, 4), "second", "UnsafeView0(Bmm0(None, UnsafeView0(Clone0(Expand0(.)))))"),
+    ((2, 2, 3), (2, 1, 3, 4), "both",
+     "UnsafeView0(Bmm0(UnsafeView0(Clone0(Expand0(.))), UnsafeView0(Clone0(Expand0(.)))))"),
+    ((2, 2, 3), (2, 1, 3, 4), "first", "UnsafeView0(Bmm0(UnsafeView0(Clone0(Expand0(.))), None))"),
+    ((2, 2, 3), (2, 1, 3, 4), "second", "UnsafeView0(Bmm0(None, UnsafeView0(Clone0(Expand0(.)))))"),
+]
 # fmt: on
+
+
+@pytest.mark.parametrize(("left", "right", "wanted", "nodes"), CASES)
 def test_matmul_takes_pytorchs_way(torch, left, right, wanted, nodes):
     a = numbers(torch, *left, wanted=wanted != "second")
     b = numbers(torch, *right, wanted=wanted != "first", start=5)
@@ -89,6 +91,9 @@ def test_matmul_takes_pytorchs_way(torch, left, right, wanted, nodes):
             assert factor.grad.shape == factor.shape
 
 
+EINSUM = f"View0(Permute0(View0(Bmm0({', '.join(['View0(Permute0(Permute0(Unsqueeze0(.))))'] * 2)}))))"
+
+
 @pytest.mark.parametrize(
     ("call", "nodes"),
     [
@@ -103,8 +108,7 @@ def test_matmul_takes_pytorchs_way(torch, left, right, wanted, nodes):
         ("torch.linalg.norm(x, 1)", "Amax0(LinalgVectorNorm0(.))"),
         ("torch.matrix_power(m, 3)", "Mm0(Mm0(., .), .)"),
         ("torch.logdet(m)", "Where0(None, LinalgSlogdet0(.))"),
-        ("torch.einsum('ij,jk->ik', x, m)", "View0(Permute0(View0(Bmm0(View0(Permute0(Permute0(Unsqueeze0(.)))), "
-         "View0(Permute0(Permute0(Unsqueeze0(.))))))))"),
+        ("torch.einsum('ij,jk->ik', x, m)", EINSUM),
         ("torch.einsum('i,j', v, v)", "Mul0(Permute0(Unsqueeze0(.)), Permute0(Unsqueeze0(.)))"),
         ("torch.einsum('ii', m)", "Sum1(Permute0(Permute0(Diagonal0(.))))"),
     ],
@@ -158,8 +162,10 @@ def test_einsum_agrees_with_numpy(torch, equation):
         ("x @ w", "size mismatch, got input (2), mat (2x3), vec (2)"),
         (
             "v @ w",
-            "inconsistent tensor size, expected tensor [3] and src [2] to have the same number of elements, but got 3 and 2 "
-            "elements respectively",
+            (
+                "inconsistent tensor size, expected tensor [3] and src [2] to have the same number of elements, but "
+                "got 3 and 2 elements respectively"
+            ),
         ),
         ("b @ b", "Expected size for first two dimensions of batch2 tensor to be: [2, 4] but got: [2, 3]."),
         ("b @ c", "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0"),
@@ -174,13 +180,23 @@ def test_einsum_agrees_with_numpy(torch, equation):
         ("torch.outer(x, v)", "outer: Expected 1-D argument self, but got 2-D"),
         (
             "torch.addmm(w, x, x.t() @ x)",
-            "The expanded size of the tensor (3) must match the existing size (2) at non-singleton dimension 1.  Target sizes: "
-            "[2, 3].  Tensor sizes: [2]",
+            (
+                "The expanded size of the tensor (3) must match the existing size (2) at non-singleton dimension 1.  Target "
+                "sizes: [2, 3].  Tensor sizes: [2]"
+            ),
         ),
-        ("torch.einsum('ij,jk', x, x)", "einsum(): subscript j has size 2 for operand 1 which does not broadcast with previously "
-         "seen size 3"),
-        ("torch.einsum('ij->k', x)", "einsum(): output subscript k does not appear in the equation for any input operand"),
-        ("torch.inner(x, w)", "inner() the last dimension must match on both input tensors but got shapes [2, 3] and [2]"),
+        (
+            "torch.einsum('ij,jk', x, x)",
+            "einsum(): subscript j has size 2 for operand 1 which does not broadcast with previously seen size 3",
+        ),
+        (
+            "torch.einsum('ij->k', x)",
+            "einsum(): output subscript k does not appear in the equation for any input operand",
+        ),
+        (
+            "torch.inner(x, w)",
+            "inner() the last dimension must match on both input tensors but got shapes [2, 3] and [2]",
+        ),
         ("torch.det(x)", "linalg.det: A must be batches of square matrices, but they are 2 by 3 matrices"),
         ("torch.linalg.inv(i[:, :2])", "linalg.inv: Expected a floating point or complex tensor as input. Got Long"),
     ],
@@ -195,7 +211,7 @@ def test_what_does_not_fit_is_said_in_pytorchs_words(torch, fails, call, message
 
 
 def test_a_singular_matrix_has_no_inverse(torch):
-    with pytest.raises(torch.linalg.LinAlgError, match="linalg.inv: The diagonal element 2 is zero"):
+    with pytest.raises(torch.linalg.LinAlgError, match="The diagonal element 2 is zero"):
         torch.inverse(torch.tensor([[1.0, 2], [2, 4]]))
     assert issubclass(torch.linalg.LinAlgError, RuntimeError)
 

@@ -1,4 +1,4 @@
-"""`torch.nn.functional`: graphs, kinks, losses, errors, dropout under a seed. Each line holds on PyTorch too (`conftest.py`)."""
+"""`torch.nn.functional`: graphs, kinks, losses, errors, dropout. Each line holds on PyTorch too (`conftest.py`)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def names(torch):
         return torch.from_numpy(array).requires_grad_(wanted)
 
     return {
-        "torch": torch, "F": torch.nn.functional, "numbers": numbers, "x": numbers(2, 3), "v": numbers(3), "b": numbers(2, 2, 3),
+        "torch": torch, "F": torch.nn.functional, "x": numbers(2, 3), "v": numbers(3), "b": numbers(2, 2, 3),
         "w": numbers(4, 3), "bias": numbers(4), "const": numbers(2, 3, wanted=False), "labels": torch.tensor([2, 0]),
         "odds": torch.tensor([[0.2, 0.3, 0.5], [0.1, 0.1, 0.8]]), "i": torch.tensor([1, 2]), "ints": torch.ones(2, 3).long(),
     }  # fmt: skip
@@ -50,7 +50,10 @@ LOSSES = "Add0(Mul1(NllLoss0(LogSoftmax0(.))), Mul1(Div0(Sum0(MaskedFill0(Neg0(S
         ("F.linear(b, w, bias)", "View0(Addmm0(., View0(.), T0(.)))"),
         ("F.linear(b, w)", "UnsafeView0(Mm0(View0(.), T0(.)))"),
         ("F.linear(const, w)", "Mm0(None, T0(.))"),
-        ("F.linear(b.transpose(0, 1), w, bias)", "Add0(UnsafeView0(Mm0(UnsafeView0(Clone0(Transpose0(.))), T0(.))), .)"),
+        (
+            "F.linear(b.transpose(0, 1), w, bias)",
+            "Add0(UnsafeView0(Mm0(UnsafeView0(Clone0(Transpose0(.))), T0(.))), .)",
+        ),
         ("F.softmax(x, 1, dtype=torch.float64)", "Softmax0(ToCopy0(.))"),
         ("F.softmin(x, 1)", "Softmax0(Neg0(.))"),
         ("F.relu6(x)", "Hardtanh0(.)"),
@@ -111,6 +114,14 @@ def test_cross_entropy_pulls_towards_the_label(torch, names):
     np.testing.assert_allclose(x.grad.numpy(), wanted.detach().numpy(), atol=1e-6)
 
 
+def test_binary_cross_entropy_pulls_harder_the_surer_the_mistake(torch, names):
+    x = torch.tensor([0.5, 0.9, 0.9], requires_grad=True)
+    t = torch.tensor([1.0, 1.0, 0.0], requires_grad=True)
+    names["F"].binary_cross_entropy(x, t, reduction="sum").backward()
+    assert x.grad.tolist() == pytest.approx([-2, -1 / 0.9, 10], rel=1e-5)
+    assert t.grad.tolist() == pytest.approx([0, math.log(1 / 9), math.log(1 / 9)], rel=1e-5, abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("call", "answer"),
     [
@@ -119,7 +130,10 @@ def test_cross_entropy_pulls_towards_the_label(torch, names):
         ("F.binary_cross_entropy(torch.tensor([0.]), torch.tensor([1.]))", 100),
         ("F.binary_cross_entropy_with_logits(torch.tensor([-200.]), torch.tensor([1.]))", 200),
         ("F.nll_loss(torch.tensor([[-1., -2.], [-3., -4.]]), torch.tensor([1, -100]))", 2),
-        ("F.nll_loss(torch.tensor([[-1., -2.], [-3., -4.]]), i * 0, weight=torch.tensor([3., 1.]), reduction='sum')", 12),
+        (
+            "F.nll_loss(torch.tensor([[-1., -2.], [-3., -4.]]), i * 0, weight=torch.tensor([3., 1.]), reduction='sum')",
+            12,
+        ),
         ("F.mse_loss(torch.tensor([1., 3.]), torch.tensor([0, 1]))", 2.5),
         ("F.huber_loss(torch.tensor([4.]), torch.tensor([0.]), delta=2)", 6),
         ("F.smooth_l1_loss(torch.tensor([4., 0.5]), torch.zeros(2), reduction='sum')", 3.625),
@@ -129,7 +143,7 @@ def test_cross_entropy_pulls_towards_the_label(torch, names):
         ("F.poisson_nll_loss(torch.tensor([0.5]), torch.tensor([2.]), full=True)", 1.3005278),
         ("F.triplet_margin_loss(torch.zeros(1, 2), torch.ones(1, 2), torch.ones(1, 2) * 2)", 0),
         ("F.margin_ranking_loss(torch.tensor([1.]), torch.tensor([3.]), torch.tensor([1.]), margin=0.5)", 2.5),
-        ("F.cosine_embedding_loss(torch.tensor([[1., 0.]]), torch.tensor([[1., 1.]]), torch.tensor([-1]), margin=0.2)", 0.50710678),
+        ("F.cosine_embedding_loss(odds[:1] * 0 + 1, odds[:1] * 0 + 1, torch.tensor([-1]), margin=0.25)", 0.75),
         ("F.hinge_embedding_loss(torch.tensor([0.25, 0.5]), torch.tensor([1, -1]))", 0.375),
         ("F.multi_margin_loss(torch.tensor([[0.1, 0.2, 0.4]]), torch.tensor([2]))", 0.5),
         ("F.soft_margin_loss(torch.tensor([0., 0.]), torch.tensor([1., -1.]))", math.log(2)),
@@ -146,8 +160,16 @@ def test_values(names, call, answer):
     [
         ("F.linear(x, w.t())", RuntimeError, "mat1 and mat2 shapes cannot be multiplied (2x3 and 4x3)"),
         ("F.linear(ints, w, bias)", RuntimeError, "mat1 and mat2 must have the same dtype, but got Long and Float"),
-        ("F.linear(x.double(), w)", RuntimeError, "expected m1 and m2 to have the same dtype, but got: double != float"),
-        ("F.linear(x.sum(), w)", RuntimeError, "both arguments to linear need to be at least 1D, but they are 0D and 2D"),
+        (
+            "F.linear(x.double(), w)",
+            RuntimeError,
+            "expected m1 and m2 to have the same dtype, but got: double != float",
+        ),
+        (
+            "F.linear(x.sum(), w)",
+            RuntimeError,
+            "both arguments to linear need to be at least 1D, but they are 0D and 2D",
+        ),
         ("F.softmax(ints, 0)", NotImplementedError, "\"softmax_kernel_impl\" not implemented for 'Long'"),
         ("F.gelu(ints)", NotImplementedError, "\"GeluKernelImpl\" not implemented for 'Long'"),
         ("F.mse_loss(ints, ints)", NotImplementedError, "\"mse_cpu\" not implemented for 'Long'"),
@@ -194,14 +216,19 @@ def test_errors(names, fails, call, kind, message):
     [
         (
             "F.mse_loss(x, v)",
-            "Using a target size (torch.Size([3])) that is different to the input size (torch.Size([2, 3])). This will likely "
-            "lead to incorrect results due to broadcasting. Please ensure they have the same size.",
+            (
+                "Using a target size (torch.Size([3])) that is different to the input size (torch.Size([2, 3])). This will "
+                "likely lead to incorrect results due to broadcasting. Please ensure they have the same size."
+            ),
         ),
         (
             "F.softmax(x)",
             "Implicit dimension choice for softmax has been deprecated. Change the call to include dim=X as an argument.",
         ),
-        ("F.l1_loss(x, x, size_average=False)", "size_average and reduce args will be deprecated, please use reduction='sum' instead."),
+        (
+            "F.l1_loss(x, x, size_average=False)",
+            "size_average and reduce args will be deprecated, please use reduction='sum' instead.",
+        ),
     ],
 )
 def test_warnings(names, warned, call, message):
@@ -219,7 +246,9 @@ def test_dropout_draws_pytorchs_mask(torch, names):
     torch.manual_seed(0)
     assert F.dropout(torch.ones(2, 3).t(), 0.5).tolist() == [[0, 0], [0, 0], [2, 0]]  # drawn in the order of memory
     torch.manual_seed(0)
-    assert F.alpha_dropout(torch.ones(4), 0.5, True).tolist() == pytest.approx([-0.779194, -0.779194, 1.665599, -0.779194])
+    assert F.alpha_dropout(torch.ones(4), 0.5, True).tolist() == pytest.approx(
+        [-0.779194, -0.779194, 1.665599, -0.779194]
+    )
     torch.manual_seed(0)
     assert F.rrelu(torch.tensor([-1.0, 1, -1]), training=True).tolist() == pytest.approx([-0.3270944, 1, -0.2724625])
     torch.manual_seed(1)

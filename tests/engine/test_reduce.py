@@ -141,8 +141,10 @@ def test_second_derivative_through_a_zero(torch):
         (
             "none.max()",
             RuntimeError,
-            "max(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' "
-            "argument.",
+            (
+                "max(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
+                "dim with the 'dim' argument."
+            ),
         ),
         ("none.max(0)", IndexError, "max(): Expected reduction dim 0 to have non-zero size."),
         ("none.argmin()", IndexError, "argmin(): Expected reduction dim to be specified for input.numel() == 0."),
@@ -200,3 +202,33 @@ def test_long_sums_stay_accurate(torch):
 def test_float64_stays_and_complex_sums(torch):
     assert torch.tensor([1.0, 2.0], dtype=torch.float64).std().dtype == torch.float64
     assert torch.tensor([1 + 1j, 2.0]).sum().item() == 3 + 1j
+
+
+@pytest.mark.parametrize(
+    ("call", "answer"),
+    [
+        ("x.quantile(0.5)", 2.5),
+        ("torch.quantile(x, 0.4)", 2.2),
+        ("torch.quantile(x, torch.tensor([0.0, 1.0]))", [1, 4]),
+        ("torch.quantile(x, 0.4, interpolation='lower')", 2),
+        ("torch.quantile(x, 0.4, interpolation='higher')", 3),
+        ("torch.quantile(x, 0.4, interpolation='nearest')", 2),
+        ("torch.quantile(x, 0.4, interpolation='midpoint')", 2.5),
+        ("torch.quantile(x.view(2, 2), 0.5, dim=1)", [3, 2]),
+        ("torch.quantile(x.view(2, 2), 0.5, dim=0, keepdim=True)", [[2.5, 2.5]]),
+        ("torch.quantile(x.view(2, 2), torch.tensor([0.0, 0.25]), dim=1)", [[2, 1], [2.5, 1.5]]),
+        ("torch.diff(x)", [-2, -1, 2]),
+        ("torch.diff(x, n=2)", [1, 3]),
+        ("torch.diff(x, prepend=torch.zeros(1))", [4, -2, -1, 2]),
+        ("torch.diff(torch.tensor([True, False, False]))", [True, False]),
+    ],
+)
+def test_quantiles_and_differences(torch, call, answer):
+    x = torch.tensor([4.0, 2, 1, 3])
+    assert eval(call, {"torch": torch, "x": x}).tolist() == (
+        answer if isinstance(answer, list) and isinstance(answer[0], list) else pytest.approx(answer)
+    )
+
+
+def test_the_gradient_of_a_median_between_two(torch):
+    assert gradient(torch, lambda x: x.quantile(0.5), [4.0, 1, 3, 2]) == [0, 0, 0.5, 0.5]

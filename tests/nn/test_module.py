@@ -1,12 +1,14 @@
 """`nn.Module` as lessons use it: every snippet prints the same with PyTorch."""
 
+# ruff: noqa: E501 - one case, one line
+
 from __future__ import annotations
 
 import pytest
 
 pytest.importorskip("torch")
 
-from .conftest import same_print  # noqa: E402 - after the skip
+from .conftest import same_print
 
 NET = """
 class Net(nn.Module):
@@ -159,7 +161,8 @@ def test_hooks(name):
     import textwrap
 
     same_print(
-        "net = nn.Sequential(nn.Linear(2, 3), nn.Tanh()); x = torch.ones(1, 2, requires_grad=True)\n" + textwrap.dedent(HOOKS[name])
+        "net = nn.Sequential(nn.Linear(2, 3), nn.Tanh()); x = torch.ones(1, 2, requires_grad=True)\n"
+        + textwrap.dedent(HOOKS[name])
     )
 
 

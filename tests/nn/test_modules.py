@@ -1,5 +1,7 @@
 """Every module and loss: parameters drawn, state, printed form, output and gradients, beside PyTorch's."""
 
+# ruff: noqa: E501 - one case, one line
+
 from __future__ import annotations
 
 import warnings
@@ -10,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import teachgrad  # noqa: E402 - after the skip
+
 from .conftest import numbers, same, tensors_in  # noqa: E402
 
 LIBRARIES = (teachgrad, torch)
@@ -111,7 +114,11 @@ def run(library, module_text, call_text):
     total = 0
     for number, tensor in enumerate(tensors_in(output)):
         if tensor.dtype.is_floating_point:
-            weights = np.cos(np.arange(tensor.numel()) + number).reshape(tuple(tensor.shape)).astype(str(tensor.dtype).split(".")[1])
+            weights = (
+                np.cos(np.arange(tensor.numel()) + number)
+                .reshape(tuple(tensor.shape))
+                .astype(str(tensor.dtype).split(".")[1])
+            )
             total = total + (tensor * library.tensor(weights.tolist(), dtype=tensor.dtype)).sum()
     total.backward()
     grads = {name: p.grad for name, p in module.named_parameters()}

@@ -12,14 +12,17 @@ torch = pytest.importorskip("torch")
 import teachgrad  # noqa: E402 - after the skip
 from teachgrad.autograd.variable import TensorBase, wrap  # noqa: E402
 
-
 LIBRARIES = (teachgrad, torch)
 
 
 def make(library, array, *, requires_grad=False):
     """A tensor of either library with the numbers, dtype and strides of `array` (copied, so that nothing is shared)."""
     whole = array if array.base is None else array.base
-    copy = np.lib.stride_tricks.as_strided(whole.copy(), array.shape, array.strides) if whole is not array else array.copy()
+    copy = (
+        np.lib.stride_tricks.as_strided(whole.copy(), array.shape, array.strides)
+        if whole is not array
+        else array.copy()
+    )
     tensor = wrap(copy) if library is teachgrad else torch.from_numpy(copy)
     return tensor.requires_grad_() if requires_grad else tensor
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 
 import numpy as np
+
 from oracle.creation_lines import LINES
 
 CALLS = {
@@ -65,22 +66,34 @@ IN_PLACE = {
 FACES = [
     "torch.add(x, y, alpha=2)", "x.add(y, alpha=-1)", "torch.sub(x, y, alpha=3)", "torch.subtract(x, 2)", "x.sub(1)",
     "torch.rsub(x, y)", "torch.rsub(x, 2)", "torch.div(x, p)", "torch.divide(x, 2)", "torch.true_divide(x, p)",
-    "torch.div(x, p, rounding_mode='floor')", "torch.div(x, p, rounding_mode='trunc')", "x.multiply(y)", "torch.mul(x, 3)",
-    "torch.remainder(x, p)", "torch.remainder(x, 2)", "torch.remainder(3, p)", "torch.fmod(x, p)", "torch.fmod(x, 2)",
-    "torch.pow(x, 2)", "torch.pow(p, y)", "torch.pow(2, x)", "x.pow(3)", "x ** 0", "x ** 1", "p ** 0.5", "p ** -1", "x ** -2",
-    "torch.square(x)", "x.square()", "torch.positive(x)", "+x", "-x", "torch.negative(x)", "torch.absolute(x)", "abs(x)",
-    "torch.clamp(x, 0)", "torch.clamp(x, max=0.5)", "x.clamp(min=-0.5)", "torch.clip(x, -0.5, 0.5)", "x.clip(0)",
-    "torch.clamp(x, y, p)", "torch.clamp(x, min=v)", "torch.clamp(x, max=v)", "torch.clamp_min(x, 0.1)", "x.clamp_max(0.1)",
-    "torch.round(x)", "torch.round(x, decimals=1)", "torch.where(mask, x, y)", "torch.where(mask, x, 0.)", "torch.where(mask, 1., x)",
+    "torch.div(x, p, rounding_mode='floor')", "torch.div(x, p, rounding_mode='trunc')", "x.multiply(y)",
+    "torch.mul(x, 3)", "torch.remainder(x, p)", "torch.remainder(x, 2)", "torch.remainder(3, p)", "torch.fmod(x, p)",
+    "torch.fmod(x, 2)", "torch.pow(x, 2)", "torch.pow(p, y)", "torch.pow(2, x)", "x.pow(3)", "x ** 0", "x ** 1",
+    "p ** 0.5", "p ** -1", "x ** -2", "torch.square(x)", "x.square()", "torch.positive(x)", "+x", "-x",
+    "torch.negative(x)", "torch.absolute(x)", "abs(x)", "torch.clamp(x, 0)", "torch.clamp(x, max=0.5)",
+    "x.clamp(min=-0.5)", "torch.clip(x, -0.5, 0.5)", "x.clip(0)", "torch.clamp(x, y, p)", "torch.clamp(x, min=v)",
+    "torch.clamp(x, max=v)", "torch.clamp_min(x, 0.1)", "x.clamp_max(0.1)", "torch.round(x)",
+    "torch.round(x, decimals=1)", "torch.where(mask, x, y)", "torch.where(mask, x, 0.)", "torch.where(mask, 1., x)",
     "torch.where(x > 0, x, v)", "x.where(mask, y)", "x.where(mask, 0.)", "torch.where(mask, 1, 2)",
-    "torch.allclose(x, x)", "torch.allclose(x, y)", "torch.floor_divide(x, p)", "torch.floor_divide(7, p)", "torch.isclose(x, y)", "torch.isclose(x, x + 1e-7)", "x.isclose(y, rtol=10.)", "torch.logical_not(x)", "torch.fix(x)",
-    "torch.arcsin(x / 9)", "torch.arccos(x / 9)", "torch.arctan(x)", "torch.arctan2(x, p)", "torch.arcsinh(x)",
-    "torch.arccosh(p + 1)", "torch.arctanh(x / 9)",
-    "x > y", "x >= 0", "x < v", "x <= y", "x == x", "x != y", "torch.less(x, y)", "torch.greater_equal(x, 0)",
-    "torch.not_equal(x, y)", "torch.greater(x, y)", "torch.less_equal(x, y)", "mask & (x > 0)", "mask | ~mask", "mask ^ (x > 0)",
-    "1 - x", "1 + x", "2 * x", "2 / p", "2 ** x", "3 % p", "7 // p", "x // 1", "x % 2", "x // p", "s * x", "x * s", "s + 1", "s * s",
-    "2. ** i", "i ** 2", "2 ** i", "i / 2", "i // 2", "i % 2", "1 / (i + 1)", "i - 1", "1 - i", "i * 2.5", "i + True", "~i", "~mask",
-    "i & 1", "i | 2", "i ^ 3", "1 & i", "mask + mask", "mask * 2", "mask * 1.5", "mask + i.sum()", "-i", "abs(-i)", "i << 1", "i >> 1",
+    "torch.allclose(x, x)", "torch.allclose(x, y)", "torch.floor_divide(x, p)", "torch.floor_divide(7, p)",
+    "torch.isclose(x, y)", "torch.isclose(x, x + 1e-7)", "x.isclose(y, rtol=10.)", "torch.logical_not(x)",
+    "torch.fix(x)", "torch.arcsin(x / 9)", "torch.arccos(x / 9)", "torch.arctan(x)", "torch.arctan2(x, p)",
+    "torch.arcsinh(x)", "torch.arccosh(p + 1)", "torch.arctanh(x / 9)", "x > y", "x >= 0", "x < v", "x <= y",
+    "x == x", "x != y", "torch.less(x, y)", "torch.greater_equal(x, 0)", "torch.not_equal(x, y)",
+    "torch.greater(x, y)", "torch.less_equal(x, y)", "mask & (x > 0)", "mask | ~mask", "mask ^ (x > 0)", "1 - x",
+    "1 + x", "2 * x", "2 / p", "2 ** x", "3 % p", "7 // p", "x // 1", "x % 2", "x // p", "s * x", "x * s", "s + 1",
+    "s * s", "2. ** i", "i ** 2", "2 ** i", "i / 2", "i // 2", "i % 2", "1 / (i + 1)", "i - 1", "1 - i", "i * 2.5",
+    "i + True", "~i", "~mask", "torch.alpha_dropout(x, 0.5, False)", "torch.dropout(x, 0.5, False)",
+    "torch.feature_alpha_dropout(x, 0.5, False)", "torch.rrelu(x)", "torch.avg_pool1d(b, 2)",
+    "torch.max_pool1d(b, 2)", "torch.bilinear(x, y, m[None])", "torch.cosine_similarity(x, y)",
+    "torch.count_nonzero(x)", "torch.diff(x)", "torch.einsum('ij,kj->ik', x, y)", "torch.ger(v, u)",
+    "torch.outer(v, u)", "torch.inner(x, v)", "torch.logdet(m @ m.t())", "torch.matmul(x, m)", "torch.matmul(b, c)",
+    "torch.matmul(x, v)", "torch.matmul(v, m)", "torch.matmul(b, k)", "x @ m @ v", "torch.matrix_power(m, 3)",
+    "torch.nanmean(x)", "torch.tensordot(x, m, 1)", "torch.all(mask)", "mask.all(1)", "x.any()",
+    "torch.linalg.det(m)", "torch.special.erf(x)", "torch.special.expit(x)", "torch.special.xlogy(p, p)",
+    "x.sum_to_size(1, 3)", "x.sum_to_size(3)", "x.double()", "x.half()", "x.int()", "x.bool()",
+    "x.to(torch.float64) * x", "x.type_as(i)", "i & 1", "i | 2", "i ^ 3", "1 & i", "mask + mask", "mask * 2",
+    "mask * 1.5", "mask + i.sum()", "-i", "abs(-i)", "i << 1", "i >> 1",
 ]  # fmt: skip
 """Lines for the functions that are not entries themselves but choose among them (`torch.clamp`, `torch.where`, ...)."""
 FACES += LINES

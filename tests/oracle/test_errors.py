@@ -396,8 +396,17 @@ torch.nn.functional.relu("a")
 torch.nn.functional.dropout(x, 2.0)
 """
 
-GROUPS = {"graph": GRAPH, "in_place": IN_PLACE, "arithmetic": ARITHMETIC, "shapes": SHAPES, "indexing": INDEXING, "values": VALUES}
-LINES = [pytest.param(line, id=f"{group}: {line}") for group, text in GROUPS.items() for line in text.strip().splitlines()]
+GROUPS = {
+    "graph": GRAPH,
+    "in_place": IN_PLACE,
+    "arithmetic": ARITHMETIC,
+    "shapes": SHAPES,
+    "indexing": INDEXING,
+    "values": VALUES,
+}
+LINES = [
+    pytest.param(line, id=f"{group}: {line}") for group, text in GROUPS.items() for line in text.strip().splitlines()
+]
 
 PYTHONS_OWN = ("required positional arg", "takes no arguments", "positional argument", "is not writable")
 """Messages about calling itself: PyTorch words them in C++, ours are Python's."""
@@ -428,7 +437,7 @@ def fail_in(library, line):
         "k": library.tensor([1, 2, 3]),
         "b": library.tensor([True, False, True]),
     }
-    return outcome(lambda: exec(line, space))[1]  # noqa: S102 - the lines above
+    return outcome(lambda: exec(line, space))[1]
 
 
 @pytest.mark.parametrize("line", LINES)
@@ -440,7 +449,10 @@ def test_same_error(line):
         assert mine is None, f"PyTorch raises nothing, we {mine!r}"
         return
     assert mine is not None, f"PyTorch raises {theirs!r}, we nothing"
-    wanted = (type(theirs).__name__, first_line(theirs).replace("torch._C.", "").replace("module 'torch'", "module 'teachgrad'"))
+    wanted = (
+        type(theirs).__name__,
+        first_line(theirs).replace("torch._C.", "").replace("module 'torch'", "module 'teachgrad'"),
+    )
     if any(words in first_line(theirs) for words in PYTHONS_OWN):
         assert type(mine) is type(theirs)
         return

@@ -19,7 +19,8 @@ UNARY = {
     "pow": lambda a: a**2, "clone": lambda a: a.clone(), "rsub": lambda a: 1 - a, "mul": lambda a: a * 3,
     "double": lambda a: a.to(a.dtype), "clamp": lambda a: a.clamp(-3, 3), "detach": lambda a: a.detach(),
     "t": lambda a: a.t(), "transpose": lambda a: a.transpose(0, 1), "flip": lambda a: a.flip(0),
-    "softmax": lambda a: a.softmax(1), "sum": lambda a: a.sum(1, keepdim=True) + a * 0, "max": lambda a: a.max(1, keepdim=True)[0] + a,
+    "softmax": lambda a: a.softmax(1), "sum": lambda a: a.sum(1, keepdim=True) + a * 0,
+    "max": lambda a: a.max(1, keepdim=True)[0] + a,
     "reshape": lambda a: a.reshape(-1).reshape(3, 3), "unsqueeze": lambda a: a.unsqueeze(0).squeeze(0),
     "expand": lambda a: a[:1].expand(3, 3), "select": lambda a: a[1] + a,
 }  # fmt: skip
@@ -29,7 +30,8 @@ BINARY = {
     "hypot": lambda a, b: a.hypot(b), "atan2": lambda a, b: a.atan2(b * b + 1),
 }  # fmt: skip
 SPLITTING = {
-    "unbind": lambda a: a.unbind(0), "chunk": lambda a: a.chunk(3, 1), "split": lambda a: a.split(1), "max": lambda a: a.max(0)[:1],
+    "unbind": lambda a: a.unbind(0), "chunk": lambda a: a.chunk(3, 1), "split": lambda a: a.split(1),
+    "max": lambda a: a.max(0)[:1],
 }  # fmt: skip
 
 
@@ -41,7 +43,10 @@ def there(table):
 def grow(seed, library):
     """A random expression over 2 to 5 leaves with shared parts; the same one for the same seed in either library."""
     choose = random.Random(seed)
-    leaves = [make(library, numbers(f"leaf{n}", (3, 3)), requires_grad=choose.random() < 0.85) for n in range(choose.randint(2, 5))]
+    leaves = [
+        make(library, numbers(f"leaf{n}", (3, 3)), requires_grad=choose.random() < 0.85)
+        for n in range(choose.randint(2, 5))
+    ]
     leaves[0].requires_grad_()
     pool = list(leaves)
     unary, binary, splitting = there(UNARY), there(BINARY), there(SPLITTING)
@@ -72,8 +77,9 @@ def watched(roots):
                 numbers_[below] = len(numbers_)
                 stack.append(below)
     for node, number in numbers_.items():
-        node.register_prehook(lambda grads, n=number, name=name_of(node): order.append(f"before {name}#{n}"))
-        node.register_hook(lambda ins, outs, n=number, name=name_of(node): order.append(f"after {name}#{n}"))
+        label = f"{name_of(node)}#{number}"
+        node.register_prehook(lambda grads, label=label: order.append(f"before {label}"))
+        node.register_hook(lambda ins, outs, label=label: order.append(f"after {label}"))
     return order, list(numbers_)
 
 

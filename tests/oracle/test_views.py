@@ -19,19 +19,22 @@ from oracle.compare import array_of, first_line, make, name_of, outcome  # noqa:
 from oracle.inputs import numbers  # noqa: E402
 
 NEW = [
-    "{a} * 0.5", "{a} + {b}", "{a} * {b}", "{a}.tanh()", "{a}.exp()", "{a}.sigmoid()", "-{a}", "{a}.clone()", "{a}.detach()",
-    "{a}[0]", "{a}[1:]", "{a}[..., 0]", "{a}[..., ::2]", "{a}[None]", "{a}.t()", "{a}.view(-1)", "{a}.reshape(-1)",
-    "{a}.unsqueeze(0)", "{a}.squeeze()", "{a}.transpose(0, 1)", "{a}.sum(0)", "{a}.max()", "{a}.flatten()",
-    "{a}.unbind(0)[0]", "{a}.chunk(2)[1]", "{a}.split(1)[0]", "{a}[[0, 1]]", "{a}[{a} > 0]", "{a}.contiguous()", "{a}.data",
+    "{a} * 0.5", "{a} + {b}", "{a} * {b}", "{a}.tanh()", "{a}.exp()", "{a}.sigmoid()", "-{a}", "{a}.clone()",
+    "{a}.detach()", "{a}[0]", "{a}[1:]", "{a}[..., 0]", "{a}[..., ::2]", "{a}[None]", "{a}.t()", "{a}.view(-1)",
+    "{a}.reshape(-1)", "{a}.unsqueeze(0)", "{a}.squeeze()", "{a}.transpose(0, 1)", "{a}.sum(0)", "{a}.max()",
+    "{a}.flatten()", "{a}.unbind(0)[0]", "{a}.chunk(2)[1]", "{a}.split(1)[0]", "{a}[[0, 1]]", "{a}[{a} > 0]",
+    "{a}.contiguous()", "{a}.data",
 ]  # fmt: skip
 CHANGE = [
-    "{a}.mul_(0.5)", "{a}.add_({b})", "{a}.mul_({b})", "{a}.tanh_()", "{a}.exp_()", "{a}.zero_()", "{a}.copy_({b})", "{a}.fill_(0.25)",
-    "{a}[0] = 0.5", "{a}[..., 0] = 0.25", "{a}[0] = {b}[0]", "{a}[1:] *= 0.5", "{a}[..., 0].add_(0.5)", "{a}.view(-1).mul_(0.5)",
-    "{a}.t().add_(0.5)", "{a}[{a} > 0] = 0.5", "{a}[[0, 1]] = 0.5", "{a}.detach().mul_(0.5)", "{a}.clamp_(-0.5, 0.5)", "{a}.sub_(0.1)",
-    "{a}.unbind(0)[0].mul_(0.5)", "{a}.relu_()", "{a}.sigmoid_()", "{a}.div_(2)", "{a}.neg_()", "{a}.masked_fill_({a} > 0, 0.1)",
+    "{a}.mul_(0.5)", "{a}.add_({b})", "{a}.mul_({b})", "{a}.tanh_()", "{a}.exp_()", "{a}.zero_()", "{a}.copy_({b})",
+    "{a}.fill_(0.25)", "{a}[0] = 0.5", "{a}[..., 0] = 0.25", "{a}[0] = {b}[0]", "{a}[1:] *= 0.5",
+    "{a}[..., 0].add_(0.5)", "{a}.view(-1).mul_(0.5)", "{a}.t().add_(0.5)", "{a}[{a} > 0] = 0.5", "{a}[[0, 1]] = 0.5",
+    "{a}.detach().mul_(0.5)", "{a}.clamp_(-0.5, 0.5)", "{a}.sub_(0.1)", "{a}.unbind(0)[0].mul_(0.5)", "{a}.relu_()",
+    "{a}.sigmoid_()", "{a}.div_(2)", "{a}.neg_()", "{a}.masked_fill_({a} > 0, 0.1)",
 ]  # fmt: skip
 STATE = [
-    "{a}.retain_grad()", "{a}.requires_grad_()", "{a}.requires_grad_(False)", "{a}.detach_()", "{a}.data.mul_(0.5)", "{a}.grad = None",
+    "{a}.retain_grad()", "{a}.requires_grad_()", "{a}.requires_grad_(False)", "{a}.detach_()", "{a}.data.mul_(0.5)",
+    "{a}.grad = None",
 ]  # fmt: skip
 BACKWARD = ["{a}.sum().backward()", "{a}.sum().backward(retain_graph=True)", "({a} * {b}).sum().backward()"]
 
@@ -67,10 +70,11 @@ def seen(space):
 
 
 def facts_of(tensor):
+    steps = tuple(step for step, size in zip(tensor.stride(), tensor.shape, strict=True) if size > 1 and tensor.numel())
     gradient = tensor.grad if tensor.is_leaf or tensor.retains_grad else None
     return (
         tensor._version, tensor.is_leaf, tensor.requires_grad, name_of(tensor.grad_fn), tuple(tensor.shape),
-        tuple(step for step, size in zip(tensor.stride(), tensor.shape, strict=True) if size > 1 and tensor.numel()), tensor.output_nr, tensor._is_view(),
+        steps, tensor.output_nr, tensor._is_view(),
         np.array(array_of(tensor)), None if gradient is None else np.array(array_of(gradient)),
     )  # fmt: skip
 
@@ -85,7 +89,7 @@ def run(steps, library):
     }
     for new, line, quiet in steps:
         text = f"with torch.no_grad(): {line}" if quiet else line
-        _, error = outcome(lambda t=text: exec(t, space))  # noqa: S102 - the lines above
+        _, error = outcome(lambda t=text: exec(t, space))
         if error is not None and new is not None:
             space[new] = space["t0"]
         yield text, None if error is None else (type(error).__name__, first_line(error)), seen(space)
@@ -104,7 +108,10 @@ def story_ends(my_error, their_error, mine, theirs):
     if any(words in f"{my_error} {their_error} {theirs}" for words in ELSEWHERE):
         return True
     return any(  # a view asks its base whether it requires grad, each time; ours knows since it was made
-        len(facts) > 2 and facts[IS_VIEW] and facts[NAME] == "None" and facts[REQUIRES_GRAD] != mine[name][REQUIRES_GRAD]
+        len(facts) > 2
+        and facts[IS_VIEW]
+        and facts[NAME] == "None"
+        and facts[REQUIRES_GRAD] != mine[name][REQUIRES_GRAD]
         for name, facts in theirs.items()
     )
 

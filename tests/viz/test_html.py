@@ -11,7 +11,7 @@ import pytest
 
 import teachgrad as torch
 from teachgrad import viz
-from teachgrad.viz.html import Player, asset, css
+from teachgrad.viz.html import MODULES, Player, asset, css, script
 from teachgrad.viz.mathml import mathml
 from teachgrad.viz.style import PALETTES
 
@@ -54,22 +54,29 @@ def test_a_cell_holds_the_picture_the_trace_and_the_script() -> None:
     (picture,) = cell.of("img")
     assert picture["src"].startswith("data:image/svg+xml;base64,")
     assert base64.b64decode(picture["src"].split(",")[1]).decode() == player.svg()
-    data, script = cell.scripts
-    assert json.loads(data)["trace"] == json.loads(player.trace.to_json())
-    assert script.startswith(asset("player.js"))
+    data, script_of_page = cell.scripts
+    assert viz.Trace.from_dict(json.loads(data)["trace"]) == player.trace
+    assert script_of_page.startswith(script())
 
 
 def test_a_cell_asks_nobody_for_anything() -> None:
     cell = Elements(replay().html())
     addresses = [a[key] for _, a in cell.tags for key in ("src", "href", "srcset", "data") if key in a]
     assert [address for address in addresses if not address.startswith("data:")] == []
-    assert not re.search(r"@import|url\(|fetch\(|import\(|XMLHttpRequest|WebSocket", css() + asset("player.js"))
+    assert not re.search(r"@import|url\(|fetch\(|import\(|XMLHttpRequest|WebSocket", css() + script())
 
 
 def test_the_script_is_small_and_never_reads_text_as_code() -> None:
-    script = asset("player.js")
-    assert len(script.encode()) < 30_000
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", script)
+    assert len(script().encode()) < 45_000
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", script())
+
+
+def test_the_modules_are_joined_without_a_trace() -> None:
+    together = script()
+    assert not re.search(r"^import |^export (?!default)|/\*|^//", together, re.MULTILINE)
+    for name in MODULES:
+        for declared in re.findall(r"^export (?:function|const) (\w+)", asset(name), re.MULTILINE):
+            assert len(re.findall(rf"^(?:function|const) {declared}\b", together, re.MULTILINE)) == 1
 
 
 def test_the_same_replay_is_the_same_bytes() -> None:

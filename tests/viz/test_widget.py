@@ -126,6 +126,89 @@ def test_places_without_widgets_get_the_player_and_the_words(stepper: Any) -> No
     assert data["text/plain"] == stepper.trace.text()
 
 
+def test_predict_asks_counts_and_reveals() -> None:
+    x = torch.tensor(3.0, requires_grad=True)
+    y = torch.tensor(-2.0, requires_grad=True)
+    stepper = viz.Stepper(x * y, mode="predict")
+    assert (stepper.step, stepper._reach) == (0, 1)  # the seed is given
+    with pytest.raises(traitlets.TraitError, match="until the question there has its answer"):
+        stepper.step = 2
+    stepper.last()
+    stepper.next()
+    assert stepper.step == 1
+    assert stepper.answer("Mul")
+    assert stepper.step == 2
+    assert not stepper.answer(2)
+    assert stepper.feedback["text"] == f"Not quite. {stepper.sentence}"
+    with pytest.raises(ValueError, match="An answer is a number"):
+        stepper.answer("two")
+    while stepper.question:
+        stepper.answer(None)
+    score = stepper.score
+    assert (score["asked"], score["right"]) == (5, 1)
+    assert score["answers"][1] == {
+        "step": 3,
+        "question": "What is the gradient that MulBackward0 sends to x? It received 1.",
+        "given": "2",
+        "expected": "-2",
+        "right": False,
+    }
+    stepper.last()
+    assert stepper.step == stepper.steps
+    with pytest.raises(RuntimeError, match="Nothing is asked"):
+        stepper.answer(1)
+
+
+def test_a_view_answers_by_message() -> None:
+    x = torch.tensor(3.0, requires_grad=True)
+    stepper = viz.Stepper(x * x, mode="predict")
+    stepper._handle_custom_msg({"kind": "answer", "given": "Mul"}, [])
+    assert stepper.score["right"] == 1
+    stepper._handle_custom_msg({"kind": "answer", "given": "?"}, [])
+    assert (stepper.score["asked"], stepper.feedback["right"]) == (1, None)
+    stepper._handle_custom_msg({"kind": "answer", "given": None}, [])
+    assert stepper.score["asked"] == 2
+
+
+def test_live_runs_no_further_than_the_step_and_runs_again() -> None:
+    x = torch.tensor(3.0, requires_grad=True)
+    stepper = viz.Stepper(lambda: x * x, live=True)
+    assert (stepper.steps, x.grad) == (0, None)
+    while x.grad is None:
+        assert stepper._run["waits"]
+        stepper.next()
+    assert stepper.sentence == "x.grad was None and becomes 6."
+    assert [event["kind"] for event in stepper._run["events"]][-1] == "accumulate"
+    stepper.first()
+    assert (stepper.step, x.grad.item()) == (0, 6.0)
+    x.data.fill_(5.0)
+    stepper.rerun()
+    assert (stepper.step, stepper.steps, x.grad) == (0, 0, None)
+    stepper._handle_custom_msg({"kind": "advance", "everything": True}, [])
+    assert x.grad.item() == 10.0
+    assert not stepper._run["waits"]
+    stepper.rerun(x * 2)
+    stepper.next()
+    stepper.close()
+    assert x.grad is None
+
+
+def test_live_and_modes_refuse_what_they_cannot_do() -> None:
+    x = torch.tensor(3.0, requires_grad=True)
+    with pytest.raises(ValueError, match="mode must be 'replay' or 'predict'"):
+        viz.Stepper(x * x, mode="guess")
+    with pytest.raises(ValueError, match="live=True is one that has not"):
+        viz.Stepper(x * x, mode="predict", live=True)
+    with pytest.raises(RuntimeError, match="for a live Stepper"):
+        viz.Stepper(x * x).rerun()
+    stepper = viz.Stepper(x * x, live=True)
+    with pytest.raises(TypeError, match="A graph runs once"):
+        stepper.rerun()
+    with pytest.raises(traitlets.TraitError, match="run the live backward on"):
+        stepper.step = 1
+    stepper.close()
+
+
 def run(code: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60, check=False

@@ -1,6 +1,6 @@
 """`torch.nn.functional`: what the modules of `torch.nn` call, as functions.
 
-    import torch.nn.functional as F
+import torch.nn.functional as F
 """
 
 from teachgrad.nn.functional.activations import *  # noqa: F403

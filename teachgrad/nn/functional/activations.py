@@ -51,9 +51,7 @@ def prelu(input: Any, weight: Any) -> Any:
     return LIVE["prelu_kernel"](input, slope)
 
 
-def rrelu(
-    input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, inplace: bool = False
-) -> Any:
+def rrelu(input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, inplace: bool = False) -> Any:
     """leaky_relu with a slope drawn for each element; with the mean slope unless `training`. Mirrors `F.rrelu`."""
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)

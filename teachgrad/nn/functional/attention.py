@@ -40,7 +40,9 @@ def scaled_dot_product_attention(
     scores = (query * factor) @ key.transpose(-2, -1)
     if is_causal:
         if attn_mask is not None:
-            raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
+            raise RuntimeError(
+                "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True"
+            )
         attn_mask = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool).tril()
     if attn_mask is not None:
         scores = scores + (_as_numbers(~attn_mask, query.dtype) if attn_mask.dtype == torch.bool else attn_mask)
@@ -138,9 +140,7 @@ def multi_head_attention_forward(
     if mask is not None:
         wanted = (length, key.shape[0]) if mask.dim() == 2 else (batch * num_heads, length, key.shape[0])
         if tuple(mask.shape) != wanted:
-            raise RuntimeError(
-                f"The shape of the {mask.dim()}D attn_mask is {mask.shape}, but should be {wanted}."
-            )
+            raise RuntimeError(f"The shape of the {mask.dim()}D attn_mask is {mask.shape}, but should be {wanted}.")
         if mask.dim() == 3:
             mask = mask.view(batch, num_heads, length, key.shape[0])
     weights = (in_proj_weight, q_proj_weight, k_proj_weight, v_proj_weight)

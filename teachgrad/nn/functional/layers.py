@@ -124,12 +124,12 @@ def _alpha(input: Any, p: float, training: bool, shape: tuple[int, ...] | None) 
     return input * wrap(noise * scale) + wrap((noise - 1) * (limit * scale) + limit * scale * p)
 
 
-def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:  # noqa: ARG001
+def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:
     """Dropout for selu, which keeps mean and variance. Mirrors `F.alpha_dropout`."""
     return _alpha(input, p, training, None)
 
 
-def feature_alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:  # noqa: ARG001
+def feature_alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:
     """`alpha_dropout` of whole channels. Mirrors `F.feature_alpha_dropout`."""
     return _alpha(input, p, training, _channels(input))
 
@@ -141,8 +141,8 @@ def embedding(
     padding_idx: int | None = None,
     max_norm: float | None = None,
     norm_type: float = 2.0,
-    scale_grad_by_freq: bool = False,  # noqa: ARG001
-    sparse: bool = False,  # noqa: ARG001
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
 ) -> Any:
     """Row i of the table `weight` for each index i of `input`. Mirrors `F.embedding`.
 

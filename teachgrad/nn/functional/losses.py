@@ -25,11 +25,22 @@ def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str)
     if size_average is not None or reduce is not None:
         reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
         warnings.warn(
-            f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=3
+            f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.",
+            stacklevel=3,
         )
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"{reduction} is not a valid value for reduction")
     return reduction
+
+
+def _constant(function: str, **weights: Any) -> None:
+    """Raises RuntimeError for a weight that wants a gradient: there is no rule for it."""
+    for name, weight in weights.items():
+        if weight is not None and weight._requires_grad:
+            raise RuntimeError(
+                f"The function '{function}' is not differentiable with respect to argument '{name}'. This input cannot have "
+                "requires_grad True."
+            )
 
 
 def reduced(losses: Any, reduction: str) -> Any:
@@ -136,11 +147,10 @@ def nll_loss(
 
 def _nll(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
     shape, labels = input._data.shape, target._data
-    if len(shape) > 1 and (labels.ndim == 0 or shape[0] != labels.shape[0]):
+    rows = labels.shape[0] if labels.ndim else 0
+    if len(shape) > 1 and shape[0] != rows:
         raise errors.explained(
-            ValueError(
-                f"Expected input batch_size ({shape[0]}) to match target batch_size ({labels.shape[0] if labels.ndim else 0})."
-            ),
+            ValueError(f"Expected input batch_size ({shape[0]}) to match target batch_size ({rows})."),
             "There must be one target for each row of the input.",
         )
     if len(shape) <= 2 and labels.ndim > 1:
@@ -156,9 +166,10 @@ def _nll(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str
     classes = shape[1] if len(shape) > 1 else shape[0]
     if weight is not None and weight._data.shape != (classes,):
         raise RuntimeError(
-            f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of shape: "
-            f"{list(weight._data.shape)}"
+            f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor "
+            f"of shape: {list(weight._data.shape)}"
         )
+    _constant("nll_loss_forward" if len(shape) <= 2 else "nll_loss2d_forward", weight=weight)
     if len(shape) <= 2:
         return LIVE["nll_loss_rows"](input, target, weight, reduction, ignore_index)
     if (shape[0], *shape[2:]) != labels.shape:
@@ -249,9 +260,10 @@ def binary_cross_entropy(
     reduction = reduction_of(size_average, reduce, reduction)
     if target._data.shape != input._data.shape:
         raise ValueError(
-            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. Please "
-            "ensure they have the same size."
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
+            "Please ensure they have the same size."
         )
+    _constant("binary_cross_entropy", weight=weight)
     return LIVE["binary_cross_entropy"](input, target, weight, reduction)
 
 
@@ -268,6 +280,7 @@ def binary_cross_entropy_with_logits(
     reduction = reduction_of(size_average, reduce, reduction)
     if target._data.shape != input._data.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
+    _constant("binary_cross_entropy_with_logits", weight=weight, pos_weight=pos_weight)
     return LIVE["binary_cross_entropy_with_logits"](input, target, weight, pos_weight, reduction)
 
 
@@ -289,6 +302,6 @@ def kl_div(
         )
     by_batch = reduction == "batchmean"
     reduction = reduction_of(size_average, reduce, "sum" if by_batch else reduction)
-    losses = target.exp() * (target - input) if log_target else LIVE["xlogy"](target, target) - target * input
+    losses = target.exp() * (target - input) if log_target else LIVE["xlogy_tensors"](target, target) - target * input
     total = reduced(losses, reduction)
     return total / input._data.shape[0] if by_batch and input._data.ndim else total

@@ -38,7 +38,12 @@ def batch_norm(
     shape, dtype = input._data.shape, input._data.dtype
     if training:
         _check_enough(shape, shape[0], input.shape)
-    for name, tensor in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
+    for name, tensor in (
+        ("running_mean", running_mean),
+        ("running_var", running_var),
+        ("weight", weight),
+        ("bias", bias),
+    ):
         if tensor is not None and tensor._data.size != shape[1]:
             raise RuntimeError(f"{name} should contain {shape[1]} elements not {tensor._data.size}")
         if tensor is not None and tensor._data.dtype != dtype:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from teachgrad.autograd.modes import no_grad
-from teachgrad.autograd.variable import TensorBase
+from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.nn.functional.activations import logsigmoid
 from teachgrad.nn.functional.distances import pairwise_distance
 from teachgrad.nn.functional.losses import reduced, reduction_of
@@ -20,6 +20,11 @@ __all__ = [
 ]  # fmt: skip
 
 
+def _less(number: float, tensor: Any) -> Any:
+    """number - tensor, by the node that PyTorch's C++ code makes of it."""
+    return wrap(tensor._data.dtype.type(number)) - tensor
+
+
 def cosine_embedding_loss(
     input1: Any,
     input2: Any,
@@ -29,12 +34,17 @@ def cosine_embedding_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Any:
-    """1 - cos for pairs that should be alike (target 1), max(0, cos - margin) for others (-1). Mirrors `F.cosine_embedding_loss`."""
+    """1 - cos for pairs that should be alike (target 1), max(0, cos - margin) for others (-1).
+
+    Mirrors `F.cosine_embedding_loss`.
+    """
     reduction = reduction_of(size_average, reduce, reduction)
     dot, square1, square2 = ((a * b).sum(-1) for a, b in ((input1, input2), (input1, input1), (input2, input2)))
     cosine = dot / (LIVE["add_scalar"](square1, 1e-12) * LIVE["add_scalar"](square2, 1e-12)).sqrt()
     where = LIVE["where"]
-    losses = where(target == 1, 1 - cosine, 0.0) + where(target == -1, LIVE["sub_scalar"](cosine, margin).clamp_min(0), 0.0)
+    losses = where(target == 1, _less(1, cosine), 0.0) + where(
+        target == -1, LIVE["sub_scalar"](cosine, margin).clamp_min(0), 0.0
+    )
     return reduced(losses, reduction)
 
 
@@ -64,9 +74,12 @@ def hinge_embedding_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Any:
-    """The distance `input` of pairs that are alike (target 1), max(0, margin - input) for others. Mirrors `F.hinge_embedding_loss`."""
+    """The distance `input` of pairs that are alike (target 1), max(0, margin - input) for others (-1).
+
+    Mirrors `F.hinge_embedding_loss`.
+    """
     where = LIVE["where"]
-    losses = where(target != 1, (margin - input).clamp_min(0), 0.0) + where(target != -1, input, 0.0)
+    losses = where(target != 1, _less(margin, input).clamp_min(0), 0.0) + where(target != -1, input, 0.0)
     return reduced(losses, reduction_of(size_average, reduce, reduction))
 
 

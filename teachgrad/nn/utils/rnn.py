@@ -76,7 +76,9 @@ def pack_padded_sequence(
             f"Expected `len(lengths)` to be equal to batch_size, but got {len(counts)} (batch_size={input.shape[1]})"
         )
     if (counts <= 0).any():
-        raise RuntimeError("Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0")
+        raise RuntimeError(
+            "Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0"
+        )
     order = None
     if not enforce_sorted:
         order = np.argsort(-counts, kind="stable")
@@ -124,9 +126,7 @@ def pad_packed_sequence(
 
 def pack_sequence(sequences: list[Any], enforce_sorted: bool = True) -> PackedSequence:
     """Packs a list of sequences (length, *). Mirrors `torch.nn.utils.rnn.pack_sequence`."""
-    return pack_padded_sequence(
-        pad_sequence(sequences), [len(s) for s in sequences], enforce_sorted=enforce_sorted
-    )
+    return pack_padded_sequence(pad_sequence(sequences), [len(s) for s in sequences], enforce_sorted=enforce_sorted)
 
 
 def unpad_sequence(padded_sequences: Any, lengths: Any, batch_first: bool = False) -> list[Any]:

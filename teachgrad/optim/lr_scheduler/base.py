@@ -182,7 +182,7 @@ def _watch_steps(optimizer: Any) -> None:
 
     @functools.wraps(function)
     def step(*args: Any, **kwargs: Any) -> Any:
-        owner = watched()
+        owner: Any = watched()
         owner._opt_called = True
         return function(owner, *args, **kwargs)
 

@@ -187,7 +187,7 @@ def _leaves(schedulers: Sequence[LRScheduler]) -> list[LRScheduler]:
 
 
 class ChainedScheduler(_Combined):
-    """Several schedules at once, each multiplying the rate in its turn. Mirrors `torch.optim.lr_scheduler.ChainedScheduler`."""
+    """Several schedules at once, each multiplying the rate. Mirrors `torch.optim.lr_scheduler.ChainedScheduler`."""
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
         if len(schedulers) < 1:

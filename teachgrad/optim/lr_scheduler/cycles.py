@@ -148,7 +148,11 @@ class CyclicLR(LRScheduler):
         last_epoch: int = -1,
     ) -> None:
         check_optimizer(optimizer)
-        heights = {"triangular": lambda _: 1.0, "triangular2": lambda x: 1 / 2.0 ** (x - 1), "exp_range": lambda x: gamma**x}
+        heights = {
+            "triangular": lambda _: 1.0,
+            "triangular2": lambda x: 1 / 2.0 ** (x - 1),
+            "exp_range": lambda x: gamma**x,
+        }
         if scale_fn is None:
             if mode not in heights:
                 raise ValueError("mode is invalid and scale_fn is None")
@@ -218,7 +222,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         """Goes on to the next epoch, or to `epoch`, which may be a fraction such as epoch + batch / batches."""
         if epoch is not None and epoch < 0:
             raise ValueError(f"Expected non-negative epoch, but got {epoch}")
-        self._advance(self._place + 1 if epoch is None else epoch)  # type: ignore[arg-type]
+        self._advance(self._place + 1 if epoch is None else epoch)
 
     _place: float
 

@@ -39,9 +39,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
             raise RuntimeError("each element in list of batch should be of equal size")
         return _like(first, [default_collate(column) for column in zip(*batch, strict=True)])
     kind = first.dtype if isinstance(first, np.ndarray) else type(first)
-    raise TypeError(
-        f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {kind}"
-    )
+    raise TypeError(f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {kind}")
 
 
 def default_convert(data: Any) -> Any:

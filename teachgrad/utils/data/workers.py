@@ -49,7 +49,7 @@ def _start(info: WorkerInfo, make_fetch: Callable[[], Callable[[Any], Any]], ini
     """Prepares a worker process: its seeds, the user's `worker_init_fn`, its view of the dataset."""
     global _info, _fetch
     python_random.seed(info.seed)
-    np.random.seed(info.seed % 2**32)  # noqa: NPY002 - what datasets written for PyTorch rely on
+    np.random.seed(info.seed % 2**32)  # the old generator, which datasets written for PyTorch use
     manual_seed(info.seed)
     _info = info
     if init is not None:

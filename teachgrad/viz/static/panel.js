@@ -171,10 +171,11 @@ export function makeTimeline(trace, index, scrub) {
     root.setAttribute("viewBox", `0 0 ${count} 40`);
     root.replaceChildren(...trace.events.slice(0, known).map((event, i) => {
       const value = event.out ?? event.delta ?? event.gradient;
-      const height = value ? 5 + 31 * strength(value, index) : 40;
+      const mark = markOf(value, index);
+      const height = value && mark !== "nan" && mark !== "inf" ? 5 + 31 * strength(value, index) : 40;
       const bar = svg("rect", { x: i + 0.15, y: 40 - height, width: 0.7, height });
-      const foot = event.kind === "accumulate" ? svg("rect", { class: "tg-foot", x: i, y: 37, width: 1, height: 3 }) : null;
-      return svg("g", { class: `tg-bar tg-bar-${event.kind}`, "data-mark": markOf(value, index) }, bar, foot);
+      const foot = event.kind === "accumulate" ? svg("rect", { class: "tg-base", x: i, y: 37, width: 1, height: 3 }) : null;
+      return svg("g", { class: `tg-bar tg-bar-${event.kind}`, "data-mark": mark }, bar, foot);
     }), svg("rect", { class: "tg-here", y: 0, height: 40 }));
   }
   function update(step, known) {

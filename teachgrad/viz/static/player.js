@@ -225,9 +225,10 @@ export function mount(root, trace, options = {}) {
       quizzed = known;
       draw();
     },
-    /** A live backward has come further; `waits`: and there is more to come. */
-    extend(events, waits) {
-      Object.assign(trace, { events, waits, passes: trace.passes });
+    /** A live backward has come further; `waits`: and there is more to come. `math` is that of all rules so far. */
+    extend({ events, waits, math }) {
+      Object.assign(trace, { events, waits });
+      Object.assign(options.math, math);
       Object.assign(index, indexTrace(trace));
       timeline.redraw();
       draw();
@@ -268,9 +269,9 @@ function render({ model, el }) {
   function begin() {
     player?.destroy();
     const isLive = model.get("live");
-    const trace = { ...model.get("_trace"), ...(isLive ? { events: model.get("_events"), waits: model.get("_waits") } : {}) };
+    const trace = { ...model.get("_trace"), ...(isLive ? model.get("_run") : {}) };
     player = mount(root, trace, {
-      ...model.get("_options"), step: model.get("step"), speed: model.get("speed"), keepsTime: () => el === [...all][0],
+      ...model.get("_options"), math: { ...model.get("_options").math, ...trace.math }, step: model.get("step"), speed: model.get("speed"), keepsTime: () => el === [...all][0],
       answer: model.get("mode") === "predict" ? (given) => tell({ kind: "answer", given }) : null,
       advance: (everything) => tell({ kind: "advance", everything }),
     });
@@ -287,11 +288,11 @@ function render({ model, el }) {
   }
   const setQuiz = () => player.setQuiz({
     question: model.get("question"), feedback: model.get("feedback"), score: model.get("score"), reach: model.get("_reach") });
-  const extend = () => player.extend(model.get("_events"), model.get("_waits"));
+  const extend = () => player.extend(model.get("_run"));
   const set = {
     step: (step) => player.setStep(step), speed: (speed) => player.setSpeed(speed), selected: (id) => player.select(id),
     playing: (playing) => (playing ? player.play() : player.pause()),
-    _reach: setQuiz, question: setQuiz, feedback: setQuiz, score: setQuiz, _events: extend, _waits: extend, _options: begin,
+    _reach: setQuiz, question: setQuiz, feedback: setQuiz, score: setQuiz, _run: extend, _options: begin,
   };
   const listeners = Object.keys(set).map((name) => [`change:${name}`, () => set[name](model.get(name))]);
   begin();
