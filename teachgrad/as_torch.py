@@ -37,7 +37,10 @@ class _Finder(MetaPathFinder, Loader):
             return None
         ours = "teachgrad" + fullname.removeprefix("torch")
         if importlib.util.find_spec(ours) is None:
-            raise errors.no_such_module(fullname)
+            raise errors.explained(
+                ModuleNotFoundError(f"No module named '{fullname}'", name=fullname),
+                "This import was answered by teachgrad (see teachgrad.as_torch), which has no such part.",
+            )
         return ModuleSpec(fullname, self)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
@@ -59,7 +62,11 @@ def install() -> None:
     """
     loaded = sys.modules.get("torch")
     if loaded is not None and loaded is not sys.modules["teachgrad"]:
-        raise errors.torch_is_loaded()
+        raise errors.explained(
+            ImportError("teachgrad cannot stand in for torch: the real PyTorch has already been imported."),
+            "Put `import teachgrad.as_torch` above the first import of torch (and of anything that imports it), and restart "
+            "the notebook's kernel.",
+        )
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)
 

@@ -23,10 +23,11 @@ import numpy as np
 
 import teachgrad as torch
 from teachgrad import errors
-from teachgrad.autograd import forward_ad
+from teachgrad.autograd import forward_ad, refusals
 from teachgrad.autograd.forward_ad import Level
 from teachgrad.autograd.graph import edge_of
 from teachgrad.autograd.variable import TensorBase, wrap
+from teachgrad.utils.stateless import functional_call, stack_module_state
 from teachgrad.utils.trees import flatten
 
 __all__ = [
@@ -77,9 +78,7 @@ def _split_aux(result: Any, has_aux: bool, caller: str) -> tuple[Any, Any]:
     if not has_aux:
         return result, None
     if not isinstance(result, tuple) or len(result) != 2:
-        raise RuntimeError(
-            f"{caller}: output of function f should be a tuple: (output, aux) if has_aux is True"
-        )
+        raise RuntimeError(f"{caller}: output of function f should be a tuple: (output, aux) if has_aux is True")
     return result
 
 
@@ -116,7 +115,7 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
         """The gradients of the arguments, given the gradient of the output."""
         weights, _ = flatten(cotangents)
         if len(weights) != len(results):
-            raise errors.cotangents_do_not_fit(len(weights), len(results))
+            raise refusals.cotangents_do_not_fit(len(weights), len(results))
         for number, (weight, result) in enumerate(zip(weights, results, strict=True)):
             if weight.shape != result.shape:
                 raise errors.gradient_shape(number, weight.shape, result.shape)
@@ -126,9 +125,7 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     return (value, pull_back, _out(aux, level)) if has_aux else (value, pull_back)
 
 
-def grad_and_value(
-    func: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False
-) -> Transformed:
+def grad_and_value(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Transformed:
     """The function that returns (gradient, value) of `func`, or (gradient, (value, aux)). Mirrors `torch.func`'s."""
 
     @wraps(func)
@@ -138,10 +135,8 @@ def grad_and_value(
             inside, marked = _marked(_chosen(args, argnums), level)
             result = _run(level, func, _replaced(args, argnums, inside), kwargs)
         output, aux = _split_aux(result, has_aux, "grad_and_value(f)(*args)")
-        if not isinstance(output, TensorBase):
-            raise RuntimeError(
-                f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got {type(output)}"
-            )
+        if not isinstance(output, torch.Tensor):
+            raise RuntimeError(f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got {type(output)}")
         if output.dim():
             raise RuntimeError(
                 "grad_and_value(f)(*args): Expected f(*args) to return a scalar Tensor, got tensor with "
@@ -206,9 +201,7 @@ def _basis(tensor: Any) -> list[Any]:
 
 
 # -- forward mode ------------------------------------------------------------------------------------------------
-def jvp(
-    func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool = False, has_aux: bool = False
-) -> Any:
+def jvp(func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool = False, has_aux: bool = False) -> Any:
     """(func(*primals), J v) for the tangents v, one per argument, and aux if `has_aux`. Mirrors `torch.func.jvp`."""
     for name, value in (("primals", primals), ("tangents", tangents)):
         if not isinstance(value, tuple):
@@ -301,12 +294,12 @@ def vmap(
     def transformed(*args: Any, **kwargs: Any) -> Any:
         leaves, rebuild = flatten(args)
         if not leaves:
-            raise errors.vmap_without_inputs(name)
+            raise refusals.vmap_without_inputs(name)
         if not isinstance(in_dims, int | tuple | list):
-            raise errors.vmap_bad_in_dims(name, in_dims)
+            raise refusals.vmap_bad_in_dims(name, in_dims)
         dims = _spread(in_dims if isinstance(in_dims, int) else tuple(in_dims), args)
         if dims is None:
-            raise errors.vmap_dims_do_not_fit(name, "in_dims", in_dims)
+            raise refusals.vmap_dims_do_not_fit(name, "in_dims", in_dims)
         size = _mapped_size(name, in_dims, leaves, dims)
 
         def call(slices: list[Any]) -> Any:
@@ -326,14 +319,13 @@ def vmap(
         first, rebuild_result = flatten(answers[0])
         for value in first:
             if not isinstance(value, TensorBase):
-                raise errors.vmap_result(name, value)
+                raise refusals.vmap_result(name, value)
         out = _spread(out_dims, answers[0])
         if out is None:
-            raise errors.vmap_dims_do_not_fit(name, "out_dims", out_dims)
+            raise refusals.vmap_dims_do_not_fit(name, "out_dims", out_dims)
         columns = zip(*(flatten(answer)[0] for answer in answers), strict=True)
         stacked = [
-            column[0] if dim is None else torch.stack(column, dim)
-            for column, dim in zip(columns, out, strict=True)
+            column[0] if dim is None else torch.stack(column, dim) for column, dim in zip(columns, out, strict=True)
         ]
         if not size:
             stacked = [part.narrow(dim, 0, 0) for part, dim in zip(stacked, out, strict=True)]
@@ -360,72 +352,13 @@ def _mapped_size(name: str, in_dims: Any, leaves: list[Any], dims: list[Any]) ->
     for leaf, dim in zip(leaves, dims, strict=True):
         if dim is None:
             continue
-        if not isinstance(leaf, TensorBase):
-            raise errors.vmap_over_non_tensor(name, in_dims, dim, leaf)
+        if not isinstance(leaf, torch.Tensor):
+            raise refusals.vmap_over_non_tensor(name, in_dims, dim, leaf)
         if not -leaf.dim() <= dim < leaf.dim():
-            raise errors.vmap_dim(name, in_dims, dim, leaf.dim())
+            raise refusals.vmap_dim(name, in_dims, dim, leaf.dim())
         sizes.append(leaf.shape[dim])
     if not sizes:
         raise ValueError("vmap: Expected at least one Tensor to vmap over")
     if len(set(sizes)) > 1:
-        raise errors.vmap_sizes(sizes)
+        raise refusals.vmap_sizes(sizes)
     return int(sizes[0])
-
-
-# -- modules as functions ----------------------------------------------------------------------------------------
-def functional_call(
-    module: Any,
-    parameter_and_buffer_dicts: Any,
-    args: Any = None,
-    kwargs: dict[str, Any] | None = None,
-    *,
-    tie_weights: bool = True,
-    strict: bool = False,
-) -> Any:
-    """Calls a module with other parameters and buffers, given by their names. Mirrors `torch.func.functional_call`.
-
-    The module's own are back in place afterwards, also when the call fails. Raises RuntimeError in strict mode for names
-    that are missing or unknown.
-    """
-    given: dict[str, Any] = {}
-    for part in [parameter_and_buffer_dicts] if isinstance(parameter_and_buffer_dicts, dict) else parameter_and_buffer_dicts:
-        given.update(part)
-    places = {
-        f"{prefix}{'.' if prefix else ''}{name}": (table, name)
-        for prefix, child in module.named_modules()
-        for table in (child._parameters, child._buffers)
-        for name in table
-    }
-    if strict and given.keys() != places.keys():
-        unexpected, missing = [n for n in given if n not in places], [n for n in places if n not in given]
-        raise errors.functional_call_names(type(module).__name__, unexpected, missing)
-    if tie_weights:  # a name stands for all names of the same tensor
-        by_id = {id(places[n][0][places[n][1]]): value for n, value in given.items() if n in places}
-        given = {n: by_id[id(table[key])] for n, (table, key) in places.items() if id(table[key]) in by_id} | given
-    before = {name: table[key] for name, (table, key) in places.items()}
-    try:
-        for name, value in given.items():
-            if name in places:
-                table, key = places[name]
-                table[key] = value
-        positional = () if args is None else args if isinstance(args, tuple) else (args,)
-        return module(*positional, **(kwargs or {}))
-    finally:
-        for name, (table, key) in places.items():
-            table[key] = before[name]
-
-
-def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The parameters and the buffers of several like modules, each stacked along a new first dimension.
-
-    Mirrors `torch.func.stack_module_state`.
-    """
-    if not models:
-        raise RuntimeError("stack_module_state: Expected at least one model, got 0.")
-    stacked: list[dict[str, Any]] = []
-    for kind in ("named_parameters", "named_buffers"):
-        columns = [dict(getattr(model, kind)()) for model in models]
-        stacked.append({name: torch.stack([c[name].detach() for c in columns]) for name in columns[0]})
-    for tensor in stacked[0].values():
-        tensor.requires_grad_()
-    return stacked[0], stacked[1]

@@ -46,7 +46,7 @@ def assert_close(
     are given; shapes and dtypes must be equal. `msg` replaces the message, or makes one from it.
     Mirrors `torch.testing.assert_close`.
     """
-    for name, other, value, partner in (("atol", "rtol", atol, rtol), ("rtol", "atol", rtol, atol)):
+    for name, value, partner in (("atol", atol, rtol), ("rtol", rtol, atol)):
         if value is None and partner is not None:
             raise ValueError(f"Both 'rtol' and 'atol' must be either specified or omitted, but got no {name}.")
     tolerances = None if rtol is None or atol is None else (rtol, atol)
@@ -66,7 +66,7 @@ def _compare(
 ) -> str | None:
     """What differs, in words, or None. `place` is where inside nested sequences, such as "[1][2]"."""
     where = f"\n\nThe failure occurred for item {place}" if place else ""
-    rest = (tolerances, equal_nan, check_dtype, check_stride)
+    rest: Any = (tolerances, equal_nan, check_dtype, check_stride)
     if isinstance(actual, Mapping) and isinstance(expected, Mapping):
         if actual.keys() != expected.keys():
             return (
@@ -156,7 +156,9 @@ def _compare_tensors(
     kind = a.dtype if a.dtype.kind in "fc" else np.dtype(np.float32)
     apart = np.where(close, 0, np.abs(x - y))
     with np.errstate(divide="ignore", invalid="ignore"):
-        relative = np.where(close, 0, np.abs(x - y) / np.abs(y)).astype(kind if kind.kind == "f" else abs(kind.type()).dtype)
+        relative = np.where(close, 0, np.abs(x - y) / np.abs(y)).astype(
+            kind if kind.kind == "f" else abs(kind.type()).dtype
+        )
     difference = apart.astype(a.dtype if a.dtype.kind in "fiu" else relative.dtype if a.dtype.kind == "c" else np.int64)
     if not a.ndim:
         return _scalars(a.item(), b.item(), difference.item(), relative.item(), rtol, atol)

@@ -116,7 +116,8 @@ def backward(
     if inputs is None:
         engine.run(roots, starts, keep_graph=keep, create_graph=create_graph)
         return
-    targets, leaves = [], []
+    targets: list[tuple[Node, int]] = []
+    leaves: list[Any] = []
     for tensor in _as_tuple(inputs):
         if not isinstance(tensor, TensorBase | GradientEdge):
             raise RuntimeError(f"all inputs have to be Tensors or GradientEdges, but got {type(tensor).__name__}")
@@ -206,9 +207,9 @@ def grad(
 
 def stack_rows(rows: Sequence[TensorBase]) -> Tensor:
     """Tensors of one shape along a new first dimension."""
-    import teachgrad as torch
+    from teachgrad.ops.table import FUNCTIONS
 
-    return torch.stack(rows)  # type: ignore[no-any-return]
+    return FUNCTIONS["stack"](rows)  # type: ignore[no-any-return]
 
 
 # Below its own functions, since these modules use them. `functional` waits for its first use.

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from teachgrad import errors
-from teachgrad.autograd import graph
+from teachgrad.autograd import graph, refusals
 from teachgrad.autograd.graph import Node
 from teachgrad.autograd.variable import TensorBase
 
@@ -121,12 +121,14 @@ def check(node: Node, grads: Iterable[Any]) -> None:
     for number, grad in enumerate(grads):
         data = grad._data if isinstance(grad, TensorBase) else grad
         if data is not None and data.dtype.kind in "fc" and np.isnan(data).any():
-            raise errors.nan_gradient(node.name(), number)
+            raise refusals.nan_gradient(node.name(), number)
 
 
 _ENABLE = "enable anomaly detection to find the operation that failed to compute its gradient, with "
 _ENABLE += "torch.autograd.set_detect_anomaly(True, check_nan=False)."
-_ABOVE = "the backtrace further above shows the operation that failed to compute its gradient. The variable in question "
+_ABOVE = (
+    "the backtrace further above shows the operation that failed to compute its gradient. The variable in question "
+)
 _ABOVE += "was changed in there or anywhere later. Good luck!"
 
 

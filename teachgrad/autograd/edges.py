@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from teachgrad import errors
+from teachgrad.autograd import refusals
 from teachgrad.autograd.engine import TASK, will_run
 from teachgrad.autograd.graph import Hook, Node, RemovableHandle, edge_of
 from teachgrad.autograd.variable import TensorBase, bump
@@ -35,7 +35,7 @@ def get_gradient_edge(tensor: Any) -> GradientEdge:
     """
     node = edge_of(tensor)
     if node is None:
-        raise errors.no_gradient_edge()
+        raise refusals.no_gradient_edge()
     edge = GradientEdge(node, tensor._output_nr)
     edge.like = tensor._data
     return edge

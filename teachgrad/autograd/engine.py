@@ -217,11 +217,10 @@ def _finish_leaf(
     if leaf._hooks is not None:
         grad = run_leaf_hooks(leaf, grad, live)
         mine = False
-    if targets is not None:
-        if not accumulate:
-            for _, position in wanted[node]:
-                captured[position] = grad
-            return
+    if targets is not None and not accumulate:
+        for _, position in wanted[node]:
+            captured[position] = grad
+        return
     if node._extras is not None:
         grad, mine = run_before(node, grad, live), False
     if grad is not None and leaf._requires_grad:  # it may have been switched off since the graph was made

@@ -30,8 +30,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from teachgrad import errors
-from teachgrad.autograd import engine, views
+from teachgrad.autograd import engine, refusals, views
 from teachgrad.autograd.graph import AccumulateGrad, Node, edge_of, next_birth, result_of
 from teachgrad.autograd.modes import GRAD_MODE
 from teachgrad.autograd.variable import TensorBase, wrap
@@ -179,7 +178,7 @@ def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
 def dual(tensor: Any, tangent: Any, level: Level) -> Any:
     """`make_dual` for a tensor that is not dual in `level`. A tangent of None only marks it (`teachgrad.func`)."""
     if tangent is not None and tensor._data.shape != tangent._data.shape:
-        raise errors.tangent_shape(tensor._data.shape, tangent._data.shape)
+        raise refusals.tangent_shape(tensor._data.shape, tangent._data.shape)
     node = _node(Dual(), tensor)
     node.level, node.tangent = level, tangent
     return _result(tensor, node)
@@ -237,7 +236,9 @@ def unpack(tensor: Any, level: Level) -> tuple[Any, Any]:
     try:
         targets = [(dual, 0) for dual in duals]
         rows = send([(node, tensor._output_nr)], [u], targets)
-        live = [(row, dual.tangent) for row, dual in zip(rows, duals, strict=True) if row is not None and row._requires_grad]
+        live = [
+            (row, dual.tangent) for row, dual in zip(rows, duals, strict=True) if row is not None and row._requires_grad
+        ]
         roots = [(edge_of(row), row._output_nr) for row, _ in live]
         tangent = send(roots, [_like(v, row) for row, v in live], [(edge_of(u), 0)])[0] if roots else None
     finally:
@@ -258,7 +259,11 @@ def send(roots: Any, gradients: list[Any], targets: Any) -> list[Any]:
 
 def taken_out(tensor: Any, level: Level, but: Any = None) -> Any:
     """The same numbers, no longer dual in `level`; with a history only if that leads to anything else."""
-    if not tensor._requires_grad or not GRAD_MODE.get() or not _leads_out(tensor, level, None if but is None else but()):
+    if (
+        not tensor._requires_grad
+        or not GRAD_MODE.get()
+        or not _leads_out(tensor, level, None if but is None else but())
+    ):
         plain = wrap(views.own_array(tensor))
         views.alias(tensor, plain)
         return plain

@@ -27,7 +27,7 @@ from weakref import ref
 import numpy as np
 
 from teachgrad import errors
-from teachgrad.autograd import forward_ad, views
+from teachgrad.autograd import forward_ad, refusals, views
 from teachgrad.autograd.fit import unbroadcast, unbroadcast_live
 from teachgrad.autograd.graph import Node, edge_of, next_birth, result_of
 from teachgrad.autograd.modes import GRAD_MODE, enable_grad, no_grad
@@ -51,7 +51,9 @@ class FunctionCtx(Node):
     _forward_cls: ClassVar[type[Function]]
     tensor_names = frozenset({"saved"})
     needs_input_grad: tuple[bool, ...]
-    _inputs: tuple[tuple[bool, Any, Any], ...]  # per argument: is it a tensor, the shape if it wants a gradient, the dtype
+    _inputs: tuple[
+        tuple[bool, Any, Any], ...
+    ]  # per argument: is it a tensor, the shape if it wants a gradient, the dtype
     _outputs: tuple[tuple[tuple[int, ...], Any], ...]  # per output: shape and dtype (None: not a tensor)
     _materialize: bool
     outputs: int  # type: ignore[misc]
@@ -63,7 +65,7 @@ class FunctionCtx(Node):
         """Keeps tensors for backward, which finds them in `saved_tensors`. Raises TypeError for anything else."""
         for place, tensor in enumerate(tensors):
             if tensor is not None and not isinstance(tensor, TensorBase):
-                raise errors.saved_not_a_tensor(place, tensor)
+                raise refusals.saved_not_a_tensor(place, tensor)
         self.saved = tensors
 
     def save_for_forward(self, *tensors: Any) -> None:
@@ -114,21 +116,21 @@ class FunctionCtx(Node):
         if len(given) > expected and all(g is None for g in given[expected:]):
             given = given[:expected]
         if len(given) != expected:
-            raise errors.wrong_gradient_count(name, expected, len(given))
+            raise refusals.wrong_gradient_count(name, expected, len(given))
         result: list[Any] = []
         for index, (gradient, (is_tensor, shape, dtype)) in enumerate(zip(given, self._inputs, strict=True)):
             if not is_tensor:
                 if gradient is not None:
-                    raise errors.gradient_of_non_tensor(name, index)
+                    raise refusals.gradient_of_non_tensor(name, index)
                 continue
             if gradient is not None and not isinstance(gradient, TensorBase):
-                raise errors.gradient_not_a_tensor(gradient)
+                raise refusals.gradient_not_a_tensor(gradient)
             if gradient is None or shape is None:
                 result.append(None)
                 continue
             have = gradient._data.shape
             if errors.broadcast(shape, have) or np.broadcast_shapes(shape, have) != have:
-                raise errors.gradient_has_wrong_shape(name, index, have, shape)
+                raise refusals.gradient_has_wrong_shape(name, index, have, shape)
             result.append(
                 unbroadcast_live(gradient, shape, dtype) if live else wrap(unbroadcast(gradient._data, shape, dtype))
             )
@@ -148,7 +150,7 @@ class FunctionCtx(Node):
             if not _is_in(result, self.dirty_tensors):
                 result._node, result._requires_grad = self, True
             elif len(results) > 1 and result._view is not None and result._view.base is not None:
-                raise errors.dirty_view_with_company()
+                raise refusals.dirty_view_with_company()
             else:
                 views.rebase(result, self)
             if result._node is self:
@@ -179,7 +181,7 @@ class FunctionCtx(Node):
             self.saved = before
         given = answer if isinstance(answer, tuple) else (answer,)
         if len(given) != expected:
-            raise errors.wrong_tangent_count(expected, len(given))
+            raise refusals.wrong_tangent_count(expected, len(given))
         return given
 
 
@@ -239,7 +241,7 @@ class Function:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The way of PyTorch before 1.3. Raises RuntimeError."""
-        raise errors.function_called()
+        raise refusals.function_called()
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
@@ -318,18 +320,18 @@ class Function:
         results = list(output) if isinstance(output, tuple) else [output]
         for dirty in node.dirty_tensors:
             if not _is_in(dirty, results):
-                raise errors.dirty_not_returned()
+                raise refusals.dirty_not_returned()
             if not _is_in(dirty, tensors):
-                warnings.warn(errors.DIRTY_NOT_AN_INPUT, UserWarning, stacklevel=3)
+                warnings.warn(refusals.DIRTY_NOT_AN_INPUT, UserWarning, stacklevel=3)
             if recording and dirty._requires_grad and dirty._node is None and dirty._view is None:
-                raise errors.leaf_used_in_place()
+                raise refusals.leaf_used_in_place()
             bump(dirty)
         for place, result in enumerate(results):
             if not isinstance(result, TensorBase) or _is_in(result, node.dirty_tensors):
                 continue
             if _is_in(result, tensors):  # returned as it came: a tensor of its own, so that it can have its own history
                 if separate and _is_in(result, node.saved or ()):
-                    raise errors.saved_input_returned()
+                    raise refusals.saved_input_returned()
                 results[place] = result = views.view_of(result)
             if recording and result._view is not None:
                 result._view.made_without_grad = cls.__name__
@@ -360,7 +362,7 @@ class Function:
 
 
 def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator for a `backward` that cannot itself be differentiated. Mirrors `torch.autograd.function.once_differentiable`."""
+    """Decorator for a `backward` that cannot itself be differentiated. Mirrors PyTorch's of that name."""
 
     @functools.wraps(function)
     def wrapper(ctx: Any, *grads: Any) -> Any:
@@ -368,8 +370,7 @@ def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
             answer = function(ctx, *grads)
         if not GRAD_MODE.get() or not any(isinstance(g, TensorBase) and g._requires_grad for g in grads):
             return answer
-        once = tuple(_once(g) for g in answer) if isinstance(answer, tuple) else _once(answer)
-        return once
+        return tuple(_once(g) for g in answer) if isinstance(answer, tuple) else _once(answer)
 
     return wrapper
 

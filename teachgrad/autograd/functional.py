@@ -18,7 +18,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import teachgrad as torch
-from teachgrad import autograd, errors
+from teachgrad import autograd
+from teachgrad.autograd import refusals
 from teachgrad.autograd.variable import TensorBase
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
@@ -81,12 +82,12 @@ def _vector(v: Any, of: Tensors, several: bool, caller: str, create_graph: bool)
 
 
 # -- gradients, with None where there is no path ---------------------------------------------------------------
-def _grad(outputs: Tensors, inputs: Tensors, v: Tensors | None, create_graph: bool, keep: bool | None = None) -> Tensors:
+def _grad(
+    outputs: Tensors, inputs: Tensors, v: Tensors | None, create_graph: bool, keep: bool | None = None
+) -> Tensors:
     """The gradients of the outputs that have any, None for inputs that they do not reach."""
     weights = v or (None,) * len(outputs)
-    live = [
-        (out, w) for out, w in zip(outputs, weights, strict=True) if out is not None and out.requires_grad
-    ]
+    live = [(out, w) for out, w in zip(outputs, weights, strict=True) if out is not None and out.requires_grad]
     if not live:
         return (None,) * len(inputs)
     results, starts = zip(*live, strict=True)
@@ -98,7 +99,7 @@ def _zeros(grads: Tensors, like: Tensors, strict: bool, create_graph: bool, orde
     result = []
     for place, (grad, tensor) in enumerate(zip(grads, like, strict=True)):
         if strict and grad is None:
-            raise errors.strict_independent(order, place)
+            raise refusals.strict_independent(order, place)
         if strict and create_graph and not grad.requires_grad:
             which = "hessian" if order.startswith("second") else "jacobian"
             raise RuntimeError(
@@ -113,7 +114,7 @@ def _check(tensors: Tensors, what: str, strict: bool) -> None:
     """In strict mode, raises RuntimeError for a result that does not depend on any input."""
     for place, tensor in enumerate(tensors):
         if strict and (tensor is None or not tensor.requires_grad):
-            raise errors.strict_without_grad("none" if tensor is None else what, place)
+            raise refusals.strict_without_grad("none" if tensor is None else what, place)
 
 
 def _single(outputs: Tensors, several: bool, caller: str) -> None:
@@ -244,7 +245,7 @@ def jacobian(
         out_several, outputs = _as_tuple(func(*points), OUTPUTS, "jacobian")
         _check(outputs, "outputs", strict)
         if strict and vectorize:
-            raise errors.not_together("`strict=True` and `vectorized=True`", "`strict=False` or `vectorize=False`")
+            raise refusals.not_together("`strict=True` and `vectorized=True`", "`strict=False` or `vectorize=False`")
         matrices = [_rows(i, out, points, create_graph, strict) for i, out in enumerate(outputs)]
     return _like(out_several, [_like(several, _finished(row, create_graph)) for row in matrices])
 
@@ -277,12 +278,14 @@ def _columns(func: Function, inputs: Any, create_graph: bool, strict: bool, vect
 
     together = ' and `strategy="forward-mode"`'
     if create_graph:
-        raise errors.not_together(f"`create_graph=True`{together}", '`create_graph=False` or `strategy="reverse-mode"`')
+        raise refusals.not_together(
+            f"`create_graph=True`{together}", '`create_graph=False` or `strategy="reverse-mode"`'
+        )
     if strict:
-        raise errors.not_together(f"`strict=True`{together}", '`strict=False` or `strategy="reverse-mode"`')
+        raise refusals.not_together(f"`strict=True`{together}", '`strict=False` or `strategy="reverse-mode"`')
     several, points = _as_tuple(inputs, "inputs", "jacobian")
     if not vectorize:
-        raise errors.forward_needs_vectorize()
+        raise refusals.forward_needs_vectorize()
     shape: list[bool] = []
 
     def checked(*args: Any) -> Any:
@@ -291,7 +294,9 @@ def _columns(func: Function, inputs: Any, create_graph: bool, strict: bool, vect
         return outputs
 
     matrices = transforms.jacfwd(checked, argnums=tuple(range(len(points))))(*(point.detach() for point in points))
-    rows = [list(row) if several else row[0] for row in matrices]  # lists where the reverse mode gives tuples, as PyTorch
+    rows = [
+        list(row) if several else row[0] for row in matrices
+    ]  # lists where the reverse mode gives tuples, as PyTorch
     return rows if shape[0] else rows[0]
 
 

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from teachgrad import autograd, errors
-from teachgrad.autograd import forward_ad
+from teachgrad.autograd import forward_ad, refusals
 from teachgrad.autograd.variable import TensorBase, wrap
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
@@ -126,10 +126,11 @@ def gradgradcheck(
 
     def slope(*values: Any) -> Any:
         points = [
-            value.requires_grad_() if watch else value
-            for value, watch in zip(values[:-count], watched, strict=True)
+            value.requires_grad_() if watch else value for value, watch in zip(values[:-count], watched, strict=True)
         ]
-        starts = [w.requires_grad_() if given._requires_grad else w for w, given in zip(values[-count:], weights, strict=True)]
+        starts = [
+            w.requires_grad_() if given._requires_grad else w for w, given in zip(values[-count:], weights, strict=True)
+        ]
         wanted = [point for point, watch in zip(points, watched, strict=True) if watch]
         found = autograd.grad(_differentiable(func(*points)), wanted, starts, create_graph=True, allow_unused=True)
         return tuple(grad for grad in found if grad is not None)
@@ -151,12 +152,14 @@ def _differentiable(outputs: Any) -> tuple[Any, ...]:
 
 def _check_inputs(args: Sequence[Any]) -> None:
     """Warns about single precision. Raises ValueError if there is nothing to check, RuntimeError for overlapping memory."""
-    wanted = [(i, a) for i, a in enumerate(args) if isinstance(a, TensorBase) and a._requires_grad]
+    wanted: list[tuple[int, Any]] = [
+        (i, a) for i, a in enumerate(args) if isinstance(a, TensorBase) and a._requires_grad
+    ]
     for number, tensor in wanted:
         if str(tensor.dtype) not in ("torch.float64", "torch.complex128"):
             warnings.warn(
-                f"Input #{number} requires gradient and is not a double precision floating point or complex. This check will "
-                "likely fail if all the inputs are not of double precision floating point or complex. ",
+                f"Input #{number} requires gradient and is not a double precision floating point or complex. This check "
+                "will likely fail if all the inputs are not of double precision floating point or complex. ",
                 stacklevel=3,
             )
         if any(step == 0 and size > 1 for step, size in zip(tensor.stride(), tensor.shape, strict=True)):
@@ -204,7 +207,9 @@ class _Check:
     def _of_outputs(self, part: str) -> _Check:
         def func(*args: Any) -> Any:
             outputs = _as_tuple(self.func(*args))
-            return tuple(getattr(o, part) if isinstance(o, TensorBase) and o.is_complex() else o for o in outputs)
+            return tuple(
+                getattr(o, part) if isinstance(o, TensorBase) and o._data.dtype.kind == "c" else o for o in outputs
+            )
 
         return replace(self, func=func)
 
@@ -234,7 +239,7 @@ class _Check:
         slopes = []
         for a, b in zip(below, above, strict=True):
             if a.shape != b.shape:
-                raise errors.perturbed_shape(place, self.eps, a.shape, b.shape)
+                raise refusals.perturbed_shape(place, self.eps, a.shape, b.shape)
             slopes.append((b - a).reshape(-1) / (2 * self.eps))
         return slopes
 
@@ -260,7 +265,10 @@ class _Check:
                 one[place] = 1
                 start = wrap(one.reshape(output._data.shape))
                 for matrix, tensor, grad in zip(
-                    matrices, inputs, autograd.grad(output, inputs, start, retain_graph=True, allow_unused=True), strict=True
+                    matrices,
+                    inputs,
+                    autograd.grad(output, inputs, start, retain_graph=True, allow_unused=True),
+                    strict=True,
                 ):
                     if grad is not None:
                         if grad._data.shape != tensor._data.shape:
@@ -272,7 +280,7 @@ class _Check:
 
         first, second = pull_back(), pull_back()
         if any(a.size and np.abs(a - b).max() > self.nondet_tol for a, b in zip(first, second, strict=True)):
-            raise GradcheckError(errors.not_reentrant(self.nondet_tol))
+            raise GradcheckError(refusals.not_reentrant(self.nondet_tol))
         return first
 
     def forward(self) -> None:
@@ -304,7 +312,9 @@ class _Check:
     def _compare_forward(self, part: str, complex_inputs: list[bool]) -> None:
         for column, which in enumerate(self.wanted):
             mode = part if complex_inputs[column] else ""
-            for number, (matrix, numbers) in enumerate(zip(self._columns(which), self._differences(which), strict=True)):
+            for number, (matrix, numbers) in enumerate(
+                zip(self._columns(which), self._differences(which), strict=True)
+            ):
                 self._agree(matrix, numbers, number, column, mode, "inputs", "computed with forward mode ")
 
     def _columns(self, which: int) -> list[Any]:

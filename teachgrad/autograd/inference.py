@@ -17,8 +17,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
-from teachgrad import errors
-from teachgrad.autograd import variable, views
+from teachgrad.autograd import refusals, variable, views
 from teachgrad.autograd.modes import GRAD_MODE
 from teachgrad.autograd.variable import TensorBase
 
@@ -61,6 +60,8 @@ class inference_mode:  # noqa: N801 - PyTorch's name
         GRAD_MODE.set(grad)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """`function`, running in this mode."""
+
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             with inference_mode(self.mode):
@@ -106,7 +107,7 @@ def is_inference(input: Any) -> bool:
 
 def _check_in_place(tensor: TensorBase) -> None:
     if is_inference(tensor) and not _INFERENCE.get():
-        raise errors.inference_in_place()
+        raise refusals.inference_in_place()
 
 
 @functools.cache
@@ -116,12 +117,12 @@ def _inference_tensor() -> Any:
 
     def changes(self: Any) -> int:
         if not _INFERENCE.get():
-            raise errors.inference_saved()
+            raise refusals.inference_saved()
         return version.__get__(self)  # type: ignore[no-any-return]
 
     def set_requires_grad(self: Any, value: bool) -> None:
         if value and not _INFERENCE.get():
-            raise errors.inference_requires_grad()
+            raise refusals.inference_requires_grad()
         tensor.requires_grad.__set__(self, value)  # type: ignore[attr-defined]
 
     def no_version(self: Any) -> int:
@@ -135,6 +136,6 @@ def _inference_tensor() -> Any:
         "_is_inference": True,
         "_changes": property(changes, version.__set__),
         "_version": property(no_version),
-        "requires_grad": property(tensor.requires_grad.__get__, set_requires_grad),  # type: ignore[attr-defined]
+        "requires_grad": property(tensor.requires_grad.__get__, set_requires_grad),
     }
     return type("Tensor", (tensor,), body)

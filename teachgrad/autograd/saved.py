@@ -22,6 +22,7 @@ from weakref import WeakKeyDictionary, ref
 import numpy as np
 
 from teachgrad import errors
+from teachgrad.autograd import refusals
 from teachgrad.autograd.graph import Node, edge_of, result_of
 from teachgrad.autograd.variable import TensorBase, version, wrap
 
@@ -90,7 +91,7 @@ class Packed:
         before = version(tensor)
         self.value = pack(tensor)
         if version(tensor) != before:
-            raise errors.pack_hook_in_place()
+            raise refusals.pack_hook_in_place()
         self.own = own  # an output of the very node that keeps it, which it must not own in turn
         self.node = None if own else edge_of(tensor)
         self.number, self.requires_grad = tensor._output_nr, tensor._requires_grad
@@ -99,7 +100,7 @@ class Packed:
         """The saved tensor again, in its old place in the graph. `keeper` is the node that keeps it."""
         found = self.unpack(self.value)
         if not isinstance(found, TensorBase):
-            raise errors.unpack_hook_result(found)
+            raise refusals.unpack_hook_result(found)
         if self.own:
             return result_of(keeper, found._data, self.number)
         if not self.requires_grad or found._node is self.node:
@@ -233,7 +234,7 @@ class _Copies(saved_tensors_hooks):
 
     def _find(self, handle: _Handle) -> Any:
         if handle not in self._copies:
-            raise errors.copy_is_gone()
+            raise refusals.copy_is_gone()
         return self._copies[handle]
 
     def clear(self) -> None:

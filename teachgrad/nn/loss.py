@@ -14,9 +14,9 @@ from teachgrad.nn import functional as F
 from teachgrad.nn.module import Module
 
 __all__ = [
-    "BCELoss", "BCEWithLogitsLoss", "CTCLoss", "CosineEmbeddingLoss", "CosineSimilarity", "CrossEntropyLoss",
+    "BCELoss", "BCEWithLogitsLoss", "CosineEmbeddingLoss", "CosineSimilarity", "CrossEntropyLoss",
     "GaussianNLLLoss", "HingeEmbeddingLoss", "HuberLoss", "KLDivLoss", "L1Loss", "MSELoss", "MarginRankingLoss",
-    "MultiLabelMarginLoss", "MultiLabelSoftMarginLoss", "MultiMarginLoss", "NLLLoss", "PairwiseDistance",
+    "MultiLabelSoftMarginLoss", "MultiMarginLoss", "NLLLoss", "PairwiseDistance",
     "PoissonNLLLoss", "SmoothL1Loss", "SoftMarginLoss", "TripletMarginLoss", "TripletMarginWithDistanceLoss",
 ]  # fmt: skip
 
@@ -230,15 +230,6 @@ class MultiMarginLoss(_Loss):
         super().__init__(size_average, reduce, reduction, p=p, margin=margin, weight=weight)
 
 
-class MultiLabelMarginLoss(_Loss):
-    """The hinge loss where several classes may be right. Mirrors `torch.nn.MultiLabelMarginLoss`."""
-
-    function = "multilabel_margin_loss"
-
-    def __init__(self, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> None:
-        super().__init__(size_average, reduce, reduction)
-
-
 class MultiLabelSoftMarginLoss(_Loss):
     """BCEWithLogitsLoss averaged over the classes. Mirrors `torch.nn.MultiLabelSoftMarginLoss`."""
 
@@ -312,15 +303,6 @@ class TripletMarginWithDistanceLoss(_Loss):
         super().__init__(
             reduction=reduction, distance_function=distance_function or PairwiseDistance(), margin=margin, swap=swap
         )
-
-
-class CTCLoss(_Loss):
-    """Connectionist temporal classification (A. Graves and others, ICML 2006). Mirrors `torch.nn.CTCLoss`."""
-
-    function = "ctc_loss"
-
-    def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
-        super().__init__(reduction=reduction, blank=blank, zero_infinity=zero_infinity)
 
 
 class CosineSimilarity(Module):

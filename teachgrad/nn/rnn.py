@@ -18,7 +18,7 @@ from teachgrad.nn.module import Module
 from teachgrad.nn.parameter import empty_parameter
 from teachgrad.nn.utils.rnn import PackedSequence
 
-__all__ = ["GRU", "LSTM", "RNN"]
+__all__ = ["GRU", "LSTM", "RNN", "RNNBase"]
 
 
 class RNNBase(Module):

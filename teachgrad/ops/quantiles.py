@@ -26,7 +26,7 @@ op(
 op(
     "lerp.tensor(self, end, weight)", "LerpBackward1", "lerp_of(self, end, weight)",
     pointwise=True, self="grad * (1 - weight)", end="grad * weight", weight="grad * (end - self)",
-    samples=["torch.lerp(x, y, p)", "x.lerp(y, v)"],
+    samples=["torch.lerp(x, y, p)", "x.lerp(y, v)", "torch.quantile(i, 0.5)", "torch.quantile(x, 1.5)"],
 )  # fmt: skip
 
 
@@ -81,8 +81,9 @@ def _between(ordered: Any, shares: Any, interpolation: str) -> Any:
     last = ordered._data.shape[-1] - 1
     ranks = np.broadcast_to(shares * last, (*ordered._data.shape[:-1], shares.size))
     ranks = np.where(np.isnan(ordered._data[..., -1:]), ranks.dtype.type(last), ranks)
-    if interpolation in ("lower", "higher", "nearest"):
-        ranks = {"lower": np.floor, "higher": np.ceil, "nearest": np.round}[interpolation](ranks)
+    whole: Any = {"lower": np.floor, "higher": np.ceil, "nearest": np.round}.get(interpolation)
+    if whole is not None:
+        ranks = whole(ranks)
     below = np.floor(ranks)
     low, high = (ordered.gather(-1, wrap(place.astype(np.int64))) for place in (below, np.ceil(ranks)))
     weight = np.full_like(ranks, 0.5) if interpolation == "midpoint" else ranks - below

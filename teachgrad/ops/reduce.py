@@ -1,11 +1,11 @@
-"""Ops that make one number of many: sums, means, variances, norms.
+"""Ops that make one number of many: sums, means, variances.
 
     s = x_1 + ... + x_n         every x_i moves s as much as itself: its gradient is that of s, repeated
     m = s / n                   the same, divided by n
     p = x_1 * ... * x_n         x_i is multiplied by all the others: grad * p / x_i
-    |x| = sqrt(x_1^2 + ...)     grad * x_i / |x|
 
-Mirrors the reductions of `torch`. Extremes (max, median, ...) are in `extremes.py`, running sums in `scans.py`.
+Mirrors the reductions of `torch`. Norms are in `norms.py`, extremes (max, median, ...) in `extremes.py`, running sums in
+`scans.py`.
 """
 
 from __future__ import annotations
@@ -90,36 +90,9 @@ op(
     samples=["torch.std_mean(x)[0]", "torch.std_mean(x, 1)[1]", "sum(torch.std_mean(x, 0))"],
 )  # fmt: skip
 op(
-    "linalg.vector_norm(self; ord, dim, keepdim)", "LinalgVectorNormBackward0",
-    "vector_norm(self, ord, dim, keepdim)",
-    self="norm_slope(grad, self, result, ord, dim, keepdim)",
-    samples=[
-        "x.norm()", "x.norm(1)", "x.norm(3)", "x.norm(0.5)", "x.norm(float('inf'))", "x.norm(0)",
-        "x.norm(dim=1)", "x.norm(2, 0, True)", "s.norm()", "torch.norm(x, p='fro')",
-        "x.norm(-float('inf'), 1)",
-    ],
-)  # fmt: skip
-op(
-    "norm.dim(self; p, dim, keepdim)", "NormBackward1", "vector_norm(self, p, dim, keepdim)",
-    self="norm_slope(grad, self, result, p, dim, keepdim)",
-    samples=["F.pairwise_distance(x, y)", "F.pairwise_distance(x, y, 1)"],
-)  # fmt: skip
-op(
     "logsumexp.dims(self; dim, keepdim)", "LogsumexpBackward0", "logsumexp(self, dim, keepdim)",
     self="expand_back(grad, self_shape, dim, keepdim) * exp(self - expand_back(result, self_shape, dim, keepdim))",
     samples=["x.logsumexp(0)", "torch.logsumexp(x, 1, True)", "b.logsumexp((0, 2))"],
-)  # fmt: skip
-op(
-    "dist.broadcast(self, other; p)", "DistBackward0", "vector_norm(self - other, p, None, False)",
-    self="norm_slope(grad, self - other, result, p)", other="norm_slope(grad, other - self, result, p)",
-    samples=["torch.dist(x, y)", "torch.dist(x, y, 1)"],
-)  # fmt: skip
-op(
-    "cdist.pairs(x1, x2; p)", "CdistBackward0",
-    "vector_norm(x1[..., :, None, :] - x2[..., None, :, :], p, -1, False)",
-    x1="sum(norm_slope(grad, x1[..., :, None, :] - x2[..., None, :, :], result, p, -1), -2)",
-    x2="sum(norm_slope(grad, x2[..., None, :, :] - x1[..., :, None, :], result, p, -1), -3)",
-    samples=["torch.cdist(x, m)", "torch.cdist(b, b + 1, p=1.0)", "torch.cdist(v, m)", "torch.cdist(x, k)"],
 )  # fmt: skip
 op(
     "all.dims(self; dim, keepdim)", None, "all_of(self, dim, keepdim)",
@@ -127,7 +100,9 @@ op(
 )  # fmt: skip
 op(
     "any.dims(self; dim, keepdim)", None, "any_of(self, dim, keepdim)",
-    samples=["mask.any()", "x.any(0)", "torch.any(mask, dim=1, keepdim=True)", "(b > 1).any((0, 2))", "i.any(0)"],
+    samples=[
+        "mask.any()", "x.any(0)", "torch.any(mask, dim=1, keepdim=True)", "(b > 1).any((0, 2))", "i.any(0)",
+    ],
 )  # fmt: skip
 
 
@@ -154,26 +129,6 @@ def spread_and_mean_slope(
         return through
     mean = F.expand_back(centre / dims.count(self.shape, dim), self.shape, dim, keepdim)
     return mean if through is None else through + mean
-
-
-@composite
-def norm_slope(
-    F: Any, grad: Any, self: Any, result: Any, ord: float, dim: dims.Dims = None, keepdim: bool = False
-) -> Any:
-    """d|x|/dx, which is x / |x| for ord 2 and 0 where |x| is 0; tied extremes share the gradient of the inf norm."""
-    if ord == 0:
-        return None
-    if ord == 1:
-        return F.sign(self) * F.expand_back(grad, self.shape, dim, keepdim)
-    if math.isinf(ord):
-        largest = F.abs(self) == F.expand_back(result, self.shape, dim, keepdim)
-        ties = F.like(F.sum(largest, dim, True), grad)
-        return F.sign(self) * largest * (F.expand_back(grad, self.shape, dim, keepdim) / ties)
-    if ord == 2:
-        return self * F.expand_back(F.where(result == 0, 0, grad / result), self.shape, dim, keepdim)
-    scale = F.expand_back(F.where(result == 0, 0, grad / F.pow(result, ord - 1)), self.shape, dim, keepdim)
-    power = F.pow(F.abs(self), ord - 1)
-    return F.sign(self) * (F.where(self == 0, 0, power) if ord < 1 else power) * scale
 
 
 def _prod_slope_live(grad: Any, self: Any, result: Any, dim: dims.Dims = None, keepdim: bool = False) -> Any:
@@ -333,51 +288,12 @@ def std_mean(
 
 
 @public()
-def norm(
-    input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: dtypes.dtype | None = None, **words: Any
-) -> Any:
-    """The length of the vector of all elements, or of those along `dim`: (sum of |x|^p)^(1/p). Mirrors `torch.norm`.
-
-    p is a number, inf for the largest |x|, 0 for the number of non-zeros, or "fro", which is 2.
-    """
-    dim, keepdim = dims.numpy_words("norm", dim, keepdim, words)
-    if dtype is not None:
-        input = dims.tensor("norm", input).to(dtype)
-    if isinstance(p, str):
-        if p != "fro":
-            raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported.")
-        p = 2
-    return LIVE["linalg_vector_norm"](input, 2 if p is None else p, dims.many("norm", input, dim), keepdim)
-
-
-@public()
 def logsumexp(input: Any, dim: Any = ALL, keepdim: bool = False, **words: Any) -> Any:
     """log(sum of e^x) over `dim`, without overflow. Mirrors `torch.logsumexp`."""
     dim, keepdim = dims.numpy_words("logsumexp", dim, keepdim, words)
     if dim is ALL:
         raise TypeError('logsumexp() missing 1 required positional arguments: "dim"')
     return LIVE["logsumexp_dims"](input, dims.many("logsumexp", input, dim), keepdim)
-
-
-@public()
-def dist(input: Any, other: Any, p: float = 2) -> Any:
-    """The p-norm of `input - other`. Mirrors `torch.dist`."""
-    return LIVE["dist_broadcast"](input, other, p)
-
-
-@public(method=False)
-def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str = "") -> Any:
-    """The p-norm of the difference of each row of `x1` and each of `x2`: (n, k), (m, k) -> (n, m). Mirrors `torch.cdist`.
-
-    `compute_mode`, in PyTorch a matter of speed, changes nothing.
-    """
-    for name, rows in (("X1", x1), ("X2", x2)):
-        if dims.tensor("cdist", rows)._data.ndim < 2:
-            raise RuntimeError(f"cdist only supports at least 2D tensors, {name} got: {rows._data.ndim}D")
-    n, m = x1._data.shape[-1], x2._data.shape[-1]
-    if n != m:
-        raise RuntimeError(f"X1 and X2 must have the same number of columns. X1: {n} X2: {m}")
-    return LIVE["cdist_pairs"](x1, x2, p)
 
 
 @public()

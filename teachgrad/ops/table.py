@@ -254,6 +254,8 @@ def composite(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def raw(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Makes an array function known to forward expressions by its name."""
+    """Makes an array function known to forward expressions by its name, which nobody else may have."""
+    known = RAW.get(function.__name__)
+    assert known is None or isinstance(known, Late) or not hasattr(known, "__code__"), function.__name__
     RAW[function.__name__] = function
     return function

@@ -21,11 +21,9 @@ from contextvars import ContextVar
 from typing import Any
 
 import teachgrad as torch
-from teachgrad import errors
-from teachgrad.autograd import Function
+from teachgrad.autograd import Function, refusals
 from teachgrad.autograd.engine import TASK
 from teachgrad.autograd.saved import saved_tensors_hooks
-from teachgrad.autograd.variable import TensorBase
 
 __all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn", "set_checkpoint_early_stop"]
 
@@ -87,7 +85,7 @@ def checkpoint(
             raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
         if context_fn is not noop_context_fn or debug:
             raise ValueError("Passing `context_fn` or `debug` is only supported when use_reentrant=False.")
-        if torch.is_grad_enabled() and not any(isinstance(a, TensorBase) and a.requires_grad for a in args):
+        if torch.is_grad_enabled() and not any(isinstance(a, torch.Tensor) and a.requires_grad for a in args):
             warnings.warn("None of the inputs have requires_grad=True. Gradients will be None", stacklevel=2)
         return CheckpointFunction.apply(function, preserve_rng_state, *args)
     first, second = context_fn()
@@ -161,10 +159,10 @@ class _Run:
         with torch.enable_grad(), saved_tensors_hooks(keep, lambda kept: kept), contextlib.suppress(_EnoughError):
             self._again()
         if len(values) != len(self._kinds):
-            raise CheckpointError(errors.checkpoint_count(len(self._kinds), len(values)))
+            raise CheckpointError(refusals.checkpoint_count(len(self._kinds), len(values)))
         kinds = [(value.shape, value.dtype) for value in values]
         if self._check and kinds != self._kinds:
-            raise CheckpointError(errors.checkpoint_kinds(self._kinds, kinds))
+            raise CheckpointError(refusals.checkpoint_kinds(self._kinds, kinds))
         return values
 
 
@@ -174,8 +172,8 @@ class CheckpointFunction(Function):
     @staticmethod
     def forward(ctx: Any, function: Block, preserve_rng_state: bool, *args: Any) -> Any:
         """Runs the block without recording; keeps the tensors among its arguments for backward, the rest in ctx."""
-        ctx.function, ctx.args = function, [None if isinstance(a, TensorBase) else a for a in args]
-        ctx.places = [i for i, a in enumerate(args) if isinstance(a, TensorBase)]
+        ctx.function, ctx.args = function, [None if isinstance(a, torch.Tensor) else a for a in args]
+        ctx.places = [i for i, a in enumerate(args) if isinstance(a, torch.Tensor)]
         ctx.state = torch.get_rng_state() if preserve_rng_state else None
         ctx.save_for_backward(*(args[i] for i in ctx.places))
         return function(*args)
@@ -185,18 +183,18 @@ class CheckpointFunction(Function):
         """Raises RuntimeError inside `autograd.grad` or `backward(inputs=...)`, since it adds to `.grad` of all leaves."""
         task = TASK.get()
         if task is not None and task[2] is not None:
-            raise errors.checkpoint_with_inputs()
+            raise refusals.checkpoint_with_inputs()
         args = list(ctx.args)
         for place, tensor in zip(ctx.places, ctx.saved_tensors, strict=True):
             args[place] = tensor.detach().requires_grad_(tensor.requires_grad)
         with torch.enable_grad(), _random_from(ctx.state):
             outputs = ctx.function(*args)
         results = outputs if isinstance(outputs, tuple) else (outputs,)
-        live = [(o, g) for o, g in zip(results, grads, strict=True) if isinstance(o, TensorBase) and o.requires_grad]
+        live = [(o, g) for o, g in zip(results, grads, strict=True) if isinstance(o, torch.Tensor) and o.requires_grad]
         if not live:
             raise RuntimeError("none of output has requires_grad=True, this checkpoint() is not necessary")
         torch.autograd.backward([output for output, _ in live], [grad for _, grad in live])
-        return (None, None, *(a.grad if isinstance(a, TensorBase) else None for a in args))
+        return (None, None, *(a.grad if isinstance(a, torch.Tensor) else None for a in args))
 
 
 def checkpoint_sequential(

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .calls import modules as modules
+    from .compat import draw_dot as draw_dot
+    from .compat import make_dot as make_dot
     from .drawing import Drawing as Drawing
     from .drawing import animate as animate
     from .drawing import draw as draw
@@ -36,12 +38,27 @@ _HOMES = {
     "Trace": "model",
     "animate": "drawing",
     "draw": "drawing",
+    "draw_dot": "compat",
     "lines": "sources",
+    "make_dot": "compat",
     "modules": "calls",
     "record": "recording",
 }
 
-__all__ = ["Drawing", "Graph", "Player", "Stepper", "Trace", "animate", "draw", "lines", "modules", "record"]
+__all__ = [
+    "Drawing",
+    "Graph",
+    "Player",
+    "Stepper",
+    "Trace",
+    "animate",
+    "draw",
+    "draw_dot",
+    "lines",
+    "make_dot",
+    "modules",
+    "record",
+]
 
 
 def __getattr__(name: str) -> Any:

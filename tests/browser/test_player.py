@@ -387,13 +387,15 @@ def test_zoom_and_pan_leave_the_page_its_wheel(open_player: Callable[..., Any]) 
     before, place = page.evaluate(width), page.evaluate(top)
     page.mouse.move(box["x"] + 200, box["y"] + 200)
     page.mouse.wheel(0, 120)
-    page.wait_for_function("scrollY > 0")
+    page.wait_for_timeout(400)
+    assert page.evaluate("scrollY") > 0
     assert (page.evaluate(width), page.evaluate(top)) == (before, place)
     scrolled = page.evaluate("scrollY")
     page.keyboard.down("Control")
     page.mouse.wheel(0, -200)
     page.keyboard.up("Control")
-    page.wait_for_function(f"{width} > {before} * 1.2")
+    page.wait_for_timeout(400)
+    assert page.evaluate(width) > before * 1.2
     assert page.evaluate("scrollY") == scrolled
     page.get_by_role("button", name="Zoom out").click()
     page.keyboard.press("f")

@@ -41,7 +41,10 @@ def test_second_output(torch, anomaly, fails):
     custom = type(
         "Custom",
         (torch.autograd.Function,),
-        {"forward": staticmethod(lambda ctx, x, y: x * y), "backward": staticmethod(lambda ctx, g: (g, g * float("nan")))},
+        {
+            "forward": staticmethod(lambda ctx, x, y: x * y),
+            "backward": staticmethod(lambda ctx, g: (g, g * float("nan"))),
+        },
     )
     x = leaf(torch, 1.0)
     with anomaly():
@@ -86,14 +89,14 @@ def test_switches(torch, warned):
         return torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()
 
     assert state() == (False, True)
-    with warned() as messages:
-        with autograd.detect_anomaly(check_nan=False):
-            assert state() == (True, False)
-            with autograd.set_detect_anomaly(False):
-                assert state() == (False, True)
-            assert state() == (True, False)
+    with warned() as messages, autograd.detect_anomaly(check_nan=False):
+        assert state() == (True, False)
+        with autograd.set_detect_anomaly(False):
+            assert state() == (False, True)
+        assert state() == (True, False)
     assert [str(m.message) for m in messages] == [
-        "Anomaly Detection has been enabled. This mode will increase the runtime and should only be enabled for debugging."
+        "Anomaly Detection has been enabled. This mode will increase the runtime and should only be enabled for "
+        "debugging."
     ]
     assert state() == (False, True)
     autograd.set_detect_anomaly(True)
@@ -112,7 +115,8 @@ def test_in_place_hint(torch, anomaly, fails):
             RuntimeError,
             "one of the variables needed for gradient computation has been modified by an inplace operation: "
             "[torch.FloatTensor [2]], which is output 0 of Add, is at version 1; expected version 0 instead. Hint: the "
-            "backtrace further above shows the operation that failed to compute its gradient. The variable in question was "
+            "backtrace further above shows the operation that failed to compute its gradient. The variable in "
+            "question was "
             "changed in there or anywhere later. Good luck!",
         ):
             z.backward()
@@ -189,18 +193,23 @@ def test_no_cycles():
 
 # -- inference mode -----------------------------------------------------------------------------------------------
 SAVED = (
-    "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in computation "
-    "tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in autograd, or use "
+    "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
+    "computation "
+    "tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in "
+    "autograd, or use "
     "`torch.no_grad()` instead of `torch.inference_mode()`."
 )
 CHANGED = (
-    "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal tensor "
+    "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a "
+    "normal tensor "
     "before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
 )
 VIEW = (
-    "A view was created in inference mode and is being modified inplace in normal mode. Given that this use case is ambiguous "
-    "and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either both inside "
-    "the inference_mode block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be "
+    "A view was created in inference mode and is being modified inplace in normal mode. Given that this use case is "
+    "ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the "
+    "inplace either both inside "
+    "the inference_mode block (if you don't want the inplace to be tracked) or both outside (if you want the "
+    "inplace to be "
     "tracked)."
 )
 
@@ -278,9 +287,14 @@ def test_as_decorator(torch):
 
 
 def test_restored_after_an_error(torch):
-    with pytest.raises(ZeroDivisionError), torch.no_grad(), torch.inference_mode(False):
+    @torch.no_grad()
+    @torch.inference_mode(False)
+    def fail():
         assert torch.is_grad_enabled()
-        _ = 1 / 0
+        return 1 / 0
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
     assert not torch.ones(1).is_inference()
 

@@ -52,7 +52,9 @@ def test_default_warns(cp, lesson, warned):
     with warned() as messages:
         y = cp.checkpoint(lesson.block, lesson.x)
     assert y.grad_fn.name() == "CheckpointFunctionBackward"
-    assert str(messages[0].message).startswith("torch.utils.checkpoint: the use_reentrant parameter should be passed explicitly.")
+    assert str(messages[0].message).startswith(
+        "torch.utils.checkpoint: the use_reentrant parameter should be passed explicitly."
+    )
 
 
 def test_inputs_without_gradient(torch, cp, lesson, warned):
@@ -62,9 +64,7 @@ def test_inputs_without_gradient(torch, cp, lesson, warned):
     assert lesson.w.grad.tolist() == lesson.expected[1]
     with warned() as messages:
         assert not cp.checkpoint(lesson.block, constant, use_reentrant=True).requires_grad
-    assert [str(m.message) for m in messages] == [
-        "None of the inputs have requires_grad=True. Gradients will be None"
-    ]
+    assert [str(m.message) for m in messages] == ["None of the inputs have requires_grad=True. Gradients will be None"]
 
 
 def test_keywords(torch, cp, lesson, fails):
@@ -79,8 +79,10 @@ def test_grad_of_it(torch, cp, lesson, fails):
     assert found.tolist() == lesson.expected[0]
     with fails(
         RuntimeError,
-        "When use_reentrant=True, torch.utils.checkpoint is incompatible with .grad() or passing an `inputs` parameter to "
-        ".backward(). To resolve this error, you can either set use_reentrant=False, or call .backward() without passing the "
+        "When use_reentrant=True, torch.utils.checkpoint is incompatible with .grad() or passing an `inputs` "
+        "parameter to "
+        ".backward(). To resolve this error, you can either set use_reentrant=False, or call .backward() without "
+        "passing the "
         "`inputs` argument.",
     ):
         torch.autograd.grad(cp.checkpoint(lesson.block, lesson.x, use_reentrant=True).sum(), lesson.x)
@@ -136,12 +138,16 @@ def test_blocks_that_change(torch, cp, lesson, fails):
     def run(first, then, **options):
         cp.checkpoint(changing(first, then), lesson.x, use_reentrant=False, **options).sum().backward()
 
-    count = "torch.utils.checkpoint: A different number of tensors was saved during the original forward and recomputation."
+    count = (
+        "torch.utils.checkpoint: A different number of tensors was saved during the original forward and recomputation."
+    )
     with fails(cp.CheckpointError, count):
         run(lambda a: a.exp().sin(), lambda a: a.exp())
     run(lambda a: a * lesson.w, lambda a: (a * lesson.w).exp())  # more than needed does not show
-    other = "torch.utils.checkpoint: Recomputed values for the following tensors have different metadata than during the " \
-            "forward pass."  # fmt: skip
+    other = (
+        "torch.utils.checkpoint: Recomputed values for the following tensors have different metadata than during the "
+        "forward pass."
+    )
     with fails(cp.CheckpointError, other):
         run(lambda a: (a * a).sum(), lambda a: (torch.cat([a, a]) * torch.cat([a, a])).sum())
 

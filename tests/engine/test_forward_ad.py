@@ -186,7 +186,8 @@ def test_errors(torch, fw, fails):
             fw.make_dual(x, torch.tensor([1, 2]))
         with fails(
             RuntimeError,
-            "Making a dual Tensor based on a Tensor that already has a forward gradient at the same level 0 is not supported.",
+            "Making a dual Tensor based on a Tensor that already has a forward gradient at the same level 0 is not "
+            "supported.",
         ):
             fw.make_dual(dual, v)
         with fails(RuntimeError, "Nested forward mode AD is not supported at the moment"):

@@ -10,14 +10,19 @@ import pytest
 import teachgrad
 
 MODIFIED = (
-    "one of the variables needed for gradient computation has been modified by an inplace operation: [torch.FloatTensor [3]]"
-    ", which is output 0 of {}, is at version 1; expected version 0 instead. Hint: enable anomaly detection to find the "
+    "one of the variables needed for gradient computation has been modified by an inplace operation: "
+    "[torch.FloatTensor [3]]"
+    ", which is output 0 of {}, is at version 1; expected version 0 instead. Hint: enable anomaly detection "
+    "to find the "
     "operation that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False)."
 )
 IN_PLACE = (
-    "Output 0 of {} is a view and is being modified inplace. This view was created inside a custom Function (or because an "
-    "input was returned as-is) and the autograd logic to handle view+inplace would override the custom backward associated "
-    "with the custom Function, leading to incorrect gradients. This behavior is forbidden. You can fix this by cloning the "
+    "Output 0 of {} is a view and is being modified inplace. This view was created inside a custom Function "
+    "(or because an "
+    "input was returned as-is) and the autograd logic to handle view+inplace would override the custom "
+    "backward associated "
+    "with the custom Function, leading to incorrect gradients. This behavior is forbidden. You can fix this "
+    "by cloning the "
     "output of the custom Function."
 )
 
@@ -174,8 +179,10 @@ def test_setup_context_cannot_save_an_input_that_is_returned(torch, fails):
     )
     with fails(
         RuntimeError,
-        "An input that has been returned as-is as output is being saved for backward. This is not supported if you override "
-        "setup_context. You should return and save a view of the input instead, e.g. with x.view_as(x) or setup ctx inside "
+        "An input that has been returned as-is as output is being saved for backward. This is not supported if "
+        "you override "
+        "setup_context. You should return and save a view of the input instead, e.g. with x.view_as(x) or setup "
+        "ctx inside "
         "the forward function itself.",
     ):
         custom.apply(leaf(torch))
@@ -188,17 +195,22 @@ def test_vjp_is_another_name_for_backward(torch, fails):
     both = function(torch, lambda ctx, x: x * 2, lambda ctx, grad: grad, vjp=lambda ctx, grad: grad)
     with fails(
         RuntimeError,
-        "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You should only implement one of them.",
+        "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You should only implement "
+        "one of them.",
     ):
         both.apply(x).sum().backward()
 
 
 # -- what backward may return -------------------------------------------------------------------------------------
 WRONG = {
-    "two for one": (lambda t, g: (g, g), "function CustomBackward returned an incorrect number of gradients (expected 1, got 2)"),
+    "two for one": (
+        lambda t, g: (g, g),
+        "function CustomBackward returned an incorrect number of gradients (expected 1, got 2)",
+    ),
     "wrong shape": (
         lambda t, g: t.ones(7),
-        "Function CustomBackward returned an invalid gradient at index 0 - got [7] but expected shape compatible with [3]",
+        "Function CustomBackward returned an invalid gradient at index 0 - got [7] but expected shape compatible "
+        "with [3]",
     ),
     "a number": (lambda t, g: 3.0, "expected Variable or None (got float)"),
     "a list": (lambda t, g: [g], "expected Variable or None (got list)"),
@@ -217,7 +229,8 @@ def test_gradient_of_a_number(torch, fails):
     y = function(torch, lambda ctx, x, k: x * k, lambda ctx, grad: (grad, grad)).apply(leaf(torch), 2)
     with fails(
         RuntimeError,
-        "function CustomBackward returned a gradient different than None at position 2, but the corresponding forward input "
+        "function CustomBackward returned a gradient different than None at position 2, but the corresponding "
+        "forward input "
         "was not a Variable",
     ):
         y.sum().backward()
@@ -253,7 +266,8 @@ def test_none_stops_the_flow(torch):
 def test_missing_methods(torch, fails):
     with fails(
         NotImplementedError,
-        "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward mode "
+        "You must implement either the backward or vjp method for your custom autograd.Function to use it with "
+        "backward mode "
         "AD.",
     ):
         function(torch, lambda ctx, x: x * 2).apply(leaf(torch)).sum().backward()
@@ -269,7 +283,8 @@ def test_instances_are_of_the_past(torch, fails, warned):
     assert str(messages[0].message).startswith("<class 'test_function.Square'> should not be instantiated. Methods on")
     with fails(
         RuntimeError,
-        "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd function with "
+        "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd "
+        "function with "
         "static forward method. (Example: https://pytorch.org/docs/stable/autograd.html#torch.autograd.Function)",
     ):
         instance(leaf(torch))
@@ -290,9 +305,7 @@ def test_saved_output_has_its_history(torch):
         return grad * result
 
     x = leaf(torch)
-    (grad,) = torch.autograd.grad(
-        function(torch, forward, backward, name="Exp").apply(x).sum(), x, create_graph=True
-    )
+    (grad,) = torch.autograd.grad(function(torch, forward, backward, name="Exp").apply(x).sum(), x, create_graph=True)
     (second,) = torch.autograd.grad(grad.sum(), x)
     assert second.tolist() == x.exp().tolist()
     assert seen == [(True, "ExpBackward", None)] * 2
@@ -348,9 +361,12 @@ def test_freed(torch, fails):
     y.backward()
     with fails(
         RuntimeError,
-        "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
-        "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
-        "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
+        "Trying to backward through the graph a second time (or directly access saved tensors after they have "
+        "already been "
+        "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
+        "Specify "
+        "retain_graph=True if you need to backward through the graph a second time or if you need to access saved "
+        "tensors "
         "after calling backward.",
     ):
         y.backward()
@@ -431,7 +447,8 @@ def test_mark_dirty_must_be_returned(torch, fails):
 
     with fails(
         RuntimeError,
-        "Some elements marked as dirty during the forward method were not returned as output. The inputs that are modified "
+        "Some elements marked as dirty during the forward method were not returned as output. The inputs that are "
+        "modified "
         "inplace must all be outputs of the Function.",
     ):
         function(torch, forward, lambda ctx, grad: (None, grad)).apply(leaf(torch) * 1, leaf(torch))

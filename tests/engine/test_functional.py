@@ -158,7 +158,9 @@ def test_vectors_that_do_not_fit(torch, F, fails, name):
 
 def test_strict(torch, F, fails):
     x, y = point(torch), point(torch)
-    independent = "The output of the user-provided function is independent of input 1. This is not allowed in strict mode."
+    independent = (
+        "The output of the user-provided function is independent of input 1. This is not allowed in strict mode."
+    )
     with fails(RuntimeError, independent):
         F.vjp(lambda x, y: x.sum(), (x, y), strict=True)
     linear = (
@@ -275,12 +277,14 @@ def test_vjp(torch, func, fails):
     assert listed(pull_back(x)) == ([2.0, 4.0, 6.0],) and aux.tolist() == [3.0, 6.0, 9.0]
     with fails(
         RuntimeError,
-        "Mismatch in shape: grad_output[0] has a shape of torch.Size([2]) and output[0] has a shape of torch.Size([3]).",
+        "Mismatch in shape: grad_output[0] has a shape of torch.Size([2]) and output[0] has a shape of "
+        "torch.Size([3]).",
     ):
         pull_back(torch.ones(2))
     with fails(
         RuntimeError,
-        "Expected pytree structure of cotangents to be the same as pytree structure of outputs to the function. cotangents: "
+        "Expected pytree structure of cotangents to be the same as pytree structure of outputs to the function. "
+        "cotangents: "
         "*, primal output: (*, *)",
     ):
         func.vjp(lambda x: (x, x), x)[1](x)
@@ -324,7 +328,7 @@ def test_func_hessian(torch, func):
 def test_hessian_vector_product(torch, func):
     x, v = point(torch), torch.ones(3)
     assert func.jvp(func.grad(lambda x: (x**3).sum()), (x,), (v,))[1].tolist() == [6.0, 12.0, 18.0]
-    value, push = func.vjp(func.grad(lambda x: (x**3).sum()), x)
+    _, push = func.vjp(func.grad(lambda x: (x**3).sum()), x)
     assert listed(push(v)) == ([6.0, 12.0, 18.0],)
 
 
@@ -332,7 +336,8 @@ def test_grad_errors(torch, func, fails):
     x = point(torch)
     with fails(
         RuntimeError,
-        "grad_and_value(f)(*args): Expected f(*args) to return a scalar Tensor, got tensor with 1 dims. Maybe you wanted to "
+        "grad_and_value(f)(*args): Expected f(*args) to return a scalar Tensor, got tensor with 1 dims. Maybe you "
+        "wanted to "
         "use the vjp or jacrev APIs instead?",
     ):
         func.grad(lambda x: x)(x)
@@ -375,21 +380,58 @@ def test_per_sample_gradients(torch, func):
 
 
 VMAP_ERRORS = {
-    "no tensor": (lambda func, x: func.vmap(abs)(3), "vmap(abs, in_dims=0, ...)(<inputs>): Got in_dim=0 for an input but the "
-                  "input is of type <class 'int'>. We cannot vmap over non-Tensor arguments, please use None as the respective "
-                  "in_dim"),
-    "nothing": (lambda func, x: func.vmap(abs)(), "vmap(abs)(<inputs>): got no inputs. Maybe you forgot to add inputs, or you "
-                "are trying to vmap over a function with no inputs. The latter is unsupported."),
-    "sizes": (lambda func, x: func.vmap(divmod)(x, x[:2]), "vmap: Expected all tensors to have the same size in the mapped "
-              "dimension, got sizes [3, 2] for the mapped dimension"),
-    "dim": (lambda func, x: func.vmap(abs, in_dims=3)(x), "vmap(abs, in_dims=3, ...)(<inputs>): Got in_dim=3 for some input, but "
-            "that input is a Tensor of dimensionality 1 so expected in_dim to satisfy -1 <= in_dim < 1."),
-    "dims": (lambda func, x: func.vmap(abs, in_dims=None)(x), "vmap(abs, in_dims=None, ...)(<inputs>): expected `in_dims` to be "
-             "int or a (potentially nested) tuple matching the structure of inputs, got: <class 'NoneType'>."),
-    "mapped": (lambda func, x: func.vmap(abs, in_dims=(None,))(x), "vmap: Expected at least one Tensor to vmap over"),
-    "result": (lambda func, x: func.vmap(len)(x.view(1, 3)), "vmap(len, ...): `len` must only return Tensors, got type <class "
-               "'int'>. Did you mean to set out_dims= to None for output?"),
-}  # fmt: skip
+    "no tensor": (
+        lambda func, x: func.vmap(abs)(3),
+        (
+            "vmap(abs, in_dims=0, ...)(<inputs>): Got in_dim=0 for an input but the input is of type <class 'int'>. "
+            "We cannot "
+            "vmap over non-Tensor arguments, please use None as the respective in_dim"
+        ),
+    ),
+    "nothing": (
+        lambda func, x: func.vmap(abs)(),
+        (
+            "vmap(abs)(<inputs>): got no inputs. Maybe you forgot to add inputs, or you are trying to vmap over a "
+            "function with "
+            "no inputs. The latter is unsupported."
+        ),
+    ),
+    "sizes": (
+        lambda func, x: func.vmap(divmod)(x, x[:2]),
+        (
+            "vmap: Expected all tensors to have the same size in the mapped dimension, got sizes [3, 2] for the "
+            "mapped dimension"
+        ),
+    ),
+    "dim": (
+        lambda func, x: func.vmap(abs, in_dims=3)(x),
+        (
+            "vmap(abs, in_dims=3, ...)(<inputs>): Got in_dim=3 for some input, but that input is a Tensor of "
+            "dimensionality 1 so "
+            "expected in_dim to satisfy -1 <= in_dim < 1."
+        ),
+    ),
+    "dims": (
+        lambda func, x: func.vmap(abs, in_dims=None)(x),
+        (
+            "vmap(abs, in_dims=None, ...)(<inputs>): expected `in_dims` to be int or a (potentially nested) tuple "
+            "matching the "
+            "structure of inputs, got: <class 'NoneType'>."
+        ),
+    ),
+    "mapped": (
+        lambda func, x: func.vmap(abs, in_dims=(None,))(x),
+        "vmap: Expected at least one Tensor to vmap over",
+    ),
+    "result": (
+        lambda func, x: func.vmap(len)(x.view(1, 3)),
+        (
+            "vmap(len, ...): `len` must only return Tensors, got type <class 'int'>. Did you mean to set out_dims= to "
+            "None for "
+            "output?"
+        ),
+    ),
+}
 
 
 @pytest.mark.parametrize("case", VMAP_ERRORS)
@@ -443,4 +485,6 @@ def test_stack_module_state(torch, func, fails):
 
 def test_linearize():
     value, push = teachgrad.func.linearize(teachgrad.sin, teachgrad.tensor(1.0))
-    assert value.item() == pytest.approx(math.sin(1)) and push(teachgrad.tensor(2.0)).item() == pytest.approx(2 * math.cos(1))
+    assert value.item() == pytest.approx(math.sin(1)) and push(teachgrad.tensor(2.0)).item() == pytest.approx(
+        2 * math.cos(1)
+    )

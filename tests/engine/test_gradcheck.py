@@ -19,7 +19,9 @@ def function(torch, forward, backward, **more):
 
 
 def square(torch, backward, **more):
-    return function(torch, lambda ctx, x: ctx.save_for_forward(x) or ctx.save_for_backward(x) or x * x, backward, **more)
+    return function(
+        torch, lambda ctx, x: ctx.save_for_forward(x) or ctx.save_for_backward(x) or x * x, backward, **more
+    )
 
 
 def wrong_in_one_place(torch):
@@ -71,7 +73,9 @@ def test_wrong(torch):
 
 def test_which_input(torch):
     with pytest.raises(RuntimeError, match=r"^Jacobian mismatch for output 0 with respect to input 1,"):
-        torch.autograd.gradcheck(lambda a, b: wrong_in_one_place(torch)(b).sum() * a.sum(), (point(torch), point(torch)))
+        torch.autograd.gradcheck(
+            lambda a, b: wrong_in_one_place(torch)(b).sum() * a.sum(), (point(torch), point(torch))
+        )
     with pytest.raises(RuntimeError, match=r"^Jacobian mismatch for output 1 with respect to input 0,"):
         torch.autograd.gradcheck(lambda a: (a, wrong_in_one_place(torch)(a)), (point(torch),))
 
@@ -80,8 +84,11 @@ def test_the_note_names_the_entry():
     with pytest.raises(RuntimeError) as info:
         teachgrad.autograd.gradcheck(lambda a, b: wrong_in_one_place(teachgrad)(b), (3, point(teachgrad)))
     assert info.value.__notes__ == [
-        "The largest difference is in row 1, column 1: how element [1] of input 1 moves element 1 (counted through) of output "
-        "0. The rule says 4.5, a small step says 4; they differ by 0.5."
+        (
+            "The largest difference is in row 1, column 1: how element [1] of input 1 moves element 1 (counted "
+            "through) of output "
+            "0. The rule says 4.5, a small step says 4; they differ by 0.5."
+        )
     ]
 
 
@@ -95,7 +102,9 @@ def test_forward_mode(torch):
         torch, lambda ctx, grad: grad * 2 * ctx.saved_tensors[0], jvp=lambda ctx, v: v * ctx.saved_tensors[0]
     )
     assert torch.autograd.gradcheck(wrong, (point(torch),))
-    with pytest.raises(RuntimeError, match=r"^Jacobian computed with forward mode mismatch for output 0 with respect to input"):
+    with pytest.raises(
+        RuntimeError, match=r"^Jacobian computed with forward mode mismatch for output 0 with respect to input"
+    ):
         torch.autograd.gradcheck(wrong, (point(torch),), check_forward_ad=True)
 
 
@@ -103,7 +112,9 @@ def test_complex(torch):
     z = torch.tensor([1 + 2j, 3 - 1j], dtype=torch.complex128, requires_grad=True)
     assert torch.autograd.gradcheck(lambda z: z.real * 2, (z,))
     assert torch.autograd.gradcheck(lambda z: (z.imag, z + 1), (z,), check_forward_ad=True)
-    with pytest.raises(RuntimeError, match="^While considering the imaginary part of complex outputs only, Jacobian mismatch"):
+    with pytest.raises(
+        RuntimeError, match=r"^While considering the imaginary part of complex outputs only, Jacobian mismatch"
+    ):
         torch.autograd.gradcheck(square(torch, lambda ctx, grad: grad * 2 * ctx.saved_tensors[0]), (z,))
 
 
@@ -123,10 +134,13 @@ def _error(torch):
 
 def test_not_the_same_twice(torch, fails):
     calls = []
-    unsteady = function(torch, lambda ctx, x: x * 2, lambda ctx, grad: calls.append(0) or grad * (2 + 1e-7 * len(calls)))
+    unsteady = function(
+        torch, lambda ctx, x: x * 2, lambda ctx, grad: calls.append(0) or grad * (2 + 1e-7 * len(calls))
+    )
     with fails(
         type(_error(torch)),
-        "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives different "
+        "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives "
+        "different "
         "values, although analytical gradient matches numerical gradient.The tolerance for nondeterminism was 0.0.",
     ):
         torch.autograd.gradcheck(unsteady, (point(torch),))
@@ -135,7 +149,7 @@ def test_not_the_same_twice(torch, fails):
 
 def test_not_linear_in_the_gradient(torch):
     affine = function(torch, lambda ctx, x: x * 2, lambda ctx, grad: grad * 2 if grad.any() else grad + 1)
-    with pytest.raises(RuntimeError, match=r"not multiplied by grad_output|grad"):
+    with pytest.raises(RuntimeError, match=r"not multiplied by grad_output|numerical"):
         torch.autograd.gradcheck(affine, (point(torch),))
 
 
@@ -150,14 +164,17 @@ def test_arguments(torch, fails, warned):
         check(torch.sin, (point(torch),), check_backward_ad=False)
     with fails(
         RuntimeError,
-        "The 0th input has a dimension with stride 0. gradcheck only supports inputs that are non-overlapping to be able to "
-        "compute the numerical gradients correctly. You should call .contiguous on the input before passing it to gradcheck.",
+        "The 0th input has a dimension with stride 0. gradcheck only supports inputs that are non-overlapping to "
+        "be able to "
+        "compute the numerical gradients correctly. You should call .contiguous on the input before passing it to "
+        "gradcheck.",
     ):
         check(torch.sin, (point(torch, 1.0).expand(3),))
     with warned() as messages:
         check(lambda x: x * 1.0, (point(torch).float(),), raise_exception=False)
     assert str(messages[0].message).startswith(
-        "Input #0 requires gradient and is not a double precision floating point or complex. This check will likely fail"
+        "Input #0 requires gradient and is not a double precision floating point or complex. This check will "
+        "likely fail"
     )
 
 
@@ -207,7 +224,8 @@ CLOSE = {
     "x, t([1.0, 2.5, 3.0]), msg=lambda m: m + '!'": APART + "!",
     "x, x + 1, rtol=0, atol=2": None,
     "x.numpy(), x.numpy()": None,
-    "m[:, :2], m[:, :2].clone(), check_stride=True": "The values for attribute 'stride()' do not match: (3, 1) != (2, 1).",
+    "m[:, :2], m[:, :2].clone(), check_stride=True": "The values for attribute 'stride()' do not match: (3, "
+    "1) != (2, 1).",
 }
 
 
@@ -229,7 +247,7 @@ def test_assert_close_refuses(torch, fails):
     with fails(ValueError, "Both 'rtol' and 'atol' must be either specified or omitted, but got no atol."):
         close(x, x, rtol=0.1)
     for pair in (("a", "a"), (x, x.tolist()), (x, x.numpy()), (3, torch.tensor(3))):
-        with pytest.raises(TypeError, match="^No comparison pair was able to handle inputs of type <class '"):
+        with pytest.raises(TypeError, match=r"^No comparison pair was able to handle inputs of type <class '"):
             close(*pair)
 
 
@@ -259,7 +277,7 @@ def test_make_tensor(case):
 
 
 def test_make_tensor_refuses(torch):
-    with pytest.raises(ValueError, match="^`low` must be less than `high`, but got 3 >= 1"):
+    with pytest.raises(ValueError, match=r"^`low` must be less than `high`, but got 3 >= 1"):
         torch.testing.make_tensor(3, dtype=torch.float32, device="cpu", low=3, high=1)
-    with pytest.raises(ValueError, match="^`requires_grad=True` is not supported for boolean and integral dtypes"):
+    with pytest.raises(ValueError, match=r"^`requires_grad=True` is not supported for boolean and integral dtypes"):
         torch.testing.make_tensor(3, dtype=torch.int64, device="cpu", requires_grad=True)

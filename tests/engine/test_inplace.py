@@ -129,6 +129,18 @@ def test_a_saved_result_changed(torch, fails, line, origin):
         y.sum().backward()
 
 
+def test_the_maker_of_a_changed_value_is_named_as_pytorch_does(torch, fails):
+    """ExpBackward0 is "Exp", MaxBackward1 is "Max1"."""
+    x = leaf(torch, 1.0, 3.0)
+    top = x.max()
+    y = top.exp()
+    z = y * top
+    with torch.no_grad():
+        top.add_(1)
+    with fails(RuntimeError, modified(shape="", origin="Max1")):
+        z.backward()
+
+
 def test_a_saved_input_changed(torch, fails):
     x, w = leaf(torch, 1.0, 2.0), leaf(torch, 3.0, 4.0)
     h = w * 1

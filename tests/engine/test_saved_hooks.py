@@ -169,7 +169,10 @@ def test_hooks_that_misbehave(torch, fails):
     with fails(TypeError, "Output of saved tensor unpack_hook expected to be a Tensor but got result of type int"):
         y.sum().backward()
     c = torch.tensor([1.0, 2.0])
-    with hooks(lambda t: t.add_(1), lambda p: p), pytest.raises(RuntimeError, match=r"^A saved tensor pack hook is mod"):
+    with (
+        hooks(lambda t: t.add_(1), lambda p: p),
+        pytest.raises(RuntimeError, match=r"^A saved tensor pack hook is mod"),
+    ):
         a * c
 
     def refuse(tensor):
@@ -184,12 +187,11 @@ def test_hooks_that_misbehave(torch, fails):
 
 def test_switched_off(torch, fails):
     graph = torch.autograd.graph
-    with graph.disable_saved_tensors_hooks("not here"), fails(RuntimeError, "not here"):
-        with graph.save_on_cpu():
-            pass
-    with graph.saved_tensors_hooks(lambda t: t, lambda p: p), fails(RuntimeError, "not here"):
-        with graph.disable_saved_tensors_hooks("not here"):
-            pass
+    with graph.disable_saved_tensors_hooks("not here"), fails(RuntimeError, "not here"), graph.save_on_cpu():
+        pass
+    hooks, disabled = graph.saved_tensors_hooks(lambda t: t, lambda p: p), graph.disable_saved_tensors_hooks("not here")
+    with hooks, fails(RuntimeError, "not here"), disabled:
+        pass
 
 
 def test_save_on_cpu(torch):
@@ -261,7 +263,9 @@ def test_edges_stand_for_tensors(torch, fails):
     assert graph.get_gradient_edge(a).node.variable is a
     with fails(RuntimeError, "grad can be implicitly created only for scalar outputs"):
         torch.autograd.backward(graph.get_gradient_edge(z))
-    message = "Mismatch in shape: grad_output[0] has a shape of torch.Size([3]) and output[0] has a shape of torch.Size([2])."
+    message = (
+        "Mismatch in shape: grad_output[0] has a shape of torch.Size([3]) and output[0] has a shape of torch.Size([2])."
+    )
     with fails(RuntimeError, message):
         torch.autograd.backward(graph.get_gradient_edge(z), torch.ones(3))
     message = "It is not possible to get the gradient edge for a Tensor that does not require gradients"

@@ -1,7 +1,5 @@
 """Whole lessons: the same script with the same seed starts from the same parameters and sees the same losses."""
 
-
-
 from __future__ import annotations
 
 import numpy as np

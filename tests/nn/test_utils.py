@@ -18,6 +18,7 @@ NET = "net = nn.Linear(3, 2); (net(torch.arange(6.).view(2, 3)) ** 2).sum().back
 SNIPPETS = {
     "norm": "print(U.clip_grad_norm_(net.parameters(), 1.0)); print(net.weight.grad)", "norm 1": "print(U.clip_grad_norm_(net.parameters(), 1.0, norm_type=1)); print(net.bias.grad)",
     "norm inf": "print(U.clip_grad_norm_(list(net.parameters()), 1.0, float('inf'))); print(net.bias.grad)", "small": "g = net.weight.grad.clone(); U.clip_grad_norm_(net.parameters(), 1e9); print((g == net.weight.grad).all())",
+    "old name": "print(U.clip_grad_norm(net.parameters(), 1.0)); print(net.bias.grad)",
     "one tensor": "print(U.clip_grad_norm_(net.weight, 0.5)); print(net.weight.grad, net.bias.grad)", "no gradients": "net.zero_grad(); print(U.clip_grad_norm_(net.parameters(), 1.0))",
     "empty": "print(U.clip_grad_norm_((p for p in []), 1.0))", "not finite": "net.bias.grad[0] = float('nan'); print(U.clip_grad_norm_(net.parameters(), 1.0)); U.clip_grad_norm_(net.parameters(), 1.0, error_if_nonfinite=True)",
     "value": "U.clip_grad_value_(net.parameters(), 0.3); print(net.weight.grad, net.bias.grad)", "vector": "v = U.parameters_to_vector(net.parameters()); print(v); U.vector_to_parameters(torch.arange(8.), net.parameters()); print(net.weight, net.bias)",

@@ -10,4 +10,5 @@ from teachgrad.nn.functional.layers import *  # noqa: F403
 from teachgrad.nn.functional.losses import *  # noqa: F403
 from teachgrad.nn.functional.normalisation import *  # noqa: F403
 from teachgrad.nn.functional.rare_losses import *  # noqa: F403
+from teachgrad.nn.functional.resampling import *  # noqa: F403
 from teachgrad.nn.functional.spatial import *  # noqa: F403

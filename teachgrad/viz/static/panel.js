@@ -82,7 +82,7 @@ export function makePanel(trace, index, { math, start, quiz }) {
       list.append(fact(html("span", null, "to ", title), ruleNode(event.rule, done), done ? null : pending("not yet")));
     }
     if (node.source) list.append(fact(`line ${node.source.line}`, html("code", { dir: "auto" }, node.source.text ?? node.source.file)));
-    return [html("h4", null, html("bdi", null, titleOf(node)), ` \u00b7 ${node.op || node.word || node.kind}`), list];
+    return [html("p", { class: "tg-named" }, html("bdi", null, titleOf(node)), ` \u00b7 ${node.op || node.word || node.kind}`), list];
   }
 
   function update(frame, step, selected) {

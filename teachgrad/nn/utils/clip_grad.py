@@ -15,7 +15,7 @@ import numpy as np
 from teachgrad.autograd.modes import no_grad
 from teachgrad.autograd.variable import TensorBase, wrap
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_"]
+__all__ = ["clip_grad_norm", "clip_grad_norm_", "clip_grad_value_"]
 
 _NO_PARAMETERS = "`parameters` is an empty generator, no gradient clipping will occur."
 
@@ -74,3 +74,13 @@ def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = 
     """
     for grad in _gradients(parameters):
         grad.clamp_(-float(clip_value), float(clip_value))
+
+
+def clip_grad_norm(parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False) -> Any:
+    """The old name of `clip_grad_norm_`. Warns. Mirrors `torch.nn.utils.clip_grad_norm`."""
+    warnings.warn(
+        "`torch.nn.utils.clip_grad_norm` is now deprecated in favor of `torch.nn.utils.clip_grad_norm_`.",
+        FutureWarning,
+        stacklevel=2,
+    )
+    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite)

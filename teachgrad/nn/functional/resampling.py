@@ -1,0 +1,164 @@
+"""Pictures of another size, windows as columns, and bags of embeddings."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+import teachgrad as torch
+from teachgrad.autograd.variable import wrap
+from teachgrad.nn.functional.layers import embedding
+from teachgrad.ops.convolution import sizes
+from teachgrad.ops.pooling import adaptive_avg_pool1d, adaptive_avg_pool2d
+from teachgrad.ops.resampling import MATRICES, pixel_shuffle, pixel_unshuffle
+from teachgrad.ops.table import LIVE
+
+__all__ = [
+    "embedding_bag",
+    "fold",
+    "gumbel_softmax",
+    "interpolate",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "unfold",
+    "upsample",
+]
+
+_MODES = {3: ("nearest", "linear", "area"), 4: ("nearest", "bilinear", "bicubic", "area"), 5: ("nearest", "trilinear")}
+
+
+def interpolate(
+    input: Any,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
+) -> Any:
+    """(N, C, *) with other sizes: `size`, or `scale_factor` times the old one. Mirrors `F.interpolate`.
+
+    `mode` is nearest, linear (3-d), bilinear (4-d), trilinear (5-d), bicubic (4-d) or area. Raises ValueError or
+    NotImplementedError for what does not go together.
+    """
+    n = input.dim() - 2
+    if (size is None) == (scale_factor is None):
+        raise ValueError(
+            "either size or scale_factor should be defined"
+            if size is None
+            else "only one of size or scale_factor should be defined"
+        )
+    if align_corners is not None and mode in ("nearest", "area"):
+        raise ValueError(
+            "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
+        )
+    if mode not in _MODES.get(input.dim(), ()) or antialias:
+        raise NotImplementedError(
+            f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.dim()}D) for the modes: nearest | linear | "
+            f"bilinear | bicubic | trilinear | area | nearest-exact (got {mode})"
+        )
+    old = input._data.shape[2:]
+    if size is not None:
+        new, scales = tuple(sizes("size", size, n)), (None,) * n
+    else:
+        factors = (scale_factor,) * n if isinstance(scale_factor, int | float) else tuple(scale_factor)
+        new = tuple(math.floor(length * factor) for length, factor in zip(old, factors, strict=True))
+        scales = (None,) * n if recompute_scale_factor else factors
+    if mode == "area":
+        return adaptive_avg_pool1d(input, new) if n == 1 else adaptive_avg_pool2d(input, new)
+    matrices = tuple(
+        MATRICES[mode](a, b, scale, bool(align_corners)) for a, b, scale in zip(old, new, scales, strict=True)
+    )
+    return LIVE[f"upsample_{mode}{n}d"](input, matrices)
+
+
+def upsample(
+    input: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
+) -> Any:
+    """The old name of `interpolate`. Mirrors `F.upsample`."""
+    return interpolate(input, size, scale_factor, mode, align_corners)
+
+
+def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
+    """Every window as a column: (N, C, H, W) to (N, C * kernel pixels, windows). Mirrors `F.unfold`."""
+    if input.dim() == 3:
+        return unfold(input.unsqueeze(0), kernel_size, dilation, padding, stride).squeeze(0)
+    if input.dim() != 4:
+        raise RuntimeError(
+            "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, but "
+            f"got: {list(input.shape)}"
+        )
+    settings = (("kernel_size", kernel_size), ("dilation", dilation), ("padding", padding), ("stride", stride))
+    return LIVE["im2col"](input, *(sizes(name, value, 2) for name, value in settings))
+
+
+def fold(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
+    """Adds windows back to their places: (N, C * kernel pixels, windows) to (N, C, *output_size). Mirrors `F.fold`."""
+    if input.dim() == 2:
+        return fold(input.unsqueeze(0), output_size, kernel_size, dilation, padding, stride).squeeze(0)
+    settings = (
+        ("output_size", output_size), ("kernel_size", kernel_size), ("dilation", dilation), ("padding", padding),
+        ("stride", stride),
+    )  # fmt: skip
+    return LIVE["col2im"](input, *(sizes(name, value, 2) for name, value in settings))
+
+
+def embedding_bag(
+    input: Any,
+    weight: Any,
+    offsets: Any = None,
+    max_norm: float | None = None,
+    norm_type: float = 2,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights: Any = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Any:
+    """The mean, sum or max of the table's rows at the indices of each bag, shape (bags, embedding_dim).
+
+    Bags are the rows of `input`, or for 1-d input begin at `offsets`. Mirrors `F.embedding_bag`.
+    """
+    if input.dim() == 2:
+        if offsets is not None:
+            raise ValueError("if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed "
+                             f"length sequences. However, found offsets of type {type(offsets)}")  # fmt: skip
+        starts = np.arange(len(input) + 1) * input.shape[1]
+        input = input.reshape(-1)
+        if per_sample_weights is not None:
+            per_sample_weights = per_sample_weights.reshape(-1)
+    else:
+        if offsets is None:
+            raise ValueError("offsets has to be a 1D Tensor but got None")
+        starts = offsets._data if include_last_offset else np.append(offsets._data, len(input))
+    rows = embedding(input, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
+    if mode == "max":
+        bags = [rows[a:b].max(0).values if b > a else rows.new_zeros(rows.shape[1]) for a, b in zip(starts, starts[1:])]  # noqa: B905
+        return torch.stack(bags)
+    if mode not in ("mean", "sum"):
+        raise ValueError("mode has to be one of sum, mean or max")
+    places = np.arange(len(input))
+    inside = (places >= starts[:-1, None]) & (places < starts[1:, None])
+    if padding_idx is not None:
+        inside &= input._data != padding_idx % len(weight)
+    share = inside.astype(weight._data.dtype)
+    if mode == "mean":
+        share /= np.maximum(share.sum(1, keepdims=True), 1)
+    return wrap(share) @ (rows if per_sample_weights is None else rows * per_sample_weights.unsqueeze(1))
+
+
+def gumbel_softmax(logits: Any, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Any:
+    """A random choice that can be differentiated: softmax((logits + noise) / tau). Mirrors `F.gumbel_softmax`.
+
+    With `hard` the result is 1 for the largest and 0 elsewhere, with the gradient of the soft one. E. Jang and others, and
+    C. Maddison and others, ICLR 2017.
+    """
+    noise = -torch.empty_like(logits).exponential_().log()
+    soft = ((logits + noise) / tau).softmax(dim)
+    if not hard:
+        return soft
+    chosen = torch.zeros_like(logits).scatter_(dim, soft.max(dim, keepdim=True)[1], 1.0)
+    return chosen - soft.detach() + soft

@@ -1,0 +1,116 @@
+"""Norms: the length of a vector, and the distance between two.
+
+|x| = sqrt(x_1^2 + ... + x_n^2)      x_i moves |x| by x_i / |x|, and at the origin, where |x| has a tip, by 0
+|x|_1 = |x_1| + ... + |x_n|          x_i moves it by its sign
+|x|_inf = the largest |x_i|          only the largest moves it
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from teachgrad import dtypes
+from teachgrad.ops import dims, reduce_arrays  # noqa: F401 - the array functions that the entries name
+from teachgrad.ops.table import LIVE, composite, op, public
+
+# -- the entries -----------------------------------------------------------------------------------------------
+op(
+    "linalg.vector_norm(self; ord, dim, keepdim)", "LinalgVectorNormBackward0",
+    "vector_norm(self, ord, dim, keepdim)",
+    self="norm_slope(grad, self, result, ord, dim, keepdim)",
+    samples=[
+        "x.norm()", "x.norm(1)", "x.norm(3)", "x.norm(0.5)", "x.norm(float('inf'))", "x.norm(0)",
+        "x.norm(dim=1)", "x.norm(2, 0, True)", "s.norm()", "torch.norm(x, p='fro')",
+        "x.norm(-float('inf'), 1)",
+    ],
+)  # fmt: skip
+op(
+    "norm.dim(self; p, dim, keepdim)", "NormBackward1", "vector_norm(self, p, dim, keepdim)",
+    self="norm_slope(grad, self, result, p, dim, keepdim)",
+    samples=["F.pairwise_distance(x, y)", "F.pairwise_distance(x, y, 1)"],
+)  # fmt: skip
+op(
+    "dist.broadcast(self, other; p)", "DistBackward0", "vector_norm(self - other, p, None, False)",
+    self="norm_slope(grad, self - other, result, p)", other="norm_slope(grad, other - self, result, p)",
+    samples=["torch.dist(x, y)", "torch.dist(x, y, 1)"],
+)  # fmt: skip
+op(
+    "cdist.pairs(x1, x2; p)", "CdistBackward0",
+    "vector_norm(x1[..., :, None, :] - x2[..., None, :, :], p, -1, False)",
+    x1="folded(cdist_slope(grad, x1, x2, result, p), x1_shape)",
+    x2="folded(cdist_slope(grad.mT, x2, x1, result.mT, p), x2_shape)",
+    samples=[
+        "torch.cdist(x, m)", "torch.cdist(b, x)", "torch.cdist(b, b + 1, p=1.0)", "torch.cdist(v, m)",
+        "torch.cdist(x, k)",
+    ],
+)  # fmt: skip
+
+
+# -- rules that take more than one expression ------------------------------------------------------------------
+@composite
+def norm_slope(
+    F: Any, grad: Any, self: Any, result: Any, ord: float, dim: dims.Dims = None, keepdim: bool = False
+) -> Any:
+    """d|x|/dx, which is x / |x| for ord 2 and 0 where |x| is 0; tied extremes share the gradient of the inf norm."""
+    if ord == 0:
+        return None
+    if ord == 1:
+        return F.sign(self) * F.expand_back(grad, self.shape, dim, keepdim)
+    if math.isinf(ord):
+        largest = F.abs(self) == F.expand_back(result, self.shape, dim, keepdim)
+        ties = F.like(F.sum(largest, dim, True), grad)
+        return F.sign(self) * largest * (F.expand_back(grad, self.shape, dim, keepdim) / ties)
+    if ord == 2:
+        return self * F.expand_back(F.where(result == 0, 0, grad / result), self.shape, dim, keepdim)
+    scale = F.expand_back(F.where(result == 0, 0, grad / F.pow(result, ord - 1)), self.shape, dim, keepdim)
+    power = F.pow(F.abs(self), ord - 1)
+    return F.sign(self) * (F.where(self == 0, 0, power) if ord < 1 else power) * scale
+
+
+@composite
+def cdist_slope(F: Any, grad: Any, rows: Any, others: Any, result: Any, p: float) -> Any:
+    """The gradient of each row: the sum of what its distance to each of the others gives it."""
+    apart = rows[..., :, None, :] - others[..., None, :, :]
+    ndim = len(apart.shape)
+    return F.sum(F.norm_slope(grad, apart, result, p, ndim - 1), ndim - 2)
+
+
+# -- the faces -------------------------------------------------------------------------------------------------
+@public()
+def norm(
+    input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: dtypes.dtype | None = None, **words: Any
+) -> Any:
+    """The length of the vector of all elements, or of those along `dim`: (sum of |x|^p)^(1/p). Mirrors `torch.norm`.
+
+    p is a number, inf for the largest |x|, 0 for the number of non-zeros, or "fro", which is 2.
+    """
+    dim, keepdim = dims.numpy_words("norm", dim, keepdim, words)
+    if dtype is not None:
+        input = dims.tensor("norm", input).to(dtype)
+    if isinstance(p, str):
+        if p != "fro":
+            raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported.")
+        p = 2
+    return LIVE["linalg_vector_norm"](input, 2 if p is None else p, dims.many("norm", input, dim), keepdim)
+
+
+@public()
+def dist(input: Any, other: Any, p: float = 2) -> Any:
+    """The p-norm of `input - other`. Mirrors `torch.dist`."""
+    return LIVE["dist_broadcast"](input, other, p)
+
+
+@public(method=False)
+def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str = "") -> Any:
+    """The p-norm of the difference of each row of `x1` and each of `x2`: (n, k), (m, k) -> (n, m). Mirrors `torch.cdist`.
+
+    `compute_mode`, in PyTorch a matter of speed, changes nothing.
+    """
+    for name, rows in (("X1", x1), ("X2", x2)):
+        if dims.tensor("cdist", rows)._data.ndim < 2:
+            raise RuntimeError(f"cdist only supports at least 2D tensors, {name} got: {rows._data.ndim}D")
+    n, m = x1._data.shape[-1], x2._data.shape[-1]
+    if n != m:
+        raise RuntimeError(f"X1 and X2 must have the same number of columns. X1: {n} X2: {m}")
+    return LIVE["cdist_pairs"](x1, x2, p)
