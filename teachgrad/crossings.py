@@ -18,6 +18,10 @@ class Crossings(Facts):
     """The part of `Tensor` that Python, NumPy and `print` meet. Mirrors `torch.Tensor`."""
 
     __slots__ = ()
+    if TYPE_CHECKING:  # `Tensor` and the op table supply these
+
+        def __getattr__(self, name: str) -> Any: ...
+
 
     def item(self) -> Any:
         """The one element as a Python number. Raises RuntimeError if there are several."""
@@ -40,14 +44,13 @@ class Crossings(Facts):
         return array if dtype is None else array.astype(dtype, copy=False)
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
-        prefix = "tensor("
         return printing.repr_tensor(
             self._data,
             dtype=self.dtype,
             device=None,
             grad_fn_name=None if self.grad_fn is None else type(self.grad_fn).__name__,
             requires_grad=self._requires_grad,
-            prefix=prefix,
+            prefix="tensor(",
             default_dtype=dtypes.get_default_dtype(),
         )
 
@@ -89,13 +92,13 @@ class Crossings(Facts):
     def __iter__(self) -> Iterator[Tensor]:
         if self._data.ndim == 0:
             raise TypeError("iteration over a 0-d tensor")
-        return iter(self.unbind(0))  # type: ignore[attr-defined]
+        return iter(self.unbind(0))
 
     def __contains__(self, element: Any) -> bool:
-        return bool((self == element).any())  # type: ignore[attr-defined]
+        return bool((self == element).any())
 
     def __hash__(self) -> int:
         return id(self)
 
-    def __reversed__(self) -> Tensor:
-        return self if self._data.ndim == 0 else self.flip(0)  # type: ignore[attr-defined, no-any-return]
+    def __reversed__(self) -> Any:
+        return self if self._data.ndim == 0 else self.flip(0)

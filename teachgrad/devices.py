@@ -16,7 +16,7 @@ class device:  # noqa: N801 - PyTorch's name
     index: int | None
 
     def __init__(self, type: str | device, index: int | None = None) -> None:
-        if isinstance(type, device):
+        if not isinstance(type, str):
             type, index = type.type, type.index
         name, colon, number = type.partition(":")
         if colon:

@@ -290,8 +290,8 @@ def shared_elements() -> RuntimeError:
     """Writing into an expanded tensor, several of whose elements are one place in memory."""
     return explained(
         RuntimeError(
-            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
-            "clone() the tensor before performing the operation."
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+            "Please clone() the tensor before performing the operation."
         ),
         "expand() and broadcasting repeat an element without copying it, so writing to one would change them all.",
     )

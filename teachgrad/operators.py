@@ -68,11 +68,11 @@ def _rsub(self: Tensor, other: Any) -> Any:
 
 def _rtruediv(self: Tensor, other: Any) -> Any:
     """2 / x is x.reciprocal() * 2, in PyTorch too."""
-    return self.reciprocal() * other if isinstance(other, _OPERAND) else NotImplemented  # type: ignore[attr-defined]
+    return self.reciprocal() * other if isinstance(other, _OPERAND) else NotImplemented
 
 
 def _matmul(self: Tensor, other: Any) -> Any:
-    return self.matmul(other) if isinstance(other, TensorBase) else NotImplemented  # type: ignore[attr-defined]
+    return self.matmul(other) if isinstance(other, TensorBase) else NotImplemented
 
 
 def _invert(self: Tensor) -> Any:

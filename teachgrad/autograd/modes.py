@@ -126,5 +126,6 @@ class set_grad_enabled(_GradMode):  # noqa: N801 - PyTorch's name
         GRAD_MODE.set(self._mode)
 
     def __call__(self, function: _Function) -> _Function:
+        """Decorates `function`."""
         GRAD_MODE.set(self._found)  # a decorator only promises a mode for the calls to come
         return super().__call__(function)

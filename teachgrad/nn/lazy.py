@@ -31,7 +31,7 @@ class UninitializedParameter(Parameter):
         """Empty."""
         return super().__new__(cls, empty_parameter((0,), device, dtype).data, requires_grad)  # type: ignore[return-value]
 
-    def __repr__(self, **options: Any) -> str:
+    def __repr__(self, **options: Any) -> str:  # type: ignore[override]
         return "<UninitializedParameter>"
 
     def materialize(self, shape: tuple[int, ...]) -> None:
@@ -64,7 +64,7 @@ class _Lazy(Module):
             parameter: Any = self._parameters[name]
             parameter.materialize(self._shape_for(name, count))
         del self._shapes
-        self.__class__ = self.ready
+        self.__class__ = self.ready  # type: ignore[assignment]
 
     def reset_parameters(self) -> None:
         """Nothing: there is nothing to draw yet."""

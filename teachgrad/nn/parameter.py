@@ -46,7 +46,7 @@ class Parameter(Tensor):
         parameter: Parameter = _shared(data, cls, requires_grad)
         return parameter
 
-    def __repr__(self, **options: Any) -> str:
+    def __repr__(self, **options: Any) -> str:  # type: ignore[override]
         return "Parameter containing:\n" + super().__repr__(**options)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from teachgrad.autograd.views import own_array
 from teachgrad.nn import functional as F
 from teachgrad.nn import init
 from teachgrad.nn.module import Module
@@ -160,7 +161,7 @@ class EmbeddingBag(Module):
         """Draws the table anew."""
         init.normal_(self.weight)
         if self.padding_idx is not None:
-            self.weight.data[self.padding_idx] = 0
+            own_array(self.weight)[self.padding_idx] = 0
 
     def forward(self, input: Any, offsets: Any = None, per_sample_weights: Any = None) -> Any:
         """(bags, embedding_dim)."""

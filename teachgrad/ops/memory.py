@@ -53,7 +53,7 @@ op(
     self="to_copy(grad, self_dtype)",
     samples=["x.double()", "x.to(torch.float16)"],
 )
-op("to_copy.whole(self; dtype)", None, "cast_to(self, dtype)", samples=["x.int()", "x.bool()"])  # no gradient passes integers
+op("to_copy.whole(self; dtype)", None, "cast_to(self, dtype)", samples=["x.int()", "x.bool()"])
 # What in-place changes of views leave behind (autograd/views.py): a view read off its changed base, and its inverse.
 op(
     "read_flat(self; index)",
@@ -67,7 +67,10 @@ op(
     "spread(self, index, shape)",
     self="read_flat(grad, index)",
 )
-op("write_flat(self, piece; index)", "AsStridedScatterBackward0", "overwritten(self, piece, index)", self="clear_flat(grad, index)", piece="read_flat(grad, index)")  # fmt: skip
+op(
+    "write_flat(self, piece; index)", "AsStridedScatterBackward0", "overwritten(self, piece, index)",
+    self="clear_flat(grad, index)", piece="read_flat(grad, index)",
+)  # fmt: skip
 op(
     "clear_flat(self; index)",
     "AsStridedScatterBackward0",

@@ -48,7 +48,9 @@ for _name, _node in _NODES.items():
     _input = {"1": "c", "2": "c[None]", "3": "c[None, None]"}[_name[-2]]
     op(
         f"{_name}(self; matrices)", _node, "resized(self, matrices)", self=f"{_name}(grad, turned(matrices))",
-        samples=[f"F.interpolate({_input}, scale_factor=2, mode='{_mode}')", f"F.interpolate({_input}, size=3, mode='{_mode}')"],
+        samples=[
+            f"F.interpolate({_input}, scale_factor=2, mode='{_mode}')", f"F.interpolate({_input}, size=3, mode='{_mode}')",
+        ],
     )  # fmt: skip
 
 
@@ -118,11 +120,13 @@ def unshuffled(self: Any, factor: int) -> Any:
 
 op(
     "pixel_shuffle.by(self; factor)", "PixelShuffleBackward0", "shuffled(self, factor)",
-    self="pixel_unshuffle_by(grad, factor)", samples=["F.pixel_shuffle(c.view(1, 4, 2, 5), 2)", "torch.pixel_shuffle(c.view(4, 10, 1), 2)"],
+    self="pixel_unshuffle_by(grad, factor)",
+    samples=["F.pixel_shuffle(c.view(1, 4, 2, 5), 2)", "torch.pixel_shuffle(c.view(4, 10, 1), 2)"],
 )  # fmt: skip
 op(
     "pixel_unshuffle.by(self; factor)", "PixelUnshuffleBackward0", "unshuffled(self, factor)",
-    self="pixel_shuffle_by(grad, factor)", samples=["F.pixel_unshuffle(c.view(2, 2, 10), 2)", "torch.pixel_unshuffle(b[:, :2], 2)"],
+    self="pixel_shuffle_by(grad, factor)",
+    samples=["F.pixel_unshuffle(c.view(2, 2, 10), 2)", "torch.pixel_unshuffle(b[:, :2], 2)"],
 )  # fmt: skip
 
 
@@ -169,12 +173,14 @@ def image_of_columns(self: Any, size: Sizes, kernel: Sizes, dilation: Sizes, pad
 
 
 op(
-    "im2col(self; kernel, dilation, padding, stride)", "Im2ColBackward0", "window_columns(self, kernel, dilation, padding, stride)",
+    "im2col(self; kernel, dilation, padding, stride)", "Im2ColBackward0",
+    "window_columns(self, kernel, dilation, padding, stride)",
     self="col2im(grad, self_shape[2:], kernel, dilation, padding, stride)",
     samples=["F.unfold(c[None], 2)", "F.unfold(c[None], (2, 3), dilation=(1, 2), padding=1, stride=2)"],
 )  # fmt: skip
 op(
     "col2im(self; size, kernel, dilation, padding, stride)", "Col2ImBackward0",
-    "image_of_columns(self, size, kernel, dilation, padding, stride)", self="im2col(grad, kernel, dilation, padding, stride)",
+    "image_of_columns(self, size, kernel, dilation, padding, stride)",
+    self="im2col(grad, kernel, dilation, padding, stride)",
     samples=["F.fold(c.view(2, 4, 5)[..., :4], (3, 3), 2)", "F.fold(c[..., :2], (2, 3), 2)"],
 )  # fmt: skip

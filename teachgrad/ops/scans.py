@@ -176,6 +176,8 @@ def cummin(input: Any, dim: Any = None, **words: Any) -> Any:
 @public()
 def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """The differences of neighbours along `dim`, taken `n` times. Mirrors `torch.diff`."""
+    if dims.tensor("diff", input)._data.ndim == 0:
+        raise RuntimeError("diff expects input to be at least one-dimensional")
     dim = dims.one("diff", input, dim)
     parts = [part for part in (prepend, input, append) if part is not None]
     if len(parts) > 1:

@@ -161,6 +161,7 @@ class Late:
         self.op, self.kind, self.key, self.space = op, kind, key, space
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Compiles the op, puts it in its own place, runs it."""
         function = getattr(self.op, self.kind)
         if self.space is not None and self.space.get(self.key) is self:
             self.space[self.key] = function

@@ -241,7 +241,8 @@ def front_source(op: Op, *, by_number: bool, operator: bool = False) -> str:
         refuse += [f"        if {first}.dtype.kind in {kinds!r}:", f"            raise _refused({kernel!r}, {first})"]
     lines += [*([] if numbers else refuse), f"        data = {expression}"]
     if op.pointwise and (op.floats or (numbers and op.node_name is not None)):
-        changed = f"(data.__class__ is not {first}.__class__ or data.__class__ is _ndarray) and data.dtype is not {first}.dtype"
+        changed = f"(data.__class__ is not {first}.__class__ or data.__class__ is _ndarray)"
+        changed += f" and data.dtype is not {first}.dtype"
         convert_to = f"_promote_number({', '.join((first, *numbers))})" if numbers else first
         if op.floats:
             again = ", ".join(f"a_{n}" for n in tensors)

@@ -70,10 +70,10 @@ def render(
     out.append(f'<rect class="tg-paper" width="{width}" height="{height}" rx="6"/>')
     if graph.title:
         heading = fit(graph.title, 15.0, True, layout.width - 28)
-        out.append(f'<text class="tg-heading" x="14" y="27">{_text(heading)}</text>')
+        out.append(f'<text class="tg-heading" x="14" y="27">{escaped(heading)}</text>')
     if caption:
         out += [
-            f'<text class="tg-caption" x="14" y="{_number(layout.height + 16 + i * LEADING)}">{_text(line)}</text>'
+            f'<text class="tg-caption" x="14" y="{_number(layout.height + 16 + i * LEADING)}">{escaped(line)}</text>'
             for i, line in enumerate(caption.lines)
         ]
         out.append(f'<g transform="translate({_number((wide - layout.width) / 2)})">')
@@ -113,11 +113,11 @@ def _node(node: Node, box: Box, prefix: str, content: Card, active: bool) -> lis
             ("role", "img"),
             ("aria-label", label),
         ),
-        f"<title>{_text(label)}</title>",
+        f"<title>{escaped(label)}</title>",
         *_shape(node.kind, x, y, w, h),
         *(
             f'<text class="tg-{line.kind}{" tg-none" if line.text == NOT_YET else ""}" '
-            f'x="{_number(x + w * line.across)}" y="{_number(y + line.baseline)}">{_text(line.text)}</text>'
+            f'x="{_number(x + w * line.across)}" y="{_number(y + line.baseline)}">{escaped(line.text)}</text>'
             for line in content.lines
         ),
         "</g>",
@@ -129,9 +129,9 @@ def _frame(title: str, box: Box, name: str) -> list[str]:
     written = fit(title, FRAME_TITLE, room=max(w - 16, 20))
     return [
         _open("g", ("class", "tg-frame"), ("id", name), ("data-group", name.rpartition("-")[2])),
-        f"<title>{_text(title)}</title>",
+        f"<title>{escaped(title)}</title>",
         _rect("tg-border", *box, 7.0),
-        f'<text class="tg-frame-title" x="{_number(x + 9)}" y="{_number(y + 17)}">{_text(written)}</text>',
+        f'<text class="tg-frame-title" x="{_number(x + 9)}" y="{_number(y + 17)}">{escaped(written)}</text>',
         "</g>",
     ]
 
@@ -178,11 +178,11 @@ def _edge(edge: Edge, layout: Layout, nodes: Mapping[str, Node], prefix: str, la
             ("data-source", edge.source),
             ("data-target", edge.target),
         ),
-        f"<title>{_text(says)}</title>",
+        f"<title>{escaped(says)}</title>",
         f'<path class="tg-line" d="M{_number(start[0])},{_number(start[1])} C{curve}"/>',
         _head(points[-1], tip),
     ]
-    out.append(f'<text class="tg-edge-label" x="{_number(x)}" y="{_number(y + 4)}">{_text(label)}</text>')
+    out.append(f'<text class="tg-edge-label" x="{_number(x)}" y="{_number(y + 4)}">{escaped(label)}</text>')
     return [*out, "</g>"]
 
 
@@ -207,11 +207,11 @@ def _number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that is drawn and said as it stands, and executes nothing."""
     return escape(visible(text), quote=True)
 
 
 def _open(tag: str, *attributes: tuple[str, str]) -> str:
-    written = "".join(f' {name}="{_text(value)}"' for name, value in attributes)
+    written = "".join(f' {name}="{escaped(value)}"' for name, value in attributes)
     return f"<{tag}{written}>"

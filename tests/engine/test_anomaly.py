@@ -95,8 +95,10 @@ def test_switches(torch, warned):
             assert state() == (False, True)
         assert state() == (True, False)
     assert [str(m.message) for m in messages] == [
-        "Anomaly Detection has been enabled. This mode will increase the runtime and should only be enabled for "
-        "debugging."
+        (
+            "Anomaly Detection has been enabled. This mode will increase the runtime and should only be enabled for "
+            "debugging."
+        )
     ]
     assert state() == (False, True)
     autograd.set_detect_anomaly(True)

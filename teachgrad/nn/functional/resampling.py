@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -56,8 +57,8 @@ def interpolate(
         )
     if mode not in _MODES.get(input.dim(), ()) or antialias:
         raise NotImplementedError(
-            f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.dim()}D) for the modes: nearest | linear | "
-            f"bilinear | bicubic | trilinear | area | nearest-exact (got {mode})"
+            f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.dim()}D) for the modes: nearest | "
+            f"linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})"
         )
     old = input._data.shape[2:]
     if size is not None:
@@ -136,7 +137,7 @@ def embedding_bag(
         starts = offsets._data if include_last_offset else np.append(offsets._data, len(input))
     rows = embedding(input, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
     if mode == "max":
-        bags = [rows[a:b].max(0).values if b > a else rows.new_zeros(rows.shape[1]) for a, b in zip(starts, starts[1:])]  # noqa: B905
+        bags = [rows[a:b].max(0).values if b > a else rows.new_zeros(rows.shape[1]) for a, b in itertools.pairwise(starts)]
         return torch.stack(bags)
     if mode not in ("mean", "sum"):
         raise ValueError("mode has to be one of sum, mean or max")

@@ -45,26 +45,37 @@ export function makePicture(trace, index, text, prefix) {
     return here && all > 1 ? `${here} of ${all} here` : "grad: not yet";
   }
 
+  const shown = new Map(); // what each element stands for now: a step leaves most of a large picture as it is
+  function isNew(g, ...facts) {
+    const old = shown.get(g);
+    shown.set(g, facts);
+    return !old || facts.some((fact, i) => fact !== old[i]);
+  }
+
   function update(frame, selected, found) {
     const { event } = frame;
     const path = selected ? onward(selected, index) : null;
     for (const [id, g] of nodes) {
+      const active = event?.node === id || (event?.kind === "accumulate" && index.leafOf.get(event.node) === id);
+      const dim = Boolean(path && !path.has(id));
+      if (!isNew(g, gradText(id, frame), active, dim, frame.grads.has(id), selected === id, found.includes(id), frame.freed)) continue;
       const line = g.querySelector(".tg-grad");
       setText(line, gradText(id, frame));
-      const active = event?.node === id || (event?.kind === "accumulate" && index.leafOf.get(event.node) === id);
-      toggle(g, { "tg-active": active, "tg-reached": frame.grads.has(id), "tg-selected": selected === id, "tg-found": found.includes(id), "tg-dim": Boolean(path && !path.has(id)),
+      toggle(g, { "tg-active": active, "tg-reached": frame.grads.has(id), "tg-selected": selected === id, "tg-found": found.includes(id), "tg-dim": dim,
                   "tg-freed": frame.freed && index.nodes.get(id)?.kind === "saved" });
       g.setAttribute("aria-pressed", String(selected === id));
       g.setAttribute("aria-label", line ? `${labels.get(id)}; ${gradText(id, frame)}` : labels.get(id));
     }
     for (const [id, g] of edges) {
       const value = frame.flows.get(id);
+      const { source, target } = index.edges.get(id);
+      const dim = Boolean(path && !(path.has(source) && path.has(target)));
+      if (!isNew(g, value, index.largest, id === event?.edge, dim)) continue;
       const label = g.querySelector(".tg-edge-label");
       const mark = markOf(value, index);
       setText(label, value ? (MARKS[mark] ? `${MARKS[mark][0]} ` : "") + brief(value) : "");
       label.setAttribute("dx", value && plus(value) ? 5 : 0); // room for the sign, away from the line
-      const { source, target } = index.edges.get(id);
-      toggle(g, { "tg-flowed": Boolean(value), "tg-active": id === event?.edge, "tg-dim": Boolean(path && !(path.has(source) && path.has(target))),
+      toggle(g, { "tg-flowed": Boolean(value), "tg-active": id === event?.edge, "tg-dim": dim,
                   "tg-plus": signOf(value) === "+", "tg-minus": signOf(value) === "\u2212" });
       build(g, { "data-mark": mark }, []);
       g.style.setProperty("--tg-flow", `${(1.2 + 4.3 * strength(value, index)).toFixed(2)}px`);
