@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from teachgrad import devices, dtypes, errors, legacy, sampling
+from teachgrad import devices, dtypes, errors, legacy, refusals, sampling
 from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.leaves import dtype_of, leaf
 from teachgrad.legacy import *  # noqa: F403 - FloatTensor, LongTensor, ...
@@ -98,7 +98,7 @@ def asarray(
     if copy and (isinstance(obj, TensorBase) or np.may_share_memory(made._data, np.asarray(obj))):
         made = made.clone()
     if requires_grad and made._data.dtype.kind not in "fc":
-        raise errors.only_floats("Only Tensors of floating point and complex dtype can require gradients")
+        raise refusals.only_floats("Only Tensors of floating point and complex dtype can require gradients")
     return made.requires_grad_() if requires_grad else made
 
 
@@ -380,7 +380,7 @@ def is_nonzero(input: Any) -> bool:
     """True if the one element is not zero. Mirrors `torch.is_nonzero`. Raises RuntimeError if there are several."""
     size = dims.tensor("is_nonzero", input)._data.size
     if size != 1:
-        raise errors.ambiguous_bool(size)
+        raise refusals.ambiguous_bool(size)
     return bool(input._data)
 
 

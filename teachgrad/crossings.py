@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from teachgrad import dtypes, errors, printing
+from teachgrad import dtypes, printing, refusals
 from teachgrad.autograd import views
 from teachgrad.autograd.variable import _tensor_class
 from teachgrad.facts import Facts
@@ -26,7 +26,7 @@ class Crossings(Facts):
     def item(self) -> Any:
         """The one element as a Python number. Raises RuntimeError if there are several."""
         if self._data.size != 1:
-            raise errors.many_to_scalar(self._data.size)
+            raise refusals.many_to_scalar(self._data.size)
         return self._data.item()
 
     def tolist(self) -> Any:
@@ -36,7 +36,7 @@ class Crossings(Facts):
     def numpy(self, *, force: bool = False) -> Any:
         """The memory as a NumPy array: writing to one changes the other. Raises RuntimeError if it requires grad."""
         if self._requires_grad and not force:
-            raise errors.numpy_of_grad()
+            raise refusals.numpy_of_grad()
         return views.own_array(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
@@ -61,13 +61,13 @@ class Crossings(Facts):
 
     def __bool__(self) -> bool:
         if self._data.size != 1:
-            raise errors.ambiguous_bool(self._data.size)
+            raise refusals.ambiguous_bool(self._data.size)
         return bool(self._data)
 
     def _only(self) -> Any:
         """The one element. Raises ValueError if there are several, or none."""
         if self._data.size != 1:
-            raise errors.many_to_python()
+            raise refusals.many_to_python()
         return self._data.item()
 
     def __float__(self) -> float:

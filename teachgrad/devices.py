@@ -17,7 +17,8 @@ class device:  # noqa: N801 - PyTorch's name
 
     def __init__(self, type: str | device, index: int | None = None) -> None:
         if not isinstance(type, str):
-            type, index = type.type, type.index
+            index = type.index
+            type = type.type
         name, colon, number = type.partition(":")
         if colon:
             if index is not None or not number.isdigit():

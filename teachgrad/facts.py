@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from teachgrad import devices, dtypes, errors
+from teachgrad import devices, dtypes, errors, refusals
 from teachgrad.autograd import inference, views
 from teachgrad.autograd.variable import TensorBase
 from teachgrad.size import Size
@@ -60,7 +60,7 @@ class Facts(TensorBase):
         if not isinstance(dim, int):
             raise TypeError(f"size(): argument 'dim' (position 1) must be int, not {errors.type_name(dim)}")
         if not -max(self.ndim, 1) <= dim < max(self.ndim, 1) or self.ndim == 0:
-            raise errors.dim_out_of_range(dim, self.ndim) if self.ndim else errors.no_dimensions(dim)
+            raise errors.dim_out_of_range(dim, self.ndim) if self.ndim else refusals.no_dimensions(dim)
         return self._data.shape[dim]
 
     def dim(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from teachgrad import devices, dtypes, errors
+from teachgrad import devices, dtypes, refusals
 from teachgrad.autograd.variable import wrap
 from teachgrad.tensor import Tensor
 
@@ -30,7 +30,7 @@ def leaf(array: Any, requires_grad: bool, device: Any = None) -> Tensor:
     if device is not None:
         devices.resolve(device)
     if requires_grad and array.dtype.kind not in "fc":
-        raise errors.only_floats("Only Tensors of floating point and complex dtype can require gradients")
+        raise refusals.only_floats("Only Tensors of floating point and complex dtype can require gradients")
     made = wrap(array)
     made._requires_grad = bool(requires_grad)
     return made

@@ -14,7 +14,7 @@ from weakref import ref
 
 import numpy as np
 
-from teachgrad import autograd, devices, dtypes, errors
+from teachgrad import autograd, devices, dtypes, refusals
 from teachgrad.autograd import views
 from teachgrad.autograd.graph import Hook, Node, RemovableHandle, accumulator, edge_of
 from teachgrad.autograd.hooks import TensorHooks
@@ -63,9 +63,9 @@ class Tensor(Crossings):
         if not isinstance(value, bool):
             raise RuntimeError("requires_grad must be a bool")
         if not self.is_leaf:
-            raise errors.requires_grad_of_non_leaf(value)
+            raise refusals.requires_grad_of_non_leaf(value)
         if value and self._data.dtype.kind not in "fc":
-            raise errors.only_floats("only Tensors of floating point and complex dtype can require gradients")
+            raise refusals.only_floats("only Tensors of floating point and complex dtype can require gradients")
         self._requires_grad = value
         if self._view is not None:
             self._view.inherits = False
@@ -75,7 +75,7 @@ class Tensor(Crossings):
         if not self.is_leaf and requires_grad:
             return self
         if requires_grad and self._data.dtype.kind not in "fc":
-            raise errors.only_floats("only Tensors of floating point dtype can require gradients")
+            raise refusals.only_floats("only Tensors of floating point dtype can require gradients")
         self.requires_grad = requires_grad
         return self
 
@@ -95,7 +95,7 @@ class Tensor(Crossings):
                 )
             if value is self:
                 raise RuntimeError("can't assign Variable as its own grad")
-            errors.check_assigned_grad(self, value)
+            refusals.check_assigned_grad(self, value)
         self._grad = value
 
     @grad.deleter
@@ -151,7 +151,7 @@ class Tensor(Crossings):
     def detach_(self) -> Tensor:
         """Takes this tensor itself out of the graph."""
         if self._is_view():
-            raise errors.detach_of_view()
+            raise refusals.detach_of_view()
         self._node, self._output_nr, self._requires_grad = None, 0, False
         return self
 
@@ -244,7 +244,7 @@ class Tensor(Crossings):
             elif isinstance(value, str | devices.device | int) and not isinstance(value, bool):
                 device = value
             elif not isinstance(value, bool):
-                raise errors.bad_to_argument(value)
+                raise refusals.bad_to_argument(value)
         devices.resolve(device)
         if dtype is None or dtype.numpy is self._data.dtype:
             return self.clone() if copy else self
@@ -276,7 +276,7 @@ class Tensor(Crossings):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self._node is not None:
-            raise errors.deepcopy_of_non_leaf()
+            raise refusals.deepcopy_of_non_leaf()
         copy = wrap(self._data.copy(), type(self))
         copy._requires_grad = self._requires_grad
         memo[id(self)] = copy
@@ -310,4 +310,4 @@ def _warn_non_leaf_grad() -> None:
     depth = 2
     if sys._getframe(depth).f_globals.get("__name__", "").startswith("teachgrad."):
         return
-    warnings.warn(errors.NON_LEAF_GRAD, UserWarning, stacklevel=depth + 1)
+    warnings.warn(refusals.NON_LEAF_GRAD, UserWarning, stacklevel=depth + 1)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from teachgrad import devices, dtypes, errors
+from teachgrad import devices, dtypes, errors, refusals
 from teachgrad.autograd import views
 from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.tensor import Tensor
@@ -26,7 +26,7 @@ def _shared(data: Any, cls: type[Tensor], requires_grad: bool) -> Any:
             f"{cls.__name__} is made of a tensor, for instance nn.{cls.__name__}(torch.randn(3)).",
         )
     if requires_grad and array.dtype.kind not in "fc":
-        raise errors.only_floats("Only Tensors of floating point and complex dtype can require gradients")
+        raise refusals.only_floats("Only Tensors of floating point and complex dtype can require gradients")
     tensor = wrap(array, cls)
     tensor._requires_grad = requires_grad
     return tensor

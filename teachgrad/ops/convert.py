@@ -16,8 +16,8 @@ from teachgrad import dtypes, errors
 from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.ops.table import OPS, Op
 
-NUMBERS = bool | int | float | complex
-"""What a Python number is; NumPy's scalars are welcome too, as Python numbers."""
+NUMBERS = (bool, int, float, complex, np.generic)
+"""What counts as a number beside a tensor: Python's own, and NumPy's scalars, which are taken as Python's."""
 
 
 def promote(*arrays: Any) -> tuple[Any, ...]:
@@ -50,9 +50,13 @@ def number(name: str, value: Any) -> Any:
 
 def as_tensor(value: Any, others: Sequence[Any]) -> Any:
     """A Python number as a 0-d tensor of the dtype that it has beside the other operands; a tensor as it is."""
-    if not isinstance(value, NUMBERS | np.generic):
+    if not isinstance(value, NUMBERS):
         return value
     value = value.item() if isinstance(value, np.generic) else value
+    if value.__class__ is float:  # a float among floats takes their dtype: the common case
+        for each in others:
+            if isinstance(each, TensorBase) and each._data.dtype.kind == "f":
+                return wrap(each._data.dtype.type(value))
     dtype = dtypes.result_type(value, *(each._data for each in others if isinstance(each, TensorBase)))
     return wrap(dtype.numpy.type(value))
 
@@ -95,7 +99,7 @@ def rescue(name: str, error: Exception, *arguments: Any) -> Any:
     op = OPS[name]
     operands = arguments[0] if op.list_input else arguments[: len(op.inputs)]
     if isinstance(error, AttributeError):
-        if op.numbers_first and isinstance(operands[1], TensorBase) and isinstance(operands[0], NUMBERS | np.generic):
+        if op.numbers_first and isinstance(operands[1], TensorBase) and isinstance(operands[0], NUMBERS):
             return op(as_tensor(operands[0], operands), *arguments[1:])
         for position, value in enumerate(operands):
             optional = not op.list_input and op.is_optional(op.inputs[position])

@@ -67,7 +67,7 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
 @public("floor_divide")
 def floor_divide(input: Any, other: Any) -> Any:
     """`input / other`, rounded down; it has no gradient rule. Mirrors `torch.floor_divide`."""
-    if isinstance(input, NUMBERS | np.generic) and isinstance(other, TensorBase):
+    if isinstance(input, NUMBERS) and isinstance(other, TensorBase):
         return OPS["floor_divide.of_number"](other, number("floor_divide", input))
     return _by_kind("floor_divide", input, other)
 
@@ -75,7 +75,7 @@ def floor_divide(input: Any, other: Any) -> Any:
 @public("remainder")
 def remainder(input: Any, other: Any) -> Any:
     """What is left over after division, with the sign of the divisor: Python's `%`. Mirrors `torch.remainder`."""
-    if isinstance(input, NUMBERS | np.generic) and isinstance(other, TensorBase):
+    if isinstance(input, NUMBERS) and isinstance(other, TensorBase):
         return OPS["remainder.of_number"](other, number("remainder", input))
     return _by_kind("remainder", input, other)
 
@@ -92,7 +92,7 @@ def _by_kind(name: str, input: Any, other: Any) -> Any:
         raise errors.invalid_combination(name, input, other)
     if isinstance(other, TensorBase):
         return OPS[f"{name}.tensor"](input, other)
-    if isinstance(other, NUMBERS | np.generic):
+    if isinstance(other, NUMBERS):
         return OPS[f"{name}.number"](input, number(name, other))
     raise errors.invalid_combination(name, input, other)
 
@@ -106,9 +106,9 @@ def pow(input: Any, exponent: Any) -> Any:
     elif isinstance(exponent, TensorBase):
         if isinstance(input, TensorBase):
             return OPS["pow.tensor"](input, exponent)
-        if isinstance(input, NUMBERS | np.generic):
+        if isinstance(input, NUMBERS):
             return OPS["pow.base"](exponent, number("pow", input))
-    elif isinstance(exponent, NUMBERS | np.generic) and isinstance(input, TensorBase):
+    elif isinstance(exponent, NUMBERS) and isinstance(input, TensorBase):
         return OPS["pow.number"](input, number("pow", exponent))
     raise errors.invalid_combination("pow", input, exponent)
 
@@ -136,7 +136,7 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     given = [bound for bound in (min, max) if bound is not None]
     if not isinstance(input, TensorBase):
         raise errors.invalid_combination("clamp", input, *given)
-    if all(isinstance(bound, NUMBERS | np.generic) for bound in given):
+    if all(isinstance(bound, NUMBERS) for bound in given):
         return OPS["clamp.numbers"](input, *(None if b is None else number("clamp", b) for b in (min, max)))
     if not all(isinstance(bound, TensorBase) for bound in given):
         raise errors.invalid_combination("clamp", input, *given)
@@ -182,7 +182,7 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
         return condition.nonzero(as_tuple=True)
     operands = (condition, input, other)
     if not isinstance(condition, TensorBase) or not all(
-        isinstance(v, TensorBase | NUMBERS | np.generic) for v in operands
+        isinstance(v, (TensorBase, *NUMBERS)) for v in operands
     ):
         raise errors.invalid_combination("where", *operands)
     if condition._data.dtype.kind != "b":

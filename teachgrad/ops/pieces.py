@@ -20,6 +20,7 @@ from teachgrad.ops import dims, refusals
 from teachgrad.ops.dimensions import atleast_1d, atleast_2d, atleast_3d
 from teachgrad.ops.shape import reshape
 from teachgrad.ops.table import OPS, composite, op, public, raw
+from teachgrad.refusals import no_dimensions
 
 
 # -- what the forward expressions compute ----------------------------------------------------------------------
@@ -300,7 +301,7 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> Any:
 def unbind(input: Any, dim: int = 0) -> Any:
     """The layers along a dimension, as views without that dimension. Mirrors `torch.unbind`."""
     if not dims.tensor("unbind", input)._data.ndim:
-        raise errors.no_dimensions(dim)
+        raise no_dimensions(dim)
     return OPS["unbind"](input, dims.one("unbind", input, dim))
 
 

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .calls import modules as modules
+    from .comparing import Comparison as Comparison
+    from .comparing import compare as compare
     from .compat import draw_dot as draw_dot
     from .compat import make_dot as make_dot
     from .drawing import Drawing as Drawing
@@ -28,36 +30,43 @@ if TYPE_CHECKING:
     from .model import Trace as Trace
     from .recording import record as record
     from .sources import lines as lines
+    from .watching import watch as watch
     from .widget import Stepper as Stepper
 
 _HOMES = {
+    "Comparison": "comparing",
     "Drawing": "drawing",
     "Graph": "model",
     "Player": "html",
     "Stepper": "widget",
     "Trace": "model",
     "animate": "drawing",
+    "compare": "comparing",
     "draw": "drawing",
     "draw_dot": "compat",
     "lines": "sources",
     "make_dot": "compat",
     "modules": "calls",
     "record": "recording",
+    "watch": "watching",
 }
 
 __all__ = [
+    "Comparison",
     "Drawing",
     "Graph",
     "Player",
     "Stepper",
     "Trace",
     "animate",
+    "compare",
     "draw",
     "draw_dot",
     "lines",
     "make_dot",
     "modules",
     "record",
+    "watch",
 ]
 
 

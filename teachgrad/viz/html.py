@@ -46,7 +46,8 @@ _PAGE = """\
 <style>
 body {{ margin: 0; background: light-dark(#eef0f3, #0c0f13); }}
 main {{ max-width: 1200px; margin: 0 auto; padding: 16px; }}
-h1 {{ margin: 0 0 12px; font: 600 17px/1.4 system-ui, sans-serif; color: light-dark(#1a1f26, #e8ecf1); overflow-wrap: anywhere; }}
+h1 {{ margin: 0 0 12px; font: 600 17px/1.4 system-ui, sans-serif; overflow-wrap: anywhere; }}
+h1 {{ color: light-dark(#1a1f26, #e8ecf1); }}
 @media print {{ body {{ background: none; }} main {{ padding: 0; }} }}
 </style>
 </head>

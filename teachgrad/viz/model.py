@@ -82,7 +82,8 @@ class Value(_Json):
     """A tensor as it is shown: the numbers themselves while they are few, otherwise what sums them up.
 
     ``numbers`` is flat and row-major, and None above nine elements; then ``stats`` holds min, mean, max and
-    norm, and ``sample`` a histogram and a small map. ``text`` is how the value is written out: ``-12.``, ``[4.5, 4.5]``, ``20×30 float32, mean 0.12``;
+    norm, and ``sample`` a histogram and a small map.
+    ``text`` is how the value is written out: ``-12.``, ``[4.5, 4.5]``, ``20×30 float32, mean 0.12``;
     ``brief`` is the same where room is short (a box, an edge), at most 24 characters: ``-12.``, ``[4.5,
     4.5]``, ``20×30, mean 0.12``.
     """

@@ -127,10 +127,10 @@ def _page(svg: ET.Element, fonts: Sequence[_Font]) -> tuple[float, float, str, s
         path = (*around, (tag, frozenset(element.get("class", "").split())))
         style = _style(path, rules)
         if tag in ("svg", "g"):
-            move = re.fullmatch(r"translate\(([-\d.]+)\)", element.get("transform", ""))
+            move = re.fullmatch(r"translate\(([-\d.]+)(?:,([-\d.]+))?\)", element.get("transform", ""))
             todo.append(("Q", path))
             todo += [(child, path) for child in reversed(element)]
-            out.append(f"q 1 0 0 1 {move[1]} 0 cm" if move else "q")
+            out.append(f"q 1 0 0 1 {move[1]} {move[2] or 0} cm" if move else "q")
         elif tag == "text":
             out += _text(element, style, fonts)
         elif tag in ("rect", "path"):

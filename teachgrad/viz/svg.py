@@ -17,6 +17,7 @@ from .text import describe
 from .values import visible
 
 Box = tuple[float, float, float, float]
+MARKS = {"only": "only here", "differs": "differs"}
 LEADING = 19.0  # from one line of a caption to the next
 
 
@@ -40,15 +41,17 @@ def render(
     gradients: Mapping[str, str] | None = None,
     active: Collection[str] = (),
     caption: Caption | None = None,
+    marks: Mapping[str, str] | None = None,
 ) -> str:
     """Write ``graph`` at the places of ``layout`` as SVG text.
 
     Each id begins with ``prefix``, which must be unique in a page. A stand-alone picture carries its style
     sheet; ``embedded=True`` leaves it to the page, which wraps the picture in an element of class
     ``tg-root``. A moment of a replay is drawn by ``labels`` (edge id to text), ``gradients`` (node id to
-    text), the ids that are ``active``, and a ``caption`` below.
+    text), the ids that are ``active``, and a ``caption`` below. ``marks`` are "only" and "differs", by id, where
+    the graph is compared with another.
     """
-    labels, gradients = labels or {}, gradients or {}
+    labels, gradients, marks = labels or {}, gradients or {}, marks or {}
     wide = max(layout.width, caption.width) if caption else layout.width
     width, height = _number(wide), _number(layout.height + (caption.height if caption else 0))
     title = graph.title or _default_title(graph)
@@ -83,13 +86,15 @@ def render(
     for group, box in layout.frames.items():
         out += _frame(titles[group], box, f"{prefix}-{group}")
     for edge in graph.edges:
-        out += _edge(edge, layout, nodes, prefix, labels.get(edge.id, ""), edge.id in active)
+        state = _state(edge.id in active, marks.get(edge.id))
+        out += _edge(edge, layout, nodes, prefix, labels.get(edge.id, ""), state)
     for node in graph.nodes:
         line = gradients.get(node.id) or (gradient_line(node.grad) if node.grad else None)
         if line is None and layout.gradients and node.kind not in ("input", "saved", "group"):
             line = NOT_YET
         content = card(node, line, arguments=arguments.get(node.id, ()))
-        out += _node(node, layout.boxes[node.id], prefix, content, node.id in active)
+        state = _state(node.id in active, marks.get(node.id))
+        out += _node(node, layout.boxes[node.id], prefix, content, state, MARKS.get(marks.get(node.id, ""), ""))
     out.append("</g></svg>" if caption else "</svg>")
     return "\n".join(out) + "\n"
 
@@ -99,13 +104,17 @@ def _default_title(graph: Graph) -> str:
     return f"Graph of {outputs}, {len(graph.nodes)} nodes" if outputs else f"Graph of {len(graph.nodes)} nodes"
 
 
-def _node(node: Node, box: Box, prefix: str, content: Card, active: bool) -> list[str]:
+def _state(active: bool, mark: str | None) -> str:
+    return f"{' tg-on' if active else ''}{f' tg-{mark}' if mark else ''}"
+
+
+def _node(node: Node, box: Box, prefix: str, content: Card, state: str, mark: str = "") -> list[str]:
     x, y, w, h = box
-    label = describe(node)
+    label = f"{describe(node)}; {mark}" if mark else describe(node)
     return [
         _open(
             "g",
-            ("class", f"tg-node tg-{node.kind}{' tg-on' if active else ''}"),
+            ("class", f"tg-node tg-{node.kind}{state}"),
             ("id", f"{prefix}-{node.id}"),
             ("data-node", node.id),
             ("data-kind", node.kind),
@@ -120,6 +129,7 @@ def _node(node: Node, box: Box, prefix: str, content: Card, active: bool) -> lis
             f'x="{_number(x + w * line.across)}" y="{_number(y + line.baseline)}">{escaped(line.text)}</text>'
             for line in content.lines
         ),
+        *([f'<text class="tg-mark" x="{_number(x + w)}" y="{_number(y - 4)}">{mark}</text>'] if mark else []),
         "</g>",
     ]
 
@@ -161,12 +171,12 @@ def _shape(kind: str, x: float, y: float, w: float, h: float) -> list[str]:
     return shapes
 
 
-def _edge(edge: Edge, layout: Layout, nodes: Mapping[str, Node], prefix: str, label: str, active: bool) -> list[str]:
+def _edge(edge: Edge, layout: Layout, nodes: Mapping[str, Node], prefix: str, label: str, state: str) -> list[str]:
     *points, tip = layout.routes[edge.id]
     start, *rest = points
     curve = " ".join(f"{_number(x)},{_number(y)}" for x, y in rest)
     x, y = layout.labels.get(edge.id, points[len(points) // 2])
-    classes = f"tg-edge{' tg-constant' if edge.constant else ''}{' tg-on' if active else ''}"
+    classes = f"tg-edge{' tg-constant' if edge.constant else ''}{state}"
     role = f", as {edge.input_name}" if edge.input_name else ""
     says = f"{nodes[edge.target].title} to {nodes[edge.source].title}{role}"
     out = [

@@ -208,6 +208,7 @@ def _strip(name: str, column: Sequence[float | None], corner: tuple[float, float
     lines = [f"M{run[0]} L{' L'.join(run[1:] or run)}" for run in runs if run]
     word = _word(column)
     last = next((norm for norm in reversed(column) if norm is not None), None)
+    warning = word if word != _said(last) else ""
     short = fit(name, _FIT, room=_LABEL)
     whole = escaped(f"{name}: last norm {_said(last)}{f', {word}' if word else ''}")
     start = left - 12 - text_width(short, _FIT)
@@ -218,6 +219,6 @@ def _strip(name: str, column: Sequence[float | None], corner: tuple[float, float
         *marks,
         f'<text class="tg-entry" x="{start:.1f}" y="{top + 19:g}">{escaped(short)}</text>',
         f'<text class="tg-entry" x="{left + _CHART + 12:g}" y="{top + 19:g}">{_said(last)}</text>',
-        f'<text class="tg-entry tg-wrong" x="{left + _CHART + 80:g}" y="{top + 19:g}">{word if word != _said(last) else ""}</text>',
+        f'<text class="tg-entry tg-wrong" x="{left + _CHART + 80:g}" y="{top + 19:g}">{warning}</text>',
         "</g>",
     ]

@@ -29,7 +29,7 @@ PLAYER, STEPPER = 1, 2  # the cells that show them
 
 
 def step_of(cell: Any) -> int:
-    return int(re.match(r"Step (\d+) of", cell.locator(".tg-kind").inner_text())[1])
+    return int(re.match(r"Step (\d+) of", cell.locator(".tg-kind").text_content())[1])  # in a hidden cell too
 
 
 @pytest.fixture

@@ -386,21 +386,26 @@ def test_in_place_dtypes(op):
             break
 
 
-def sample_tensors(dtype="float32"):
+def needed(text, dtype="float32", arrange=lambda array: array):
+    """Only the inputs that a line mentions; the floats in a dtype, and in memory as `arrange` lays them."""
     floats, others = sample_arrays(dtype)
+    words = set(NAMES.findall(text))
 
     def build(library):
-        tensors = {name: make(library, array, requires_grad=True) for name, array in floats.items()}
-        return tensors | {name: make(library, array) for name, array in others.items()}
+        grad = np.dtype(dtype).kind == "f"
+        tensors = {n: make(library, arrange(a), requires_grad=grad) for n, a in floats.items() if n in words}
+        return tensors | {n: make(library, a) for n, a in others.items() if n in words}
 
     return build
 
 
-def needed(text, dtype="float32"):
-    """Only the inputs that a line mentions."""
-    build = sample_tensors(dtype)
-    words = set(NAMES.findall(text))
-    return lambda library: {name: tensor for name, tensor in build(library).items() if name in words}
+def with_gaps(array):
+    """The same numbers in memory with gaps, in another order."""
+    if not array.ndim:
+        return array
+    wide = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype, order="F")
+    wide[..., ::2] = array
+    return wide[..., ::2]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -418,3 +423,15 @@ def test_line_second_order(text):
     if outcome(lambda: evaluate(text, torch, build(torch)))[1]:
         pytest.skip("PyTorch does not mix float64 with the float32 constants of this line")
     check_line(text, build, ulps=16, second=True)
+
+
+@pytest.mark.parametrize("text", LINES)
+def test_line_integers(text):
+    """The same lines on whole numbers: which dtype comes out, or which error."""
+    check_line(text, needed(text, "int64"), ulps=16)
+
+
+@pytest.mark.parametrize("text", LINES)
+def test_line_strides(text):
+    """The same lines on tensors whose memory is not contiguous."""
+    check_line(text, needed(text, arrange=with_gaps), ulps=16)

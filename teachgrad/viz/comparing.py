@@ -1,0 +1,262 @@
+"""Two graphs, or two replays of backward(), side by side, with what differs between them marked.
+
+Boxes are paired by what they are: operations by name, tensors by name and kind, in the order of the walk from the
+output, so that a box that only one side has does not disturb the others. A pair differs when its numbers do.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import math
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from .drawing import draw
+from .files import suffix_of, write
+from .film import frames
+from .layout import place
+from .model import Graph, Layout, Node, Trace, Value
+from .naming import is_tensor
+from .style import stylesheet
+from .svg import escaped, render
+from .text import graph_text
+from .values import visible
+
+SUFFIXES = (".html", ".svg", ".png", ".pdf", ".txt")
+GAP, HEAD = 28.0, 40.0  # between the two pictures, and above them
+CLOSE = {"float64": 1e-9, "float32": 1e-5}  # what two libraries may round differently; 1e-2 for shorter types
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One box that only one side has, or a pair that is not the same."""
+
+    what: str  # "only in first", "only in second", or what differs: "value", "gradient", "constants"
+    node: str  # how the box is called
+    first: str  # what it says on either side, "" where it is not
+    second: str
+
+
+def compare(
+    first: Any,
+    second: Any,
+    titles: tuple[str, str] = ("first", "second"),
+) -> Comparison:
+    """Put two graphs or two replays side by side and mark what differs.
+
+    Each may be a tensor, what ``viz.draw``, ``viz.animate`` or ``viz.record`` gave, or a saved Graph or Trace; the
+    two may come from different libraries. Numbers are the same when they agree as far as their type can be trusted
+    (five digits for float32).
+
+    >>> viz.compare(viz.animate(loss1), viz.animate(loss2), ("with detach", "without")).save("detach.html")
+    ... # doctest: +SKIP
+
+    Raises TypeError for anything else.
+    """
+    return Comparison(_Side(first), _Side(second), titles)
+
+
+class _Side:
+    """One of the two: a graph, and at its end, when it is a replay, every gradient that arrived."""
+
+    def __init__(self, thing: Any) -> None:
+        thing = draw(thing, names={}) if is_tensor(thing) else thing
+        thing = thing if isinstance(thing, (Graph, Trace)) else getattr(thing, "trace", getattr(thing, "graph", None))
+        if not isinstance(thing, (Graph, Trace)):
+            raise TypeError("viz.compare wants tensors, or what viz.draw, viz.animate and viz.record return.")
+        self.trace = thing if isinstance(thing, Trace) else None
+        self.graph = thing.graph if isinstance(thing, Trace) else thing
+        self.gradients = {node.id: node.grad for node in self.graph.nodes if node.grad is not None}
+        edges = {edge.id: edge for edge in self.graph.edges}
+        for event in self.trace.events if self.trace else ():
+            arrived = {"call": event.gradient, "seed": event.out, "accumulate": event.delta}.get(event.kind)
+            if arrived is not None:
+                self.gradients[event.node] = arrived
+            if event.edge is not None and event.after is not None:
+                self.gradients[edges[event.edge].target] = event.after
+
+    @functools.cached_property
+    def layout(self) -> Layout:
+        return place(self.graph, self.trace)
+
+    def picture(self, prefix: str, marks: dict[str, str]) -> str:
+        end = frames(self.trace)[-1] if self.trace else None
+        labels, gradients = (end.labels, end.gradients) if end else ({}, {})
+        how: dict[str, Any] = {"labels": labels, "gradients": gradients, "marks": marks}
+        return render(self.graph, self.layout, prefix=prefix, embedded=True, **how)
+
+
+class Comparison:
+    """Two graphs or replays and what differs between them; it shows itself in a notebook."""
+
+    def __init__(self, first: _Side, second: _Side, titles: tuple[str, str]) -> None:
+        self._sides = (first, second)
+        self.titles = (visible(str(titles[0])), visible(str(titles[1])))
+        self._marks: tuple[dict[str, str], dict[str, str]] = ({}, {})
+        self.differences: tuple[Difference, ...] = tuple(self._find())
+
+    def _find(self) -> Iterable[Difference]:
+        one, two = (side.graph for side in self._sides)
+        keys = [[_key(node) for node in graph.nodes] for graph in (one, two)]
+        paired: dict[str, str] = {}
+        for tag, a, b, c, d in difflib.SequenceMatcher(None, keys[0], keys[1], autojunk=False).get_opcodes():
+            if tag == "equal":
+                for node, other in zip(one.nodes[a:b], two.nodes[c:d], strict=True):
+                    paired[node.id] = other.id
+                    yield from self._differ(node, other)
+                continue
+            for side, nodes in enumerate((one.nodes[a:b], two.nodes[c:d])):
+                for node in nodes:
+                    self._marks[side][node.id] = "only"
+                    said = [graph_text(Graph((node,), ())).strip() if i == side else "" for i in range(2)]
+                    yield Difference(f"only in {('first', 'second')[side]}", _called(node), *said)
+        wanted = {(paired.get(edge.source), paired.get(edge.target), edge.slot) for edge in one.edges}
+        found = {(edge.source, edge.target, edge.slot) for edge in two.edges}
+        for edge in one.edges:
+            if (paired.get(edge.source), paired.get(edge.target), edge.slot) not in found:
+                self._marks[0][edge.id] = "only"
+        for edge in two.edges:
+            if (edge.source, edge.target, edge.slot) not in wanted:
+                self._marks[1][edge.id] = "only"
+
+    def _differ(self, node: Node, other: Node) -> Iterable[Difference]:
+        gradients = (self._sides[0].gradients.get(node.id), self._sides[1].gradients.get(other.id))
+        pairs = [("value", node.value, other.value), ("gradient", *gradients)]
+        for what, left, right in pairs:
+            # What one side has not kept is not known to differ; a gradient that did not come is None.
+            if not _same(left, right) and (what == "gradient" or (left is not None and right is not None)):
+                self._marks[0][node.id] = self._marks[1][other.id] = "differs"
+                yield Difference(what, _called(node), _said(left), _said(right))
+        if node.detail != other.detail:
+            self._marks[0][node.id] = self._marks[1][other.id] = "differs"
+            yield Difference("constants", _called(node), node.detail, other.detail)
+
+    # Surfaces
+
+    def svg(self, theme: str = "auto", prefix: str = "tg") -> str:
+        """Both pictures in one, each with its title, as a stand-alone SVG."""
+        left, right = (side.layout for side in self._sides)
+        width = left.width + GAP + right.width
+        height = HEAD + max(left.height, right.height)
+        size = f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}"'
+        name = escaped(f"{self.titles[0]} beside {self.titles[1]}: {self._count()}")
+        out = [
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="tg-graph tg-root" {size} role="group" aria-label="{name}">',
+            f"<style>{stylesheet(theme)}</style>",
+            f'<rect class="tg-paper" width="{width:g}" height="{height:g}" rx="6"/>',
+        ]
+        for i, (side, x) in enumerate(zip(self._sides, (0.0, left.width + GAP), strict=True)):
+            picture = side.picture(f"{prefix}{'ab'[i]}", self._marks[i]).split("\n", 1)[1].rsplit("</svg>", 1)[0]
+            out.append(f'<text class="tg-heading" x="{x + 14:g}" y="26">{escaped(self.titles[i])}</text>')
+            out.append(f'<g transform="translate({x:g},{HEAD:g})">\n{picture}</g>')
+        return "\n".join([*out, "</svg>"]) + "\n"
+
+    def png(self, width: int | None = None, dark: bool = False) -> bytes:
+        """The same as a PNG file."""
+        from .images import png
+
+        return png(self.svg("dark" if dark else "light"), width)
+
+    def text(self) -> str:
+        """What differs, one line each."""
+        lines = [f"{self.titles[0]} and {self.titles[1]}: {self._count()}"]
+        for found in self.differences:
+            if found.first and found.second:
+                lines.append(f"  {found.node}: {found.what} {found.first} and {found.second}")
+            else:
+                side = self.titles[found.second != ""]
+                lines.append(f"  only in {side}: {found.first or found.second}")
+        return "\n".join(lines) + "\n"
+
+    def html(self) -> str:
+        """A page with both pictures and the differences as a table, which needs nothing else."""
+        heads = ("box", "what differs", *self.titles)
+        rows = "\n".join(
+            f"<tr>{''.join(f'<td>{escape(visible(cell))}</td>' for cell in (d.node, d.what, d.first, d.second))}</tr>"
+            for d in self.differences
+        )
+        head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in heads)
+        title = escape(f"{self.titles[0]} and {self.titles[1]}")
+        return _PAGE.format(title=title, svg=self.svg(), count=escape(self._count()), head=head, rows=rows)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Save as .html, .svg, .png, .pdf or .txt. Raises ValueError for another ending, OSError as ``write``."""
+        from .pdf import pdf
+
+        suffix = suffix_of(path, SUFFIXES)
+        if suffix == ".png":
+            return write(path, self.png())
+        if suffix == ".pdf":
+            return write(path, pdf([self.svg("light")], " and ".join(self.titles)))
+        return write(path, {".html": self.html, ".svg": self.svg, ".txt": self.text}[suffix]())
+
+    def _count(self) -> str:
+        return f"{len(self.differences) or 'no'} difference{'' if len(self.differences) == 1 else 's'}"
+
+    def __repr__(self) -> str:
+        return f"<Comparison of {self.titles[0]} and {self.titles[1]}: {self._count()}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"image/svg+xml": self.svg(), "text/plain": self.text()}
+
+
+def _key(node: Node) -> tuple[str, str]:
+    """What makes two boxes a pair: the operation's name; a tensor's name, except an output's."""
+    return node.kind, node.op if node.kind in ("op", "accumulate") else "" if node.kind == "output" else node.title
+
+
+def _called(node: Node) -> str:
+    return (f"{node.op} ({node.name})" if node.name else node.op) if node.kind == "op" else node.title
+
+
+def _same(left: Value | None, right: Value | None) -> bool:
+    if left is None or right is None:
+        return left is right
+    if left.shape != right.shape:
+        return False
+    bound = max(CLOSE.get(value.dtype, 1e-2 if "float" in value.dtype else 0.0) for value in (left, right))
+    stats = [tuple((value.stats or {}).values()) for value in (left, right)]
+    numbers = zip((*(left.numbers or ()), *stats[0]), (*(right.numbers or ()), *stats[1]), strict=False)
+    scale = max((abs(x) for x in (*(left.numbers or ()), *stats[0]) if math.isfinite(x)), default=0.0)
+    return all(_close(float(x), float(y), bound, scale) for x, y in numbers)
+
+
+def _close(x: float, y: float, bound: float, scale: float) -> bool:
+    return x == y or (math.isnan(x) and math.isnan(y)) or abs(x - y) <= bound * max(abs(x), abs(y), scale)
+
+
+def _said(value: Value | None) -> str:
+    return "None" if value is None else value.text
+
+
+_PAGE = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<meta name="viewport" content="width=device-width">
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ margin: 1rem; font: 15px "DejaVu Sans", Verdana, sans-serif; }}
+svg {{ max-width: 100%; height: auto; }}
+table {{ border-collapse: collapse; }}
+td, th {{ border: 1px solid #8884; padding: 0.3rem 0.6rem; text-align: left; }}
+</style>
+</head>
+<body>
+{svg}<p>{count}</p>
+<table>
+<thead><tr>{head}</tr></thead>
+<tbody>
+{rows}
+</tbody>
+</table>
+</body>
+</html>
+"""
