@@ -1,4 +1,6 @@
-"""Writes out, as Python source, what a table entry means: its function on tensors, and its node's rules.
+"""Writes out, as Python source, what a table entry means forwards: its function on tensors.
+
+`rules.py` writes what it means backwards.
 
 Each op becomes straight-line code without loops, closures or argument juggling, because a learner can read it
 (`print(OPS["mul"].source)`) and because that is what makes an op cheap: about twice the bare NumPy call. PyTorch does
@@ -8,21 +10,13 @@ compiled when it is first called, so a table of any length costs `import teachgr
 
 from __future__ import annotations
 
-import linecache
 import re
 from collections.abc import Callable
 from typing import Any
-from weakref import ref
 
-from numpy import ndarray
-
-from teachgrad import errors
-from teachgrad.autograd import graph, views
-from teachgrad.autograd.modes import GRAD_MODE
-from teachgrad.autograd.saved import ACTIVE, pack
-from teachgrad.autograd.variable import TensorBase, _new, _tensor_class, wrap
-from teachgrad.ops import convert
-from teachgrad.ops.table import LIVE, RAW, Op
+from teachgrad.ops.compiling import execute
+from teachgrad.ops.rules import make_node, node_key, packed, rule_source, version
+from teachgrad.ops.table import RAW, Op
 
 _NAME = re.compile(r"\b[A-Za-z_]\w*")
 
@@ -32,34 +26,6 @@ BLANK = """\
     result._node = result._grad = result._view = result._hooks = result._accumulator = None
     result._requires_grad = False
     result._changes = result._output_nr = 0"""
-
-HELPERS: dict[str, Any] = {
-    "_TensorBase": TensorBase,
-    "_cast_floats": convert.to_floats,
-    "_edge_of": graph.edge_of,
-    "_fit": convert.fit,
-    "_freed": errors.freed,
-    "_grad_enabled": GRAD_MODE.get,
-    "_ndarray": ndarray,
-    "_new": _new,
-    "_next_birth": graph.next_birth,
-    "_no_bools": convert.no_bools,
-    "_number": convert.number,
-    "_operand": convert.operand,
-    "_own_array": views.own_array,
-    "_pack": pack,
-    "_packing": ACTIVE,
-    "_promote": convert.promote,
-    "_promote_number": convert.promote_number,
-    "_ref": ref,
-    "_refused": convert.refused,
-    "_rescue": convert.rescue,
-    "_result_of": graph.result_of,
-    "_same_dtype": convert.same_dtype,
-    "_stale": graph.stale,
-    "_view": views.as_view,
-    "_wrap": wrap,
-}
 
 
 def compile_front(op: Op) -> Callable[..., Any]:
@@ -73,7 +39,7 @@ def compile_front(op: Op) -> Callable[..., Any]:
         if op.numbers:
             make_node(op, by_number=True)
     op.source = source
-    return _execute(op, source, RAW, op.identifier)
+    return execute(op, source, RAW, op.identifier)
 
 
 def compile_operator(op: Op) -> Callable[..., Any]:
@@ -82,79 +48,13 @@ def compile_operator(op: Op) -> Callable[..., Any]:
     if not op.numbers:
         return front
     source = "\n\n".join(front_source(op, by_number=by_number, operator=True) for by_number in (False, True))
-    return _execute(op, source, RAW, f"{op.identifier}_operator")
+    return execute(op, source, RAW, f"{op.identifier}_operator")
 
 
 def compile_raw(op: Op) -> Callable[..., Any]:
     """The op's forward expression as a function on arrays."""
     parameters = ", ".join((*op.inputs, *(_with_default(op, name) for name in op.plain)))
-    return _execute(op, f"def {op.identifier}({parameters}):\n    return {op.forward}\n", RAW, op.identifier)
-
-
-def _execute(op: Op, source: str, space: dict[str, Any], name: str) -> Callable[..., Any]:
-    """Compiles `source` with the names of `space`, so that tracebacks and debuggers can show its lines."""
-    for key, value in HELPERS.items():
-        space.setdefault(key, value)
-    space["_Tensor"] = _tensor_class[0]
-    file = f"<teachgrad op {op.name}: {name}>"
-    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    scope: dict[str, Any] = {}
-    exec(compile(source, file, "exec"), space, scope)
-    if f"{name}_number" in scope:
-        space[f"{name}__number"] = scope[f"{name}_number"]
-    function: Callable[..., Any] = scope[name]
-    function.__doc__ = op.doc or None
-    function.__qualname__ = name
-    return function
-
-
-def make_node(op: Op, *, by_number: bool) -> type[graph.Node]:
-    """The node class of `op`, which compiles its rules when backward first meets it."""
-    assert op.node_name is not None
-    key = "number" if by_number else "tensor"
-
-    def vjp(node: graph.Node, grad: Any) -> Any:
-        cls.vjp = compile_rule(op, by_number, live=False)  # type: ignore[method-assign]
-        return cls.vjp(node, grad)
-
-    def vjp_live(node: graph.Node, grad: Any) -> Any:
-        cls.vjp_live = compile_rule(op, by_number, live=True)  # type: ignore[method-assign]
-        return cls.vjp_live(node, grad)
-
-    slots = []
-    if "result" in op.saved:
-        slots.append("owner")  # a weak reference to the result, whose version number it is
-    body: dict[str, Any] = {
-        "__module__": "builtins",  # prints as PyTorch's: <MulBackward0 object at 0x...>
-        "vjp": vjp,
-        "vjp_live": vjp_live,
-        "saved_names": op.saved,
-        "keeps": op.keeps,
-        "tensor_names": frozenset(n for n in op.saved if n in op.inputs or n in op.outputs),
-        "fresh": tuple(_is_fresh(op.rules[name]) for name in op.inputs if name in op.rules),
-        "outputs": len(op.tracked),
-    }
-    checked = _checked(op, by_number)
-    if "result" in checked:
-        body["result_shift"] = 32 * checked.index("result")
-    if op.list_output:
-        slots.append("outputs")
-        del body["outputs"]
-    if op.list_input:
-        body["fresh"] = graph.NEVER_FRESH
-    body["__slots__"] = tuple(slots)
-    cls: type[graph.Node] = type(op.node_name, (graph.Node,), body)
-    op.nodes[key] = RAW[_node_key(op, by_number)] = cls
-    return cls
-
-
-def _node_key(op: Op, by_number: bool) -> str:
-    return f"{op.node_name}__{op.identifier}{'_number' if by_number else ''}"
-
-
-def _is_fresh(rule: str) -> bool:
-    """Does the rule make a new array, by arithmetic or by expand_back? `grad`, or a view of it, is not new."""
-    return re.search(r"^-|^expand_back$|[-+*/@] ", re.sub(r"\([^()]*\)", "", re.sub(r"\([^()]*\)", "", rule))) is not None
+    return execute(op, f"def {op.identifier}({parameters}):\n    return {op.forward}\n", RAW, op.identifier)
 
 
 def _with_default(op: Op, name: str) -> str:
@@ -164,21 +64,6 @@ def _with_default(op: Op, name: str) -> str:
 def _call_name(op: Op, name: str) -> str:
     """What the tensor function calls an input: the first is `input`, as in PyTorch's documentation."""
     return "input" if name == op.inputs[0] and name == "self" else name
-
-
-def _version(tensor: str) -> str:
-    return f"({tensor}._changes if {tensor}._view is None else {tensor}._view.owner._changes)"
-
-
-def _checked(op: Op, by_number: bool) -> list[str]:
-    """The saved tensors whose version numbers a node compares, in the order in which it packs them."""
-    inputs = [] if op.list_input else [n for n in op.inputs if not (by_number and n == "other")]
-    return [n for n in op.saved if n in inputs or n == "result"]
-
-
-def _packed(terms: list[str]) -> str:
-    """Version numbers side by side in one int, 32 bits each: one comparison checks them all."""
-    return " + ".join(f"({term} << {32 * i})" if i else term for i, term in enumerate(terms)) or "0"
 
 
 def front_source(op: Op, *, by_number: bool, operator: bool = False) -> str:
@@ -246,11 +131,7 @@ def front_source(op: Op, *, by_number: bool, operator: bool = False) -> str:
         convert_to = f"_promote_number({', '.join((first, *numbers))})" if numbers else first
         if op.floats:
             again = ", ".join(f"a_{n}" for n in tensors)
-            values = (
-                f"_cast_floats({convert_to})"
-                if numbers
-                else ", ".join(f"_cast_floats(a_{n})" for n in tensors)
-            )
+            values = f"_cast_floats({convert_to})" if numbers else ", ".join(f"_cast_floats(a_{n})" for n in tensors)
         else:
             again, values = first, convert_to
         lines += [
@@ -266,9 +147,7 @@ def front_source(op: Op, *, by_number: bool, operator: bool = False) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _outputs_source(
-    op: Op, tensors: list[str], call: dict[str, str], by_number: bool, mixing: bool
-) -> list[str]:
+def _outputs_source(op: Op, tensors: list[str], call: dict[str, str], by_number: bool, mixing: bool) -> list[str]:
     """The second half of a front: wrap the result, and write the node if a gradient is wanted."""
     lines: list[str] = []
     many = len(op.outputs) > 1 or op.list_output
@@ -299,7 +178,7 @@ def _outputs_source(
         condition = " or ".join(wants(n) for n in tracked)
         condition = f"({condition})" if len(tracked) > 1 else condition
     lines += [f"    if {condition} and _grad_enabled():"]
-    body = [f"node = {_node_key(op, by_number)}()"]
+    body = [f"node = {node_key(op, by_number)}()"]
     if op.list_input:
         t = call[tensors[0]]
         body += [
@@ -329,7 +208,7 @@ def _outputs_source(
             t = call[n]
             needed = [wants(m) for m in op.needs(n) if m in tensors]
             always = len(tracked) == 1 and bool(needed)
-            version = _version(t)
+            now = version(t)
             if n in optional:
                 needed, always = [f"{t} is not None"], False
             if not needed:
@@ -338,7 +217,7 @@ def _outputs_source(
             else:
                 test = " or ".join(needed)
                 saved += [t if always else f"{t} if {test} else None"]
-                versions += [version if always else f"({version} if {test} else 0)"]
+                versions += [now if always else f"({now} if {test} else 0)"]
         elif n == "result":
             saved += ["data"]
             versions += ["0"]
@@ -358,7 +237,7 @@ def _outputs_source(
             saved += [n]
     body += [
         f"node.saved = ({', '.join(saved)}{',' if saved else ''})",
-        f"node.versions = {_packed(versions)}",
+        f"node.versions = {packed(versions)}",
     ]
     if "result" in op.saved:
         body += ["node.owner = _ref(result)"]
@@ -374,7 +253,9 @@ def _outputs_source(
         if "other" not in op.rules:
             fits = fits.replace(", None)", ")")
     elif op.list_input:
-        fits = f"_fit(*{call[tensors[0]]}) if len({{tensor._data.dtype for tensor in {call[tensors[0]]}}}) > 1 else None"
+        fits = (
+            f"_fit(*{call[tensors[0]]}) if len({{tensor._data.dtype for tensor in {call[tensors[0]]}}}) > 1 else None"
+        )
     body += [f"node.fit = {fits}", "node._extras = None"]
     if op.list_output:
         body += [
@@ -390,54 +271,3 @@ def _outputs_source(
     if any(n in op.saved for n in (*op.inputs, *op.outputs)):
         body += ["if _packing:", "    _pack(node)"]
     return [*lines, *(f"        {line}" for line in body), f"    return {answer}"]
-
-
-def compile_rule(op: Op, by_number: bool, *, live: bool) -> Any:
-    """The node's `vjp` (arrays) or `vjp_live` (tensors)."""
-    source = rule_source(op, by_number=by_number, live=live)
-    return _execute(op, source, LIVE if live else RAW, "vjp_live" if live else "vjp")
-
-
-def rule_source(op: Op, *, by_number: bool, live: bool = False) -> str:
-    """The rules of one node as a method: check that nothing saved was freed or changed, then one expression per edge."""
-    lines = [
-        f"def vjp{'_live' if live else ''}(node, {'grads' if len(op.tracked) > 1 or op.list_output else 'grad'}):"
-    ]
-    if op.list_output:
-        lines += ["    if node.outputs == 1:", "        grads = [grads]"]
-    numbers = {"other"} if by_number else set()
-    if op.saved:
-        lines += ["    saved = node.saved", "    if saved is None:", "        raise _freed()"]
-        lines += [f"    {', '.join(op.saved)}{',' if len(op.saved) == 1 else ''} = saved"]
-    now = []
-    for i, n in enumerate(_checked(op, by_number)):
-        if n == "result":
-            lines += ["    owner = node.owner()"]
-            now += [f"((node.versions >> {32 * i}) & 0xFFFFFFFF if owner is None else {_version('owner')})"]
-        else:
-            now += [f"(0 if {n} is None else {_version(n)})"]
-    if now:
-        lines += [f"    if {_packed(now)} != node.versions:", "        raise _stale(node)"]
-
-    def translate(match: re.Match[str]) -> str:
-        n = match[0]
-        if n not in op.saved or n in numbers:
-            return n
-        if n in op.inputs:
-            if live:
-                return n
-            if op.list_input:
-                return f"[tensor._data for tensor in {n}]"
-            return f"(None if {n} is None else {n}._data)" if op.is_optional(n) else f"{n}._data"
-        if not live or n not in op.outputs:
-            return n
-        return f"_result_of(node, {n}, {op.tracked.index(n)})" if n in op.tracked else f"_wrap({n})"
-
-    rules = [_NAME.sub(translate, op.rules[n]) for n in op.inputs if n in op.rules]
-    if op.list_input:
-        return "\n".join([*lines, f"    return {rules[0]}"]) + "\n"
-    if len(rules) == 1:
-        return "\n".join([*lines, f"    return ({rules[0]},)"]) + "\n"
-    lines += ["    edges = node.edges", "    return ("]
-    lines += [f"        {rule} if edges[{i}] is not None else None," for i, rule in enumerate(rules)]
-    return "\n".join([*lines, "    )"]) + "\n"

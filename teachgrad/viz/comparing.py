@@ -1,6 +1,6 @@
 """Two graphs, or two replays of backward(), side by side, with what differs between them marked.
 
-Boxes are paired by what they are: operations by name, tensors by name and kind, in the order of the walk from the
+Boxes are paired by what they are: operations by name, tensors by name, in the order of the walk from the
 output, so that a box that only one side has does not disturb the others. A pair differs when its numbers do.
 """
 
@@ -102,7 +102,7 @@ class Comparison:
 
     def _find(self) -> Iterable[Difference]:
         one, two = (side.graph for side in self._sides)
-        keys = [[_key(node) for node in graph.nodes] for graph in (one, two)]
+        keys = [_keys(graph) for graph in (one, two)]
         paired: dict[str, str] = {}
         for tag, a, b, c, d in difflib.SequenceMatcher(None, keys[0], keys[1], autojunk=False).get_opcodes():
             if tag == "equal":
@@ -205,9 +205,15 @@ class Comparison:
         return {"image/svg+xml": self.svg(), "text/plain": self.text()}
 
 
-def _key(node: Node) -> tuple[str, str]:
-    """What makes two boxes a pair: the operation's name; a tensor's name, except an output's."""
-    return node.kind, node.op if node.kind in ("op", "accumulate") else "" if node.kind == "output" else node.title
+def _keys(graph: Graph) -> list[tuple[str, str, str]]:
+    """What makes two boxes a pair: an operation's name and its result's, a tensor's name, except an output's."""
+    titles = {node.id: node.title for node in graph.nodes}
+    leaf = {edge.source: titles[edge.target] for edge in graph.edges}
+    keys = []
+    for node in graph.nodes:
+        by_kind = {"op": node.name or "", "accumulate": leaf.get(node.id, ""), "output": ""}
+        keys.append((node.kind, node.op, by_kind.get(node.kind, node.title)))
+    return keys
 
 
 def _called(node: Node) -> str:

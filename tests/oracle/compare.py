@@ -19,7 +19,7 @@ def make(library, array, *, requires_grad=False):
     """A tensor of either library with the numbers, dtype and strides of `array` (copied, so that nothing is shared)."""
     whole = array if array.base is None else array.base
     copy = (
-        np.lib.stride_tricks.as_strided(whole.copy(), array.shape, array.strides)
+        np.lib.stride_tricks.as_strided(whole.copy(order="K"), array.shape, array.strides)
         if whole is not array
         else array.copy()
     )

@@ -427,11 +427,19 @@ def test_line_second_order(text):
 
 @pytest.mark.parametrize("text", LINES)
 def test_line_integers(text):
-    """The same lines on whole numbers: which dtype comes out, or which error."""
-    check_line(text, needed(text, "int64"), ulps=16)
+    """The same lines on whole numbers: which dtype comes out. PyTorch refuses more often, for want of a kernel."""
+    build = needed(text, "int64")
+    error = outcome(lambda: evaluate(text, torch, build(torch)))[1]
+    if error is None:
+        check_line(text, build, ulps=16)
+    elif not isinstance(error, NotImplementedError):
+        mine = outcome(lambda: evaluate(text, teachgrad, build(teachgrad)))[1]
+        assert type(mine) is type(error), f"PyTorch raises {error!r}, we {mine!r}"
 
 
 @pytest.mark.parametrize("text", LINES)
 def test_line_strides(text):
     """The same lines on tensors whose memory is not contiguous."""
+    if "manual_seed" in text or "as_strided" in text:
+        pytest.skip("random numbers fill memory in its own order; as_strided reads memory as it lies")
     check_line(text, needed(text, arrange=with_gaps), ulps=16)

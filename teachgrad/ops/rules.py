@@ -1,0 +1,137 @@
+"""Writes the node of a table entry: a class whose `vjp` is the entry's rules, one expression per edge.
+
+    class MulBackward0(Node):
+        def vjp(node, grad):
+            self, other = node.saved          # after checking that nothing was freed or changed in place
+            return (grad * other._data, grad * self._data)
+
+`vjp_live` is the same on tensors, for `create_graph=True`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from teachgrad.autograd import graph
+from teachgrad.ops.compiling import execute
+from teachgrad.ops.table import LIVE, RAW, Op
+
+_NAME = re.compile(r"\b[A-Za-z_]\w*")
+
+
+def make_node(op: Op, *, by_number: bool) -> type[graph.Node]:
+    """The node class of `op`, which compiles its rules when backward first meets it."""
+    assert op.node_name is not None
+    key = "number" if by_number else "tensor"
+
+    def vjp(node: graph.Node, grad: Any) -> Any:
+        cls.vjp = compile_rule(op, by_number, live=False)  # type: ignore[method-assign]
+        return cls.vjp(node, grad)
+
+    def vjp_live(node: graph.Node, grad: Any) -> Any:
+        cls.vjp_live = compile_rule(op, by_number, live=True)  # type: ignore[method-assign]
+        return cls.vjp_live(node, grad)
+
+    slots = []
+    if "result" in op.saved:
+        slots.append("owner")  # a weak reference to the result, whose version number it is
+    body: dict[str, Any] = {
+        "__module__": "builtins",  # prints as PyTorch's: <MulBackward0 object at 0x...>
+        "vjp": vjp,
+        "vjp_live": vjp_live,
+        "saved_names": op.saved,
+        "keeps": op.keeps,
+        "tensor_names": frozenset(n for n in op.saved if n in op.inputs or n in op.outputs),
+        "fresh": tuple(is_fresh(op.rules[name]) for name in op.inputs if name in op.rules),
+        "outputs": len(op.tracked),
+    }
+    compared = checked(op, by_number)
+    if "result" in compared:
+        body["result_shift"] = 32 * compared.index("result")
+    if op.list_output:
+        slots.append("outputs")
+        del body["outputs"]
+    if op.list_input:
+        body["fresh"] = graph.NEVER_FRESH
+    body["__slots__"] = tuple(slots)
+    cls: type[graph.Node] = type(op.node_name, (graph.Node,), body)
+    op.nodes[key] = RAW[node_key(op, by_number)] = cls
+    return cls
+
+
+def node_key(op: Op, by_number: bool) -> str:
+    """The name by which the generated code finds the node class."""
+    return f"{op.node_name}__{op.identifier}{'_number' if by_number else ''}"
+
+
+def is_fresh(rule: str) -> bool:
+    """Does the rule make a new array, by arithmetic or by expand_back? `grad`, or a view of it, is not new."""
+    return (
+        re.search(r"^-|^expand_back$|[-+*/@] ", re.sub(r"\([^()]*\)", "", re.sub(r"\([^()]*\)", "", rule))) is not None
+    )
+
+
+def version(tensor: str) -> str:
+    """An expression for the version number of the tensor with this name."""
+    return f"({tensor}._changes if {tensor}._view is None else {tensor}._view.owner._changes)"
+
+
+def checked(op: Op, by_number: bool) -> list[str]:
+    """The saved tensors whose version numbers a node compares, in the order in which it packs them."""
+    inputs = [] if op.list_input else [n for n in op.inputs if not (by_number and n == "other")]
+    return [n for n in op.saved if n in inputs or n == "result"]
+
+
+def packed(terms: list[str]) -> str:
+    """Version numbers side by side in one int, 32 bits each: one comparison checks them all."""
+    return " + ".join(f"({term} << {32 * i})" if i else term for i, term in enumerate(terms)) or "0"
+
+
+def compile_rule(op: Op, by_number: bool, *, live: bool) -> Any:
+    """The node's `vjp` (arrays) or `vjp_live` (tensors)."""
+    source = rule_source(op, by_number=by_number, live=live)
+    return execute(op, source, LIVE if live else RAW, "vjp_live" if live else "vjp")
+
+
+def rule_source(op: Op, *, by_number: bool, live: bool = False) -> str:
+    """The rules of one node as a method: check that nothing saved was freed or changed, then one expression per edge."""
+    lines = [f"def vjp{'_live' if live else ''}(node, {'grads' if len(op.tracked) > 1 or op.list_output else 'grad'}):"]
+    if op.list_output:
+        lines += ["    if node.outputs == 1:", "        grads = [grads]"]
+    numbers = {"other"} if by_number else set()
+    if op.saved:
+        lines += ["    saved = node.saved", "    if saved is None:", "        raise _freed()"]
+        lines += [f"    {', '.join(op.saved)}{',' if len(op.saved) == 1 else ''} = saved"]
+    now = []
+    for i, n in enumerate(checked(op, by_number)):
+        if n == "result":
+            lines += ["    owner = node.owner()"]
+            now += [f"((node.versions >> {32 * i}) & 0xFFFFFFFF if owner is None else {version('owner')})"]
+        else:
+            now += [f"(0 if {n} is None else {version(n)})"]
+    if now:
+        lines += [f"    if {packed(now)} != node.versions:", "        raise _stale(node)"]
+
+    def translate(match: re.Match[str]) -> str:
+        n = match[0]
+        if n not in op.saved or n in numbers:
+            return n
+        if n in op.inputs:
+            if live:
+                return n
+            if op.list_input:
+                return f"[tensor._data for tensor in {n}]"
+            return f"(None if {n} is None else {n}._data)" if op.is_optional(n) else f"{n}._data"
+        if not live or n not in op.outputs:
+            return n
+        return f"_result_of(node, {n}, {op.tracked.index(n)})" if n in op.tracked else f"_wrap({n})"
+
+    rules = [_NAME.sub(translate, op.rules[n]) for n in op.inputs if n in op.rules]
+    if op.list_input:
+        return "\n".join([*lines, f"    return {rules[0]}"]) + "\n"
+    if len(rules) == 1:
+        return "\n".join([*lines, f"    return ({rules[0]},)"]) + "\n"
+    lines += ["    edges = node.edges", "    return ("]
+    lines += [f"        {rule} if edges[{i}] is not None else None," for i, rule in enumerate(rules)]
+    return "\n".join([*lines, "    )"]) + "\n"
