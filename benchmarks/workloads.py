@@ -7,6 +7,7 @@ one forward and backward pass and returns the gradients it found, so that they c
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -94,7 +95,7 @@ def scalar_mlp(t: Any) -> Step:
     random = np.random.default_rng(1)
     layers = [
         [[leaf(t, np.float32(random.normal())) for _ in range(n + 1)] for _ in range(m)]
-        for n, m in zip(sizes, sizes[1:], strict=False)
+        for n, m in itertools.pairwise(sizes)
     ]
     rows = [[t.tensor(float(v)) for v in random.normal(size=3)] for _ in range(2)]
     leaves = [w for layer in layers for neuron in layer for w in neuron]
@@ -155,7 +156,7 @@ def mlp(sizes: list[int], batch: int) -> Callable[[Any], Step]:
 
         F = importlib.import_module(f"{t.__name__}.nn.functional")
         x, target = t.tensor(numbers(batch, sizes[0])), t.tensor(np.arange(batch) % sizes[-1])
-        weights = [leaf(t, numbers(m, n, seed=m, scale=n**-0.5)) for n, m in zip(sizes, sizes[1:], strict=False)]
+        weights = [leaf(t, numbers(m, n, seed=m, scale=n**-0.5)) for n, m in itertools.pairwise(sizes)]
         biases = [t.zeros(m, requires_grad=True) for m in sizes[1:]]
 
         def step() -> list[Any]:

@@ -22,7 +22,6 @@ class Crossings(Facts):
 
         def __getattr__(self, name: str) -> Any: ...
 
-
     def item(self) -> Any:
         """The one element as a Python number. Raises RuntimeError if there are several."""
         if self._data.size != 1:

@@ -177,8 +177,7 @@ def of(numpy_dtype: np.dtype[Any]) -> dtype:
 def _check_dtype(function: str, argument: str, position: py.int, value: object) -> None:
     if not isinstance(value, dtype):
         raise TypeError(
-            f"{function}(): argument '{argument}' (position {position}) must be torch.dtype, "
-            f"not {type(value).__name__}"
+            f"{function}(): argument '{argument}' (position {position}) must be torch.dtype, not {type(value).__name__}"
         )
 
 
@@ -371,9 +370,7 @@ class iinfo(_Limits):  # noqa: N801
         if type is bool:
             raise TypeError("torch.bool is not supported by torch.iinfo")
         if type.category != _INTEGER:
-            raise TypeError(
-                "torch.iinfo() requires an integer input type. Use torch.finfo to handle 'torch.iinfo'"
-            )
+            raise TypeError("torch.iinfo() requires an integer input type. Use torch.finfo to handle 'torch.iinfo'")
         limits = np.iinfo(type.numpy)
         self.dtype = type.name
         self.bits = limits.bits

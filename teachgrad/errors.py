@@ -52,7 +52,9 @@ def not_a_mask(dtype: str) -> RuntimeError:
 def hook_count(hook: Any, got: int, expected: int) -> RuntimeError:
     """A node's hook returned more or fewer gradients than it was given."""
     name = getattr(hook, "__name__", "<unknown>")
-    return RuntimeError(f"hook '{name}' has returned an incorrect number of values (got {got}, but expected {expected})")
+    return RuntimeError(
+        f"hook '{name}' has returned an incorrect number of values (got {got}, but expected {expected})"
+    )
 
 
 def freed() -> RuntimeError:
@@ -163,7 +165,7 @@ def element_not_a_tensor(index: int, value: Any) -> TypeError:
 def not_for_dtype(kernel: str, dtype: str) -> NotImplementedError:
     """An op that makes no sense for, or was not written for, a dtype."""
     return explained(
-        NotImplementedError(f'"{kernel}" not implemented for \'{dtype}\''),
+        NotImplementedError(f"\"{kernel}\" not implemented for '{dtype}'"),
         f"This operation does not exist for {dtype} tensors. Convert first, as in x.float().",
     )
 
@@ -198,7 +200,9 @@ def no_derivative(name: str) -> RuntimeError:
 
 def zero_division() -> RuntimeError:
     """Integers divided by zero; floats give inf or nan instead."""
-    return explained(RuntimeError("ZeroDivisionError"), "Integers have no infinity. Divide floats, or check for 0 first.")
+    return explained(
+        RuntimeError("ZeroDivisionError"), "Integers have no infinity. Divide floats, or check for 0 first."
+    )
 
 
 def dim_out_of_range(dim: int, ndim: int) -> IndexError:
@@ -268,7 +272,9 @@ def view_in_place(mode: str, number: int, maker: str, *, through_base: bool = Fa
             "behavior is forbidden. You can fix this by cloning the output of the custom Function."
         )
     block = f"{mode}_mode" if mode == "inference" else mode
-    origin = f"Output {number} of {maker} is a view of a view which was created in" if maker else "A view was created in"
+    origin = (
+        f"Output {number} of {maker} is a view of a view which was created in" if maker else "A view was created in"
+    )
     now = "in normal mode" if mode == "inference" else "with grad mode enabled"
     return RuntimeError(
         f"{origin} {mode} mode and {what} {now}. Given that this use case is ambiguous "

@@ -120,9 +120,7 @@ def repr_tensor(
     return _append(prefix + tensor_str(array, indent), suffixes, indent) + ")"
 
 
-def _suffixes(
-    array: NDArray[Any], dtype: dtypes.dtype, device: str | None, default_dtype: dtypes.dtype
-) -> list[str]:
+def _suffixes(array: NDArray[Any], dtype: dtypes.dtype, device: str | None, default_dtype: dtypes.dtype) -> list[str]:
     """What a reader could not guess from the numbers: device, size and element type, each where needed."""
     suffixes = [] if device is None else [f"device='{device}'"]
     if array.size == 0:
@@ -179,9 +177,7 @@ def _edges(array: NDArray[Any]) -> tuple[NDArray[Any], tuple[bool, ...]]:
     return array, cuts
 
 
-def _brackets(
-    array: NDArray[Any], cuts: tuple[bool, ...], indent: int, write: Callable[[Any], str], width: int
-) -> str:
+def _brackets(array: NDArray[Any], cuts: tuple[bool, ...], indent: int, write: Callable[[Any], str], width: int) -> str:
     """Lay out one dimension and, inside it, the next ones.
 
     The innermost dimension breaks into lines where ``linewidth`` ends.  Sub-tensors are separated by as many

@@ -27,9 +27,7 @@ def requires_grad_of_non_leaf(wanted: bool) -> RuntimeError:
         "var.detach()."
     )
     return explained(
-        RuntimeError(
-            f"you can only change requires_grad flags of leaf variables.{'' if wanted else hint}"
-        ),
+        RuntimeError(f"you can only change requires_grad flags of leaf variables.{'' if wanted else hint}"),
         "This tensor was computed from others, so whether it needs a gradient follows from them.",
     )
 

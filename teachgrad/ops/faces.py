@@ -181,9 +181,7 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
     operands = (condition, input, other)
-    if not isinstance(condition, TensorBase) or not all(
-        isinstance(v, (TensorBase, *NUMBERS)) for v in operands
-    ):
+    if not isinstance(condition, TensorBase) or not all(isinstance(v, (TensorBase, *NUMBERS)) for v in operands):
         raise errors.invalid_combination("where", *operands)
     if condition._data.dtype.kind != "b":
         raise errors.not_a_mask(dtypes.of(condition._data.dtype).scalar_name)

@@ -90,9 +90,7 @@ class Op:
         outputs = [word.strip() for word in (match[4] or "result").split(",")]
         self.list_output = outputs[0].startswith("*")
         self.outputs: tuple[str, ...] = tuple(word.lstrip("*!") for word in outputs)
-        self.tracked: tuple[str, ...] = tuple(
-            word.lstrip("*") for word in outputs if not word.startswith("!")
-        )
+        self.tracked: tuple[str, ...] = tuple(word.lstrip("*") for word in outputs if not word.startswith("!"))
         self.node_name, self.forward, self.rules = node_name, forward, rules
         self.pointwise, self.view, self.floats, self.numbers = pointwise, view, floats, numbers
         self.in_place, self.doc, self.domain, self.samples = in_place, doc, domain, tuple(samples)
@@ -201,9 +199,7 @@ def op(signature: str, node_name: str | None, forward: str, **entry: Any) -> Op:
     return made
 
 
-def pointwise(
-    signature: str, node_name: str | None, forward: str, *, also: Iterable[str] = (), **entry: Any
-) -> Op:
+def pointwise(signature: str, node_name: str | None, forward: str, *, also: Iterable[str] = (), **entry: Any) -> Op:
     """An op that treats each element alike: arguments broadcast, dtypes promote, Python numbers are welcome.
 
     It becomes a function and a method of its name (and of the names in `also`), and an in-place method `name_`.

@@ -137,7 +137,9 @@ def embedding_bag(
         starts = offsets._data if include_last_offset else np.append(offsets._data, len(input))
     rows = embedding(input, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
     if mode == "max":
-        bags = [rows[a:b].max(0).values if b > a else rows.new_zeros(rows.shape[1]) for a, b in itertools.pairwise(starts)]
+        bags = [
+            rows[a:b].max(0).values if b > a else rows.new_zeros(rows.shape[1]) for a, b in itertools.pairwise(starts)
+        ]
         return torch.stack(bags)
     if mode not in ("mean", "sum"):
         raise ValueError("mode has to be one of sum, mean or max")
