@@ -14,6 +14,7 @@ import warnings
 from typing import Any
 
 from teachgrad import autograd as autograd
+from teachgrad import borrowed as borrowed
 from teachgrad import dtypes as dtypes
 from teachgrad import ops as ops
 from teachgrad.autograd.anomaly import is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled

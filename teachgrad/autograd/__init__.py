@@ -175,6 +175,8 @@ def grad(
             )
             for i in range(len(_as_tuple(grad_outputs)[0]))
         ]
+        from teachgrad.autograd.functional import stack_rows
+
         return tuple(None if column[0] is None else stack_rows(column) for column in zip(*rows, strict=True))
     results, wanted = _as_tuple(outputs), _as_tuple(inputs)
     if not wanted:
@@ -203,13 +205,6 @@ def grad(
         else:
             answer.append(wrap(gradient.copy() if isinstance(gradient, np.ndarray) else gradient))
     return tuple(answer)
-
-
-def stack_rows(rows: Sequence[TensorBase]) -> Tensor:
-    """Tensors of one shape along a new first dimension."""
-    from teachgrad.ops.table import FUNCTIONS
-
-    return FUNCTIONS["stack"](rows)  # type: ignore[no-any-return]
 
 
 # Below its own functions, since these modules use them. `functional` waits for its first use.

@@ -329,3 +329,8 @@ def hessian(
 
     matrix = jacobian(slope, points, create_graph, strict, vectorize, outer_jacobian_strategy)
     return matrix if several else matrix[0][0]
+
+
+def stack_rows(rows: Sequence[TensorBase]) -> Any:
+    """Gradients of one shape along a new first dimension, for `autograd.grad(..., is_grads_batched=True)`."""
+    return torch.stack(list(rows))

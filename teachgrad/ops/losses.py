@@ -88,7 +88,7 @@ op(
 
 op(
     "xlogy.tensors(self, other)", "XlogyBackward0", "xlogy_of(self, other)",
-    pointwise=True, self="where(self == 0, 0, grad * log(other))", other="grad * self / other",
+    pointwise=True, floats=True, self="where(self == 0, 0, grad * log(other))", other="grad * self / other",
     samples=["F.kl_div(x, p, reduction='sum')", "F.kl_div(x, mask.to(x.dtype), reduction='batchmean')"],
 )  # fmt: skip
 
@@ -102,8 +102,7 @@ for _name, _sign, _rule, _sample in (
 ):
     op(
         f"{_name}.scalar(self; number)", f"{_name.capitalize()}Backward1", f"self {_sign} number",
-        self=_rule,
-        samples=[_sample],
+        pointwise=True, promotes=["number"], self=_rule, samples=[_sample],
     )  # fmt: skip
 
 

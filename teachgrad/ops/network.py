@@ -214,22 +214,3 @@ def log_softmax(input: Any, dim: int, dtype: dtypes.dtype | None = None) -> Any:
         input = dims.tensor("log_softmax", input).to(dtype)
     dim = dims.one("log_softmax", input, dim)
     return LIVE["log_softmax_int"](input, dim if input._data.ndim else None)
-
-
-def _from_functional(name: str) -> None:
-    """Makes a function of `nn.functional` known as `torch.name` too."""
-
-    def face(*args: Any, **kwargs: Any) -> Any:
-        from teachgrad.nn import functional  # which needs the ops that are just being defined
-
-        return getattr(functional, name)(*args, **kwargs)
-
-    face.__name__ = face.__qualname__ = name
-    public(name, method=name in ("prelu", "hardshrink"))(face)
-
-
-for _name in (
-    "alpha_dropout", "bilinear", "celu", "cosine_similarity", "dropout", "feature_alpha_dropout", "hardshrink", "layer_norm",
-    "pairwise_distance", "prelu", "rrelu", "selu", "threshold",
-):  # fmt: skip
-    _from_functional(_name)

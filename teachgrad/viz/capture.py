@@ -143,7 +143,9 @@ def _saved_attributes(node: Any) -> tuple[str, ...]:
     """The names of what nodes of this class save, ``_saved_self`` and so on."""
     kind = type(node)
     if kind not in _attributes:
-        _attributes[kind] = tuple(name for name in dir(node) if name.startswith("_saved_"))
+        # A CopySlices keeps the node of the operation that wrote, no value: PyTorch's tells nothing, ours is not asked.
+        names = () if name_of(node) == "CopySlices" else dir(node)
+        _attributes[kind] = tuple(name for name in names if name.startswith("_saved_"))
     return _attributes[kind]
 
 

@@ -122,6 +122,11 @@ def _rows(value: Value, lead: str) -> list[tuple[str, str]]:
     if max(text_width(row, 12.0) for row in rows) > WIDEST - 20:
         return [("value", lead + value.brief)]
     lines = [f"[{row.strip('[]')}]" for row in rows]
-    lines[0] = f"{lead}[{lines[0]}"
+    lines[0] = f"[{lines[0]}"
     lines[-1] += "]"
-    return [("value", line + ("" if i == len(lines) - 1 else ",")) for i, line in enumerate(lines)]
+    lines = [line + ("" if i == len(lines) - 1 else ",") for i, line in enumerate(lines)]
+    if text_width(lead + lines[0], 12.0) > WIDEST:
+        lines.insert(0, lead.rstrip())
+    else:
+        lines[0] = lead + lines[0]
+    return [("value", line) for line in lines]

