@@ -18,14 +18,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
-Single = NDArray[np.float32]
-Double = NDArray[np.float64]
+if TYPE_CHECKING:  # numpy.typing costs `import teachgrad` milliseconds
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+    Single = NDArray[np.float32]
+    Double = NDArray[np.float64]
 
 
 def fused_single(a: Any, b: Any, c: Any) -> Single:

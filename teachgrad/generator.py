@@ -16,14 +16,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import devices
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # numpy.typing costs `import teachgrad` milliseconds
+    from numpy.typing import NDArray
+
+    Words = NDArray[np.uint64]
     from numpy.random import MT19937
 
-Words = NDArray[np.uint64]
 
 _WORDS_OF_STATE = 624
 
@@ -51,6 +52,9 @@ class Generator:
     def __init__(self, device: devices.device | str | None = "cpu") -> None:
         self.device = devices.resolve(device)
         self.manual_seed(67280421310721)
+
+    def __repr__(self) -> str:
+        return f"<torch._C.Generator object at {id(self):#x}>"  # as in the lessons
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream over at ``seed`` and return the generator.  Only the low 32 bits of it count.

@@ -16,12 +16,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import inf, isfinite
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import dtypes
+
+if TYPE_CHECKING:  # numpy.typing costs `import teachgrad` milliseconds
+    from numpy.typing import NDArray
 
 
 class PrintOptions(NamedTuple):

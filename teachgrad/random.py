@@ -20,10 +20,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import dtypes
 from .boxmuller import box_muller, fused_double, fused_single
@@ -32,7 +31,11 @@ from .generator import default_generator as default_generator
 from .generator import fork_rng as fork_rng
 from .generator import manual_seed as manual_seed
 
-Array = NDArray[Any]
+if TYPE_CHECKING:  # numpy.typing costs `import teachgrad` milliseconds
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
 DType = np.dtype[Any]
 
 _BLOCK = 16  # PyTorch makes many normals in blocks of sixteen

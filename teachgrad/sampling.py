@@ -41,9 +41,6 @@ class Generator(Stream):
         super().set_state(_bytes(state))
 
 
-Generator.__module__ = Stream.__module__ = "torch._C"  # prints as in the lessons: <torch._C.Generator object at 0x...>
-
-
 def _bytes(state: Any) -> Any:
     if not isinstance(state, TensorBase):
         raise TypeError(f"expected a torch.ByteTensor, but got {type(state).__name__}")

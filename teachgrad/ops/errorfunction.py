@@ -11,7 +11,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.polynomial.chebyshev import cheb2poly, chebinterpolate
 
 from teachgrad.ops.table import pointwise, raw
 
@@ -23,6 +22,8 @@ _DEGREES = {np.dtype(np.float64): (18, 20), np.dtype(np.float32): (10, 9)}  # up
 @cache
 def _polynomials(dtype: np.dtype[Any]) -> tuple[list[Any], list[Any]]:
     """The coefficients of both polynomials, the highest power first; the second is one of a variable from -1 to 1."""
+    from numpy.polynomial.chebyshev import cheb2poly, chebinterpolate  # not needed to import teachgrad
+
     near, far = _DEGREES[dtype]
     taylor = [2 / math.sqrt(math.pi) * (-1) ** n / (math.factorial(n) * (2 * n + 1)) for n in range(near + 1)]
     interpolate: Any = chebinterpolate  # typed as if for functions of one number

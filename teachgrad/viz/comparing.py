@@ -22,7 +22,7 @@ from .film import frames
 from .layout import place
 from .model import Graph, Layout, Node, Trace, Value
 from .naming import is_tensor
-from .style import stylesheet
+from .style import rules, stylesheet
 from .svg import escaped, render
 from .text import graph_text
 from .values import visible
@@ -147,7 +147,7 @@ class Comparison:
         name = escaped(f"{self.titles[0]} beside {self.titles[1]}: {self._count()}")
         out = [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="tg-graph tg-root" {size} role="group" aria-label="{name}">',
-            f"<style>{stylesheet(theme)}</style>",
+            f"<style>{stylesheet(theme)}\n{rules('compare', theme)}</style>",
             f'<rect class="tg-paper" width="{width:g}" height="{height:g}" rx="6"/>',
         ]
         for i, (side, x) in enumerate(zip(self._sides, (0.0, left.width + GAP), strict=True)):

@@ -23,7 +23,7 @@ from .images import MOST_PIXELS, png
 from .metrics import text_width
 from .model import Event, Layout, Trace
 from .pdf import pdf
-from .style import PALETTES
+from .style import rules
 from .svg import LEADING, Caption, render
 
 SUFFIXES = (".gif", ".webp", ".pdf")
@@ -35,16 +35,6 @@ MOST_FRAMES = 400
 COLOURS = 96  # of a GIF: ours, and the steps between them that smooth the letters
 LEAST_WIDTH = 460.0  # of a picture with a sentence below
 _CAPTION = 13.0  # font size
-
-# A reader who wants no motion sees the end. Its parts are animated to be hidden at times, so what is in them
-# must say itself that it is visible. (Chromium does not tell a picture in an <img> what its reader wants.)
-_STYLE = """
-.tg-dot { fill: var(--tg-active); }
-@media (prefers-reduced-motion: reduce) {
-.tg-state:not(.tg-last), .tg-dot { display: none; }
-.tg-last > * { visibility: visible; }
-}
-"""
 
 
 @dataclass
@@ -152,8 +142,7 @@ def animated(trace: Trace, layout: Layout, theme: str = "auto", seconds: float =
             out.append(f'<g class="tg-state{last}"{hidden}>{_visible(at, steps, seconds)}{inside}</g>')
     dots = [_dot(layout, frame.edge, i, steps, seconds) for i, frame in enumerate(frames(trace)) if frame.edge]
     end = out.pop()
-    style = f"{_STYLE if theme == 'auto' else _STYLE.replace('var(--tg-active)', PALETTES[theme]['active'])}</style>"
-    return "\n".join([*out, *dots, end]).replace("</style>", style, 1) + "\n"
+    return "\n".join([*out, *dots, end]).replace("</style>", f"\n{rules('film', theme)}</style>", 1) + "\n"
 
 
 def _parts(picture: str) -> list[str]:

@@ -51,23 +51,34 @@ def stylesheet(theme: str = "auto") -> str:
 
     Raises ValueError for another theme.
     """
-    rules = Path(__file__).with_name("static").joinpath("graph.css").read_text("utf-8")
-    rules = re.sub(r"/\*.*?\*/", "", rules, flags=re.DOTALL)
-    rules = "\n".join(line for line in rules.splitlines() if line)
-    if theme == "auto":
-        light, dark = (_properties(PALETTES[name]) for name in ("light", "dark"))
-        return "\n".join(
-            (
-                f".tg-root {{ {light} color-scheme: light dark; }}",
-                f"@media (prefers-color-scheme: dark) {{ .tg-root {{ {dark} }} }}",
-                f"{', '.join(f'{page} .tg-root' for page in _LIGHT_PAGES)} {{ {light} }}",
-                f"{', '.join(f'{page} .tg-root' for page in _DARK_PAGES)} {{ {dark} }}",
-                rules,
-            )
+    if theme != "auto":
+        return rules("graph", theme)
+    light, dark = (_properties(PALETTES[name]) for name in ("light", "dark"))
+    return "\n".join(
+        (
+            f".tg-root {{ {light} color-scheme: light dark; }}",
+            f"@media (prefers-color-scheme: dark) {{ .tg-root {{ {dark} }} }}",
+            f"{', '.join(f'{page} .tg-root' for page in _LIGHT_PAGES)} {{ {light} }}",
+            f"{', '.join(f'{page} .tg-root' for page in _DARK_PAGES)} {{ {dark} }}",
+            rules("graph", theme),
         )
+    )
+
+
+@functools.cache
+def rules(name: str, theme: str = "auto") -> str:
+    """The rules of one of our style sheets, without comments; unless ``auto``, with the colours of ``theme``.
+
+    Raises ValueError for another theme.
+    """
+    text = Path(__file__).with_name("static").joinpath(f"{name}.css").read_text("utf-8")
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    text = "\n".join(line for line in text.splitlines() if line)
+    if theme == "auto":
+        return text
     if theme not in PALETTES:
         raise ValueError(f"theme must be 'auto', 'light' or 'dark', not {theme!r}.")
-    return re.sub(r"var\(--tg-(\w+)\)", lambda match: PALETTES[theme][match[1]], rules)
+    return re.sub(r"var\(--tg-(\w+)\)", lambda match: PALETTES[theme][match[1]], text)
 
 
 def _properties(palette: dict[str, str]) -> str:

@@ -14,7 +14,7 @@ from .cards import fit
 from .files import suffix_of, write
 from .metrics import text_width
 from .naming import is_tensor
-from .style import stylesheet
+from .style import rules, stylesheet
 from .svg import escaped
 from .values import visible
 
@@ -172,7 +172,7 @@ def _plot(names: Sequence[str], norms: Sequence[Sequence[float | None]], theme: 
     scale = f"{10.0**low:g} to {10.0**high:g}, logarithmic"
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="tg-graph tg-root" {size} role="img" aria-label="{title}">',
-        f"<style>{stylesheet(theme)}</style>",
+        f"<style>{stylesheet(theme)}\n{rules('norms', theme)}</style>",
         f'<rect class="tg-paper" width="{width:g}" height="{height:g}" rx="6"/>',
         f'<text class="tg-heading" x="14" y="27">{title}</text>',
         f'<text class="tg-caption" x="14" y="46">Each strip is {scale}; the last norm is beside it</text>',

@@ -99,6 +99,10 @@ FACES = [
 FACES += LINES
 
 
+def call_of(op):
+    return CALLS.get(op.name) or f"torch.{op.name}({', '.join('AB'[: len(op.inputs)])})"
+
+
 def numbers(key, shape, dtype="float32", domain="real"):
     """Numbers of a domain, different for each key, without ties, zeros or halves among the floats."""
     generator = np.random.default_rng(zlib.crc32(f"{key}{shape}".encode()))
