@@ -22,10 +22,6 @@ HERE = Path(__file__).parent
 PAGE = HERE.parent / "gallery.md"
 
 HEAD = """\
----
-orphan: true
----
-
 # Gallery
 
 Real runs, drawn by teachgrad. The films play by themselves, as SVG files without a script; in a notebook `viz.animate`

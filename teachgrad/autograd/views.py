@@ -148,8 +148,7 @@ class CopySlices(Node):
     """The history of a base after an in-place op on a view of it. `saved` is (positions of the view, the op's node)."""
 
     __slots__ = ()
-    saved_names = ("index", "fn")
-    tensor_names = frozenset({"fn"})
+    tensor_names = frozenset({"fn"})  # freed with the graph
 
     def name(self) -> str:
         """The name by which PyTorch knows its C++ class."""

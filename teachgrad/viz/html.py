@@ -21,12 +21,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from . import film
 from .files import suffix_of, write
 from .mathml import Tree, mathml
 from .model import Event, Layout, Trace, Value
 from .values import visible
 
-SUFFIXES = (".html", ".svg", ".png", ".json", ".txt")
+SUFFIXES = (".html", ".svg", ".png", ".json", ".txt", *film.SUFFIXES)
 
 #: What step 0 says, before the first event.
 START = "Before backward(): the forward values are in place and no gradient has flowed yet."
@@ -136,11 +137,14 @@ class Player:
         return png(self.svg("dark" if dark else "light"), width)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Save as what the name ends in: .html .svg .png .json or .txt; the file is whole or not there.
+        """Save as what the name ends in: .html .svg .png .json .txt .pdf .gif .webp or .anim.svg (a picture that plays).
 
-        Raises ValueError for another ending and OSError when the place cannot be written.
+        The file is whole or not there. Raises ValueError for another ending, RuntimeError when Pillow is needed and
+        missing, OSError when the place cannot be written.
         """
         suffix = suffix_of(path, SUFFIXES)
+        if suffix in film.SUFFIXES or os.fspath(path).lower().endswith(film.ANIMATED):
+            return film.save(self.trace, self.layout, path)
         if suffix == ".png":
             return write(path, self.png())
         if suffix == ".json":

@@ -153,11 +153,17 @@ def test_a_saved_trace_is_the_trace(tmp_path: Path) -> None:
 
 
 def test_save_refuses_in_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"should end in \.html, \.svg, \.png, \.json or \.txt"):
+    with pytest.raises(ValueError, match=r"should end in \.html, \.svg, .* or \.pdf"):
         replay().save(tmp_path / "replay.mp4")
     with pytest.raises(OSError, match=r"^Cannot write .*\.html: .*\.$"):
         replay().save(tmp_path / "missing" / "replay.html")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_replay_is_saved_as_what_its_name_ends_in(tmp_path: Path) -> None:
+    for name, start in [("r.pdf", b"%PDF-"), ("r.anim.svg", b"<"), ("r.html", b"<!doctype"), ("r.png", b"\x89PNG")]:
+        assert replay().save(tmp_path / name).read_bytes().lower().startswith(start.lower()), name
+    assert b"<animate" in (tmp_path / "r.anim.svg").read_bytes()
 
 
 @pytest.mark.parametrize(
