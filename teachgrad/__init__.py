@@ -34,6 +34,7 @@ from teachgrad.devices import strided as strided
 from teachgrad.dtypes import *  # noqa: F403 - float32, int64, ...
 from teachgrad.operators import bind
 from teachgrad.ops.table import FUNCTIONS, Op
+from teachgrad.printing import set_printoptions as set_printoptions
 from teachgrad.size import Size as Size
 from teachgrad.tensor import Tensor as Tensor
 
@@ -45,6 +46,8 @@ bind()
 
 _SUBMODULES = frozenset(
     {
+        "accelerator",
+        "backends",
         "viz",
         "cuda",
         "nn",

@@ -207,6 +207,18 @@ def grad(
     return tuple(answer)
 
 
+def Variable(data: Any, requires_grad: bool = False, volatile: bool = False) -> Tensor:
+    """`data` as a leaf, which autograd watches if asked to: what old lessons wrap tensors in.
+
+    Mirrors `torch.autograd.Variable`. Raises TypeError if `data` is no tensor.
+    """
+    if not isinstance(data, TensorBase):
+        raise TypeError(f"Variable data has to be a tensor, but got {type(data).__name__}")
+    result: Tensor = data.detach()  # type: ignore[attr-defined]
+    result.requires_grad = requires_grad
+    return result
+
+
 # Below its own functions, since these modules use them. `functional` waits for its first use.
 from teachgrad.autograd.gradcheck import gradcheck, gradgradcheck  # noqa: E402
 

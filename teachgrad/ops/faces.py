@@ -222,3 +222,12 @@ def sum_to_size(input: Any, *size: Any) -> Any:
     dims = [*range(extra), *stretched]
     result = input.sum(dims, keepdim=True) if dims else input
     return result.reshape(want) if extra else result
+
+
+@public("equal")
+def equal(input: Any, other: Any) -> bool:
+    """True if both tensors have the same shape and the same elements. Mirrors `torch.equal`."""
+    for position, (name, value) in enumerate((("input", input), ("other", other)), 1):
+        if not isinstance(value, TensorBase):
+            raise errors.not_a_tensor("equal", name, position, value)
+    return bool(input._data.shape == other._data.shape and (input._data == other._data).all())

@@ -218,6 +218,11 @@ pointwise(
     self="grad * (self / result)", other="grad * (other / result)",
 )  # fmt: skip
 
+pointwise(
+    "deg2rad(self)", "Deg2RadBackward0", "self * 0.017453292519943295", floats=True, self="grad * 0.017453292519943295"
+)
+pointwise("rad2deg(self)", "Rad2DegBackward0", "self * 57.29577951308232", floats=True, self="grad * 57.29577951308232")
+
 # -- kinks and steps ------------------------------------------------------------------------------------------
 pointwise(
     "relu(self)", "ReluBackward0", "maximum(self, 0)", refuses={"b": "Boolean inputs not supported for relu"},

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import violations
+from accessibility import violations
 
 import teachgrad as torch
 from teachgrad import viz

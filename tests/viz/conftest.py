@@ -3,23 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-GOLDEN = Path(__file__).with_name("golden")
-
-#: Rules of the graphs drawn here. They stand here, and not in the op table, so that the golden files stay what they
-#: are when the table says a rule in other words.
-RULES = {
-    "AddBackward0": {"self": "grad", "other": "grad"},
-    "ExpBackward0": {"self": "grad * result"},
-    "MulBackward0": {"self": "grad * other", "other": "grad * self"},
-    "PowBackward0": {"self": "grad * exponent * self ** (exponent - 1)"},
-    "SubBackward0": {"self": "grad", "other": "-grad"},
-    "SumBackward0": {"self": "expand(grad, self_shape)"},
-}
+from graphs import GOLDEN
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,10 +1,24 @@
-"""Graphs made of plain data, for tests that need no tensor library."""
+"""What several tests of the pictures use: graphs made of plain data, hostile names, the rules of the golden files."""
 
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 from teachgrad.viz.model import WORDS, Edge, Event, Graph, Node, Trace, Value
+
+GOLDEN = Path(__file__).with_name("golden")
+
+#: Rules of the graphs drawn here. They stand here, and not in the op table, so that the golden files stay what they
+#: are when the table says a rule in other words.
+RULES = {
+    "AddBackward0": {"self": "grad", "other": "grad"},
+    "ExpBackward0": {"self": "grad * result"},
+    "MulBackward0": {"self": "grad * other", "other": "grad * self"},
+    "PowBackward0": {"self": "grad * exponent * self ** (exponent - 1)"},
+    "SubBackward0": {"self": "grad", "other": "-grad"},
+    "SumBackward0": {"self": "expand(grad, self_shape)"},
+}
 
 #: Names that would do harm if any surface took them for markup, for code, or for layout.
 HOSTILE = (

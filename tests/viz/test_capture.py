@@ -10,7 +10,7 @@ import weakref
 from typing import Any
 
 import pytest
-from conftest import RULES
+from graphs import RULES
 
 from teachgrad import viz
 from teachgrad.viz.capture import capture

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import RULES
-from graphs import HOSTILE, random_graph, trace_over
+from graphs import HOSTILE, RULES, random_graph, trace_over
 
 from teachgrad import viz
 from teachgrad.viz import film

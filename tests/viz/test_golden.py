@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import GOLDEN, RULES
+from graphs import GOLDEN, RULES
 
 from teachgrad import viz
 from teachgrad.viz.drawing import Drawing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from conftest import RULES
+from graphs import RULES
 
 from teachgrad import viz
 from teachgrad.viz.model import Edge, Event, Graph, Node, Trace
