@@ -6,6 +6,7 @@ instead of tensors, so memory and the freeing of saved values stay what they are
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import sys
@@ -14,6 +15,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from .around import Around
 from .capture import Captured, capture, is_freed, name_of, saved, signed
 from .formulas import Rules, rule_for, written
 from .model import Edge, Event, Graph, Node, Rule, Trace, Value
@@ -34,8 +36,16 @@ class record:  # noqa: N801  a context manager reads as a verb
 
     ``names`` and ``params`` name the boxes as in :func:`draw`; ``rules`` replaces the rule book. When the
     block raises, the trace ends in an "error" event and the exception goes on. Hooks are gone when the block
-    ends.
+    ends. Without tensors, whichever ``backward()`` is called inside the block is recorded (see ``around.py``).
     """
+
+    def __new__(
+        cls, *tensors: Any, names: Names | Namer | None = None, params: Params | None = None, rules: Rules | None = None
+    ) -> Any:
+        """A recorder; without tensors, one that waits for ``backward()`` to be called."""
+        if tensors:
+            return super().__new__(cls)
+        return Around(functools.partial(record, rules=rules), names if not isinstance(names, Namer) else None, params)
 
     def __init__(
         self,

@@ -358,3 +358,37 @@ def test_create_graph_is_recorded_like_any_pass(lib: Any) -> None:
     assert r.trace.events[-1].kind == "accumulate"  # nothing is freed
     assert x.grad.requires_grad
     x.grad = None  # PyTorch warns of the cycle otherwise
+
+
+def test_record_without_a_tensor_waits_for_backward(lib: Any) -> None:
+    x, y = lib.tensor(2.0, requires_grad=True), lib.tensor(3.0, requires_grad=True)
+    backward = lib.Tensor.backward
+    with viz.record() as r:
+        loss = x * y + x
+        loss.backward(retain_graph=True)
+        loss.backward()
+    assert lib.Tensor.backward is backward
+    assert len(r.recorders) == 1 and len(r.trace.passes) == 2
+    assert {node.name for node in r.trace.graph.nodes} >= {"x", "y", "loss"}
+    sums = [event.after.text for event in r.trace.events if event.kind == "accumulate" and event.after]
+    assert sums[-2:] == ["8.", "4."] and x.grad.item() == 8.0
+    with viz.record() as r:
+        (x * x).backward()
+        (y * y).backward()
+    assert [len(recorder.trace.passes) for recorder in r.recorders] == [1, 1]
+    assert r.player().trace == r.recorders[1].trace
+
+
+def test_record_without_a_tensor_keeps_errors_and_restores(lib: Any) -> None:
+    x = lib.tensor(2.0, requires_grad=True)
+    loss = x * x
+    loss.backward()
+    backward = lib.Tensor.backward
+    with pytest.raises(RuntimeError, match="second time"), viz.record() as r:
+        loss.backward()
+    assert lib.Tensor.backward is backward
+    assert r.trace.error is not None and r.trace.error.startswith("Trying to backward")
+    with viz.record() as r:
+        pass
+    with pytest.raises(RuntimeError, match=r"^Nothing was recorded"):
+        r.player()
