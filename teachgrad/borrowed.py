@@ -1,4 +1,4 @@
-"""Functions that `torch` shares with `torch.nn.functional`, which is loaded when one of them is first called."""
+"""Functions that `torch` lends from rooms which are loaded when one of them is first called: `nn.functional`, files."""
 
 from __future__ import annotations
 
@@ -24,3 +24,19 @@ for _name in (
     "pairwise_distance", "prelu", "rrelu", "selu", "threshold",
 ):  # fmt: skip
     _from_functional(_name)
+
+
+@public("save", method=False)
+def save(obj: Any, f: Any) -> None:
+    """Writes tensors and state dicts to a file. Mirrors `torch.save`; see `serialization.py`."""
+    from teachgrad import serialization
+
+    serialization.save(obj, f)
+
+
+@public("load", method=False)
+def load(f: Any, map_location: Any = None, *, weights_only: bool = True) -> Any:
+    """Reads what `torch.save` wrote, executing nothing. Mirrors `torch.load`; see `serialization.py`."""
+    from teachgrad import serialization
+
+    return serialization.load(f, map_location, weights_only=weights_only)

@@ -31,7 +31,12 @@ def number_shown(cell: Any, leaf: str) -> str:
 
 def test_lesson_1(jupyter_page: Callable[..., Any]) -> None:
     lesson = jupyter_page(LESSON)
+    # Without the saved outputs, so that no click can land on a player that is about to be replaced.
+    lesson.page.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+    expect(lesson.page.locator(".tg-player, .tg-graph")).to_have_count(0)
     lesson.run_all()
+    for number in (FIRST, SECOND, STEPPER):
+        lesson.cell(number).locator(".tg-stage").wait_for(state="attached")
     assert lesson.watch.errors == []
 
     # The drawing is a picture of a, b and Q.
