@@ -20,6 +20,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from players import open_player  # noqa: F401 - a fixture for the tests of this folder
 
 ROOT = Path(__file__).parents[2]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]

@@ -88,8 +88,7 @@ def test_the_rule_reads_relative_imports() -> None:
 def test_files_stay_short() -> None:
     for path in [*MODULES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]:
         lines = len(path.read_text(encoding="utf-8").splitlines())
-        limit = 500 if path.is_relative_to(ROOT / "tests") else 400  # a table of test lines may be longer than code
-        assert lines <= limit, f"{path.relative_to(ROOT)} has {lines} lines"
+        assert lines <= 400, f"{path.relative_to(ROOT)} has {lines} lines"
 
 
 def test_the_player_stays_small() -> None:

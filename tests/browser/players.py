@@ -1,0 +1,69 @@
+"""The players that the browser tests open, and how they read them."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import teachgrad as torch
+from teachgrad import viz
+from teachgrad.viz.html import Player
+
+
+def replay(*names: str, title: str = "z") -> Player:
+    """z = x * y + x at x = 3, y = -2: fan-out, both signs, and one leaf reached twice."""
+    x = torch.tensor(3.0, requires_grad=True)
+    y = torch.tensor(-2.0, requires_grad=True)
+    z = x * y + x
+    return viz.animate(z, names=dict(zip(names or ("x", "y"), (x, y), strict=True)) | {title: z})
+
+
+def matrices() -> Player:
+    x = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    big = torch.tensor([[1.0] * 10] * 2, requires_grad=True)
+    loss = (x @ big).sum()
+    return viz.animate(loss)
+
+
+@pytest.fixture
+def open_player(browser_page: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
+    """``open_player(player, **options)``: the saved page in a browser, with the player standing."""
+
+    def open_it(player: Player, **options: Any) -> Any:
+        page = browser_page(**options)
+        page.goto(player.save(tmp_path / "replay.html").as_uri())
+        page.locator(".tg-stage").wait_for()
+        return page
+
+    return open_it
+
+
+def long_chain(length: int) -> Player:
+    x = torch.tensor(1.0, requires_grad=True)
+    y = x
+    for _ in range(length):
+        y = y * 1.01
+    return viz.animate(y, names={"x": x, "result": y})
+
+
+def step_of(scope: Any) -> int:
+    return int(re.match(r"Step (\d+) of", scope.locator(".tg-kind").inner_text())[1])
+
+
+def plain(text: str) -> str:
+    """As the trace writes it: the page shows real minus signs, and a plus before a positive scalar."""
+    return text.replace("−", "-").replace("+", "")
+
+
+def facts(scope: Any) -> dict[str, str]:
+    terms = scope.locator(".tg-facts .tg-fact")
+    pairs = [terms.nth(i).locator("dt, dd").all_inner_texts() for i in range(terms.count())]
+    return {term: plain(text) for term, text in pairs}
+
+
+def leaves(scope: Any) -> dict[str, list[str]]:
+    rows = scope.locator(".tg-leaves tbody tr")
+    cells = [rows.nth(i).locator("th, td").all_inner_texts() for i in range(rows.count())]
+    return {name: [plain(text) for text in rest] for name, *rest in cells}
