@@ -20,7 +20,7 @@ from teachgrad.autograd.function import Function
 from teachgrad.autograd.graph import Node, edge_of
 from teachgrad.autograd.inference import inference_mode
 from teachgrad.autograd.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
-from teachgrad.autograd.variable import TensorBase, wrap
+from teachgrad.autograd.variable import ARRAYS, TensorBase, wrap
 
 if TYPE_CHECKING:
     from teachgrad.tensor import Tensor
@@ -203,7 +203,7 @@ def grad(
         elif create_graph:
             answer.append(gradient)
         else:
-            answer.append(wrap(gradient.copy() if isinstance(gradient, np.ndarray) else gradient))
+            answer.append(wrap(gradient.copy() if gradient.__class__ in ARRAYS else gradient))
     return tuple(answer)
 
 

@@ -18,14 +18,14 @@ from contextvars import ContextVar
 from operator import attrgetter
 from typing import Any
 
-from numpy import add, ndarray
+from numpy import add
 
 from teachgrad.autograd import anomaly
 from teachgrad.autograd.fit import fitted
 from teachgrad.autograd.graph import AccumulateGrad, Node
 from teachgrad.autograd.hooks import run_after, run_before, run_leaf_hooks, run_post_accumulate
 from teachgrad.autograd.modes import GRAD_MODE
-from teachgrad.autograd.variable import wrap
+from teachgrad.autograd.variable import ARRAYS, wrap
 
 Edge = tuple[Node, int]
 TASK: ContextVar[Any] = ContextVar("teachgrad_backward", default=None)
@@ -140,7 +140,7 @@ def run(
                 if gradient is not None:
                     if below not in pending and below.outputs == 1:  # the first to arrive: the common case
                         pending[below] = gradient
-                        if gradient.__class__ is ndarray and node.fresh[i]:
+                        if gradient.__class__ in ARRAYS and node.fresh[i]:
                             owned.add(below)
                     else:
                         _deliver(below, node.numbers[i] if node.numbers else 0, gradient, pending, owned)
@@ -191,11 +191,11 @@ def _deliver(node: Node, number: int, gradient: Any, pending: dict[Node, Any], o
     known = pending.get(node)
     if known is None:
         pending[node] = gradient
-    elif known.__class__ is ndarray and node in owned:
+    elif known.__class__ in ARRAYS and node in owned:
         add(known, gradient, out=known)
     else:
         pending[node] = known = known + gradient
-        if known.__class__ is ndarray:
+        if known.__class__ in ARRAYS:
             owned.add(node)
 
 
@@ -237,11 +237,11 @@ def _accumulate(leaf: Any, grad: Any, mine: bool, live: bool) -> None:
     if live:
         leaf._grad = grad if old is None else old + grad
     elif old is None:
-        leaf._grad = wrap(grad if mine or grad.__class__ is not ndarray else grad.copy())
+        leaf._grad = wrap(grad if mine or grad.__class__ not in ARRAYS else grad.copy())
     elif old._requires_grad:  # an earlier backward kept its graph: do not write into it
         leaf._grad = wrap(old._data + grad)
     else:
-        if old._data.__class__ is ndarray:
+        if old._data.__class__ in ARRAYS:
             add(old._data, grad, out=old._data)
         else:
             old._data = old._data + grad

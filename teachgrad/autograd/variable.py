@@ -18,6 +18,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
+from numpy import ndarray
+
 if TYPE_CHECKING:
     from teachgrad.autograd.graph import AccumulateGrad, Node
     from teachgrad.autograd.views import View
@@ -55,6 +57,8 @@ class TensorBase:
     _view: View | None
 
 
+ARRAYS: set[type] = {ndarray}
+"""The classes of `_data` that are arrays and not 0-d NumPy scalars: NumPy's, and the GPU's once a GPU is in use."""
 _tensor_class: list[type[Tensor]] = []
 _new = object.__new__
 

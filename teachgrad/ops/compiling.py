@@ -7,24 +7,22 @@ from collections.abc import Callable
 from typing import Any
 from weakref import ref
 
-from numpy import ndarray
-
 from teachgrad import errors
 from teachgrad.autograd import graph, views
 from teachgrad.autograd.modes import GRAD_MODE
 from teachgrad.autograd.saved import ACTIVE, pack
-from teachgrad.autograd.variable import TensorBase, _new, _tensor_class, wrap
+from teachgrad.autograd.variable import ARRAYS, TensorBase, _new, _tensor_class, wrap
 from teachgrad.ops import convert
 from teachgrad.ops.table import Op
 
 HELPERS: dict[str, Any] = {
+    "_ARRAYS": ARRAYS,
     "_TensorBase": TensorBase,
     "_cast_floats": convert.to_floats,
     "_edge_of": graph.edge_of,
     "_fit": convert.fit,
     "_freed": errors.freed,
     "_grad_enabled": GRAD_MODE.get,
-    "_ndarray": ndarray,
     "_new": _new,
     "_next_birth": graph.next_birth,
     "_no_bools": convert.no_bools,

@@ -11,13 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from numpy import ndarray
-
 from teachgrad import dtypes, errors
 from teachgrad.autograd import views
 from teachgrad.autograd.graph import edge_of
 from teachgrad.autograd.modes import GRAD_MODE
-from teachgrad.autograd.variable import TensorBase, wrap
+from teachgrad.autograd.variable import ARRAYS, TensorBase, wrap
 from teachgrad.ops.table import METHODS, OPS, Op
 
 
@@ -48,7 +46,7 @@ def as_it_was(tensor: TensorBase, keep: bool) -> Any:
     if tensor._requires_grad:
         before._node = tensor._node or (edge_of(tensor) if tensor._view is not None else None)
         before._output_nr, before._requires_grad = tensor._output_nr, True
-    if keep and tensor._data.__class__ is ndarray:
+    if keep and tensor._data.__class__ in ARRAYS:
         before._data = tensor._data.copy()
     return before
 

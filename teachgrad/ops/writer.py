@@ -102,7 +102,7 @@ def front_source(op: Op, *, by_number: bool, operator: bool = False) -> str:
         elif op.view:
             lines += [
                 f"        a_{n} = {t}._data",
-                f"        if a_{n}.__class__ is not _ndarray:",
+                f"        if a_{n}.__class__ not in _ARRAYS:",
                 f"            a_{n} = _own_array({t})",
             ]
         else:
@@ -114,7 +114,7 @@ def front_source(op: Op, *, by_number: bool, operator: bool = False) -> str:
         differ = " or ".join(f"{b}.dtype is not {operands[0]}.dtype" for b in operands[1:])
         classes = " or ".join(f"{b}.__class__ is not {operands[0]}.__class__" for b in operands[1:])
         lines += [
-            f"        mixed = ({operands[0]}.__class__ is _ndarray or {classes}) and ({differ})",
+            f"        mixed = ({operands[0]}.__class__ in _ARRAYS or {classes}) and ({differ})",
             "        if mixed:",
             *([f"            _{op.mixed}({', '.join(operands)})"] if op.mixed else []),
             f"            {', '.join(operands)} = _promote({', '.join(operands)})",
@@ -126,7 +126,7 @@ def front_source(op: Op, *, by_number: bool, operator: bool = False) -> str:
         refuse += [f"        if {first}.dtype.kind in {kinds!r}:", f"            raise _refused({kernel!r}, {first})"]
     lines += [*([] if numbers else refuse), f"        data = {expression}"]
     if op.pointwise and (op.floats or (numbers and op.node_name is not None)):
-        changed = f"(data.__class__ is not {first}.__class__ or data.__class__ is _ndarray)"
+        changed = f"(data.__class__ is not {first}.__class__ or data.__class__ in _ARRAYS)"
         changed += f" and data.dtype is not {first}.dtype"
         convert_to = f"_promote_number({', '.join((first, *numbers))})" if numbers else first
         if op.floats:
@@ -246,10 +246,10 @@ def _outputs_source(op: Op, tensors: list[str], call: dict[str, str], by_number:
         given = ", ".join(call[n] for n in tracked)
         shapes = [f"a_{n}.shape" for n in tensors]
         differ = " or ".join(f"{shapes[0]} != {s}" for s in shapes[1:])
-        fits = f"_fit({given}) if mixed or (data.__class__ is _ndarray and ({differ})) else None"
+        fits = f"_fit({given}) if mixed or (data.__class__ in _ARRAYS and ({differ})) else None"
     elif by_number:
         fits = f"_fit({call['self']}, None) if data.dtype is not {call['self']}._data.dtype else None"
-        fits = f"None if data.__class__ is {call['self']}._data.__class__ is not _ndarray else {fits}"
+        fits = f"None if data.__class__ is {call['self']}._data.__class__ not in _ARRAYS else {fits}"
         if "other" not in op.rules:
             fits = fits.replace(", None)", ")")
     elif op.list_input:
