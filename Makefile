@@ -5,10 +5,10 @@ PIP = $(PYTHON) -m pip install --quiet --constraint constraints.txt
 PYTEST = $(PYTHON) -m pytest -n auto
 
 .NOTPARALLEL:
-.PHONY: help demo test lab oracle browser lint format bench quick docs images dist hooks clean
+.PHONY: help demo test lab oracle conformance browser lint format bench bench-viz quick docs images dist hooks clean
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
 demo: $(VENV)/.has-core  ## lesson 2's regression: backward in words, and its pictures in demo-out/
 	$(PYTHON) -m teachgrad demo --out demo-out
@@ -16,11 +16,14 @@ demo: $(VENV)/.has-core  ## lesson 2's regression: backward in words, and its pi
 test: $(VENV)/.has-test  ## the tests (those that compare with PyTorch run where it is installed)
 	$(PYTEST) -m "not browser"
 
-lab: $(VENV)/.has-notebook  ## JupyterLab, opened on lesson 1
+lab: $(VENV)/.has-lessons $(VENV)/.has-notebook  ## JupyterLab, opened on lesson 1
 	$(PYTHON) -m jupyter lab $(firstword $(sort $(wildcard notebooks/*.ipynb)))
 
 oracle: $(VENV)/.has-oracle $(VENV)/.has-test  ## the tests, with PyTorch 2.13 installed to compare with
 	$(PYTEST) -m "not browser"
+
+conformance: $(VENV)/.has-oracle $(VENV)/.has-core  ## PyTorch's own samples in both libraries; writes docs/conformance.md
+	PYTHONPATH=tests $(PYTHON) -W ignore -m conformance --write
 
 browser: $(VENV)/.has-test  ## the tests that drive a real Chromium, one at a time
 	$(PYTHON) -m pytest -m browser
@@ -37,6 +40,9 @@ format: $(VENV)/.has-dev  ## let ruff tidy the code
 bench: $(VENV)/.has-core  ## speed beside PyTorch (where installed) and NumPy by hand; writes docs/performance.md
 	$(PYTHON) benchmarks/import_time.py
 	$(PYTHON) benchmarks/bench.py --write
+
+bench-viz: $(VENV)/.has-oracle $(VENV)/.has-benchmark  ## what the pictures cost, beside torchviz; writes docs/performance.md
+	$(PYTHON) benchmarks/viz.py --write
 
 quick: $(VENV)/.has-core  ## a first impression of the same, in under two minutes
 	$(PYTHON) benchmarks/bench.py --quick
@@ -60,6 +66,7 @@ clean:  ## remove what was built, the environment included
 # The oracle goes in first and alone: with nothing else to satisfy, pip takes exactly this build.
 $(VENV)/.has-oracle: pyproject.toml | $(PYTHON)
 	$(PYTHON) -m pip install --quiet torch==2.13.0
+	$(PIP) expecttest
 	@touch $@
 
 $(VENV)/.has-core: pyproject.toml constraints.txt | $(PYTHON)

@@ -15,7 +15,9 @@ from typing import Any
 
 from teachgrad import autograd as autograd
 from teachgrad import borrowed as borrowed
+from teachgrad import draws as draws
 from teachgrad import dtypes as dtypes
+from teachgrad import likes as likes
 from teachgrad import ops as ops
 from teachgrad.autograd.anomaly import is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled
 from teachgrad.autograd.anomaly import is_anomaly_enabled as is_anomaly_enabled
@@ -29,12 +31,16 @@ from teachgrad.autograd.modes import no_grad as no_grad
 from teachgrad.autograd.modes import set_grad_enabled as set_grad_enabled
 from teachgrad.creation import *  # noqa: F403 - tensor, zeros, arange, ...
 from teachgrad.devices import device as device
+from teachgrad.devices import get_default_device as get_default_device
 from teachgrad.devices import layout as layout
+from teachgrad.devices import set_default_device as set_default_device
 from teachgrad.devices import strided as strided
 from teachgrad.dtypes import *  # noqa: F403 - float32, int64, ...
 from teachgrad.operators import bind
+from teachgrad.ops import out as _out
 from teachgrad.ops.table import FUNCTIONS, Op
 from teachgrad.printing import set_printoptions as set_printoptions
+from teachgrad.settings import *  # noqa: F403 - set_num_threads, compile, channels_last, ...
 from teachgrad.size import Size as Size
 from teachgrad.tensor import Tensor as Tensor
 
@@ -46,22 +52,12 @@ bind()
 
 _SUBMODULES = frozenset(
     {
-        "accelerator",
-        "backends",
-        "viz",
-        "cuda",
-        "nn",
-        "optim",
-        "random",
-        "func",
-        "linalg",
-        "special",
-        "testing",
-        "utils",
-        "functional",
-        "types",
+        "accelerator", "amp", "backends", "compiler", "cuda", "func", "jit", "linalg", "nn", "optim", "profiler", "random",
+        "special", "testing", "utils", "version", "viz",
     }
-)
+)  # fmt: skip
+_ELSEWHERE = {"autocast": "amp", "get_autocast_dtype": "amp", "is_autocast_enabled": "amp", "vmap": "func"}
+"""Names of the face that live in a room which is loaded when they are used."""
 
 
 def __getattr__(name: str) -> Any:
@@ -69,6 +65,10 @@ def __getattr__(name: str) -> Any:
     found = FUNCTIONS.get(name)
     if found is not None:
         value = found.front if isinstance(found, Op) else found
+        if name in _out.NAMES:
+            value = _out.with_out(name, value)
+    elif name in _ELSEWHERE:
+        value = getattr(importlib.import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
     elif name in _SUBMODULES:
         value = importlib.import_module(f"{__name__}.{name}")
     else:
@@ -78,4 +78,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *FUNCTIONS, *_SUBMODULES})
+    return sorted({*globals(), *FUNCTIONS, *_SUBMODULES, *_ELSEWHERE})

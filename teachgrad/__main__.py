@@ -1,41 +1,38 @@
 """The command line: draw the graph of a tensor that a script makes, or play its backward.
 
     python -m teachgrad draw lesson.py --tensor loss -o graph.svg
-    python -m teachgrad animate lesson.py --tensor loss -o page.html
-    python -m teachgrad run lesson.py              # just run it, with `import torch` meaning teachgrad
+    python -m teachgrad animate lesson.py --tensor loss -o page.html -o film.anim.svg
+    python -m teachgrad animate lesson.py -o page.html        # the backward() that the script runs itself
+    python -m teachgrad compare mine.py yours.py --tensor loss -o both.html
+    python -m teachgrad run lesson.py                         # with `import torch` meaning teachgrad
     python -m teachgrad demo
 
 The script runs as it would by itself (`__name__ == "__main__"`, its own folder first on the path), with
 `import torch` or `import teachgrad as torch`; afterwards the tensor is looked up among its global variables,
-whose names become the labels. With `--as-torch`, `import torch` means teachgrad there, too. What goes wrong is said in
-one sentence on stderr, and then nothing has been written. Exit status: 0 done, 1 the script or the drawing failed, 2 the
-command itself was wrong.
+whose names become the labels, and each node tells the line that made it. With `--as-torch`, `import torch` means
+teachgrad there, too. Without `-o`, words go to the terminal. With `--watch`, it is done again whenever a Python file
+beside the script changes, until Ctrl-C. What goes wrong is said in one sentence on stderr, and then nothing has been
+written. Exit status: 0 done, 1 the script or the drawing failed, 2 the command itself was wrong.
 """
 
 import argparse
-import difflib
-import importlib
 import os
 import sys
-import traceback
-import types
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from teachgrad import __version__, demo, viz
-from teachgrad.viz import drawing, html
+from teachgrad.scripts import CommandError, find_tensor, run_script, watch
+from teachgrad.viz import comparing, drawing, film, html
 from teachgrad.viz.files import suffix_of
 
-PACKAGE = Path(__file__).parent
-
-
-class CommandError(Exception):
-    """Something to tell the user in one sentence; `status` becomes the exit status."""
-
-    def __init__(self, sentence: str, status: int = 1) -> None:
-        super().__init__(sentence)
-        self.status = status
+#: What each command that draws says of itself, and the endings that it can write.
+DRAWING = {
+    "draw": ("draw the graph of a tensor", drawing.SUFFIXES),
+    "animate": ("run backward on a tensor and write what plays it", (*html.SUFFIXES, film.ANIMATED)),
+    "compare": ("run backward in two scripts and show what differs", comparing.SUFFIXES),
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -50,23 +47,29 @@ def parser() -> Parser:
     """The commands and their options."""
     top = Parser(prog="python -m teachgrad", description="Draw a tensor's graph, or play its backward.")
     top.add_argument("--version", action="version", version=f"teachgrad {__version__}")
-    commands = top.add_subparsers(dest="command", required=True, metavar="{draw,animate,run,demo}")
-    for name, what in (
-        ("draw", "draw the graph of a tensor"),
-        ("animate", "run backward on a tensor and write a page that plays it"),
-        ("run", "run a script with `import torch` meaning teachgrad"),
-    ):
-        command = commands.add_parser(name, help=what, description=f"{what}. What follows -- is passed to the script.")
-        command.add_argument("script", type=Path, help="a Python file")
-        if name == "run":
-            continue
-        formats = drawing.SUFFIXES if name == "draw" else html.SUFFIXES
-        command.add_argument("--tensor", "-t", required=True, metavar="NAME", help="the variable that holds it")
+    commands = top.add_subparsers(dest="command", required=True, metavar="{draw,animate,compare,run,demo}")
+    rest = "What follows -- is passed to the script."
+    for name, (what, formats) in DRAWING.items():
+        command = commands.add_parser(name, help=what, description=f"{what}. {rest}")
+        command.add_argument("scripts", type=Path, nargs=2 if name == "compare" else 1, metavar="SCRIPT")
+        unless = "; without it, the last backward() that the script itself runs" if name == "animate" else ""
         command.add_argument(
-            "--output", "-o", required=True, type=Path, metavar="FILE", help=f"ending in {', '.join(formats)}"
+            "--tensor", "-t", required=name != "animate", metavar="NAME", help=f"the variable that holds it{unless}"
+        )
+        command.add_argument(
+            "--output",
+            "-o",
+            action="append",
+            default=[],
+            type=Path,
+            metavar="FILE",
+            help=f"ending in {', '.join(formats)}; may be given several times; without it, words are printed",
         )
         command.add_argument("--as-torch", action="store_true", help="`import torch` means teachgrad in the script")
-        command.set_defaults(formats=formats)
+        command.add_argument("--no-lines", action="store_true", help="do not note which line made each node (faster)")
+        command.add_argument("--watch", action="store_true", help="do it again whenever the script changes")
+    command = commands.add_parser("run", help="run a script with `import torch` meaning teachgrad", description=rest)
+    command.add_argument("script", type=Path, help="a Python file")
     example = commands.add_parser("demo", help="lesson 2's regression, in words and pictures")
     example.add_argument("--out", type=Path, default=Path("demo-out"), metavar="FOLDER", help="default: demo-out")
     return top
@@ -76,19 +79,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command (`sys.argv` unless given) and return the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     end = given.index("--") if "--" in given else len(given)
+    watching = False
     try:
         options = parser().parse_args(given[:end])
+        watching = getattr(options, "watch", False)
         if options.command == "demo":
             demo.main(options.out)
         elif options.command == "run":
             run_script(options.script, given[end + 1 :], as_torch=True)
         else:
+            check(options)
+            if watching:
+                print(f"watching {', '.join(map(str, options.scripts))}; Ctrl-C ends it", flush=True)
+                watch(options.scripts, [word for word in given[:end] if word != "--watch"] + given[end:])
             picture(options, given[end + 1 :])
     except CommandError as failure:
+        if failure.details:
+            print(failure.details, file=sys.stderr)
         print(f"teachgrad: {failure}", file=sys.stderr)
         return failure.status
     except KeyboardInterrupt:
-        return 130
+        return 0 if watching else 130
     except OSError as error:  # the pictures' own sentence, or the system's number, words and file
         reason = f"Cannot write {error.filename}: {error.strerror}." if error.errno else error
         print(f"teachgrad: {reason}", file=sys.stderr)
@@ -97,25 +108,57 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def picture(options: argparse.Namespace, rest: list[str]) -> None:
-    """`draw` and `animate`: check the output, run the script, find the tensor, write the picture."""
-    check_output(options.output, options.formats)
-    variables = run_script(options.script, rest, options.as_torch)
-    tensor = find_tensor(variables, options.tensor, options.script)
-    show = viz.draw if options.command == "draw" else viz.animate
+    """`draw`, `animate` and `compare`: run the script, find the tensor, write the picture."""
+    shown = [show(options, script, rest) for script in options.scripts]
+    result = shown[0]
+    if options.command == "compare":
+        first, second = map(str, options.scripts)
+        result = viz.compare(shown[0], shown[1], (first, second))
+    for output in options.output:
+        try:
+            result.save(output)
+        except (ImportError, RuntimeError, ValueError) as error:
+            raise CommandError(f"{options.tensor or 'It'} cannot be shown: {error}") from error
+        print(f"wrote {output}")
+    if not options.output:
+        print(result.text(), end="")
+
+
+def show(options: argparse.Namespace, script: Path, rest: list[str]) -> Any:
+    """What one script makes: a Drawing, or the Player of its backward."""
+    if options.tensor is None:
+        with viz.record() as recorder:
+            run_script(script, rest, options.as_torch, not options.no_lines)
+        try:
+            return recorder.player()
+        except RuntimeError as error:
+            raise CommandError(
+                f"{script} runs no backward() itself; name the tensor to run it on with --tensor"
+            ) from error
+    variables = run_script(script, rest, options.as_torch, not options.no_lines)
+    tensor = find_tensor(variables, options.tensor, script)
     try:
-        show(tensor, names=variables).save(options.output)
+        return (viz.draw if options.command == "draw" else viz.animate)(tensor, names=variables)
     except (ImportError, RuntimeError, TypeError, ValueError) as error:
         if "backward through the graph a second time" in str(error):
             raise CommandError(
-                f"{options.script} has already run backward on {options.tensor}, which uses its graph up; "
-                "animate runs it itself, so take that call out of the script"
+                f"{script} has already run backward on {options.tensor}, which uses its graph up; leave out --tensor "
+                "to see that call, or take it out of the script"
             ) from error
         raise CommandError(f"{options.tensor} cannot be shown: {error}") from error
-    print(f"wrote {options.output}")
+
+
+def check(options: argparse.Namespace) -> None:
+    """Refuse a command that cannot work before the script, which may run for minutes, has started."""
+    for output in options.output:
+        check_output(output, DRAWING[options.command][1])
+    for script in options.scripts if options.watch else ():
+        if not script.is_file():
+            raise CommandError(f"Cannot read the script {script}: there is no such file", status=2)
 
 
 def check_output(output: Path, formats: tuple[str, ...]) -> None:
-    """Refuse an output that cannot work before the script, which may run for minutes, has started."""
+    """Refuse an output that cannot be written."""
     try:
         suffix_of(output, formats)
     except ValueError as error:
@@ -126,63 +169,6 @@ def check_output(output: Path, formats: tuple[str, ...]) -> None:
         raise CommandError(f"Cannot write {output}: it is a folder", status=2)
     if not os.access(output if output.exists() else output.parent, os.W_OK):
         raise CommandError(f"Cannot write {output}: no permission", status=2)
-
-
-def run_script(script: Path, rest: list[str], as_torch: bool) -> dict[str, Any]:
-    """Run `script` as `python script rest...` would, and return its global variables.
-
-    With `as_torch`, its `import torch` finds teachgrad. A script that ends itself with `sys.exit()` or `sys.exit(0)`
-    counts as finished. When it stops in any other way, its own error is printed with the line, and CommandError is
-    raised.
-    """
-    try:
-        source = script.read_bytes()
-    except OSError as error:
-        raise CommandError(f"Cannot read the script {script}: {error.strerror}", status=2) from error
-    if as_torch:
-        importlib.import_module("teachgrad.as_torch")  # importing it is what installs it
-    module = types.ModuleType("__main__")
-    module.__file__ = str(script)
-    sys.modules["__main__"] = module
-    sys.argv = [str(script), *rest]
-    sys.path.insert(0, str(script.resolve().parent))
-    try:
-        exec(compile(source, str(script), "exec", dont_inherit=True), module.__dict__)
-    except SystemExit as end:
-        if end.code not in (None, 0):
-            raise CommandError(f"{script} ended itself with status {end.code!r}") from end
-    except Exception as error:  # whatever a learner's script may raise
-        print(own_error(error, script), file=sys.stderr)
-        raise CommandError(f"{script} stopped with this error") from error
-    return module.__dict__
-
-
-def own_error(error: Exception, script: Path) -> str:
-    """The script's error with the line where it happened, without the frames of any library."""
-    folder = script.resolve().parent
-    place = ""
-    for frame in traceback.extract_tb(error.__traceback__):
-        file = Path(frame.filename).resolve()
-        if file.is_relative_to(folder) and PACKAGE not in file.parents and "site-packages" not in file.parts:
-            place = f"{frame.filename}, line {frame.lineno}:\n    {frame.line}\n"
-    return place + "".join(traceback.format_exception_only(error)).rstrip()
-
-
-def find_tensor(variables: dict[str, Any], name: str, script: Path) -> Any:
-    """The tensor called `name`, of either library; CommandError says which names there are."""
-    tensors = [key for key, value in variables.items() if hasattr(type(value), "grad_fn")]
-    if name in tensors:
-        return variables[name]
-    if name in variables:
-        problem = f"{name} in {script} is not a tensor but of type {type(variables[name]).__name__}"
-    else:
-        problem = f"{script} makes no variable {name}"
-    close = difflib.get_close_matches(name, tensors, n=1)
-    if close:
-        problem += f"; did you mean {close[0]}?"
-    if not tensors:
-        raise CommandError(f"{problem}; it has no tensors at all outside its functions", status=2)
-    raise CommandError(f"{problem} (its tensors: {', '.join(sorted(tensors))})", status=2)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@
     from torch import nn                       # teachgrad.nn
     import torch.nn.functional as F            # teachgrad.nn.functional
 
-Importing this module puts a finder in front of `sys.meta_path` that answers for `torch` and everything below it with the
-teachgrad module of the same path. It refuses (ImportError) when the real PyTorch has been imported already, since two
-libraries cannot share one name. `uninstall()` takes it back: later imports of torch find the real one, names that are
-already bound stay bound.
+Importing this module puts a finder in front of `sys.meta_path` that answers for `torch` and everything below it with
+the teachgrad module of the same path, and for `safetensors.torch` with `teachgrad.safetensors`. It refuses
+(ImportError) when the real PyTorch has been imported already, since two libraries cannot share one name. `uninstall()`
+takes it back: later imports of torch find the real one, names that are already bound stay bound.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ class _Finder(MetaPathFinder, Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        if fullname == "safetensors.torch":
+            return ModuleSpec(fullname, self)
         if fullname.partition(".")[0] != "torch":
             return None
         ours = "teachgrad" + fullname.removeprefix("torch")
@@ -44,7 +46,8 @@ class _Finder(MetaPathFinder, Loader):
         return ModuleSpec(fullname, self)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        module = importlib.import_module("teachgrad" + spec.name.removeprefix("torch"))
+        safe = spec.name == "safetensors.torch"
+        module = importlib.import_module("teachgrad." + "safetensors" if safe else "teachgrad" + spec.name[5:])
         self._own_spec = module.__spec__  # the import system is about to overwrite it
         return module
 
@@ -75,7 +78,7 @@ def uninstall() -> None:
     """Makes `import torch` mean PyTorch again."""
     if _finder in sys.meta_path:
         sys.meta_path.remove(_finder)
-        for name in [name for name in sys.modules if name.partition(".")[0] == "torch"]:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "torch" or name == "safetensors.torch"]:
             del sys.modules[name]
 
 

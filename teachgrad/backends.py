@@ -6,6 +6,9 @@ and changes nothing, since teachgrad is deterministic anyway; the second says no
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class _Backend:
     """A library that is not there, with the switches that lessons set."""
@@ -21,8 +24,23 @@ class _Backend:
         """False."""
         return False
 
+    def version(self) -> None:
+        """None."""
+        return
 
-cudnn = _Backend(benchmark=False, deterministic=False, enabled=True, allow_tf32=True)
+    @contextmanager
+    def flags(self, **switches: object) -> Iterator[None]:
+        """Inside, the switches have these values."""
+        before = {name: getattr(self, name, None) for name in switches}
+        self.__dict__.update(switches)
+        try:
+            yield
+        finally:
+            self.__dict__.update(before)
+
+
+cudnn = _Backend(benchmark=False, deterministic=False, enabled=True, allow_tf32=True, benchmark_limit=10)
 mps = _Backend()
-cuda = _Backend(matmul=_Backend(allow_tf32=False))
-mkldnn = _Backend(enabled=True)
+cuda = _Backend(matmul=_Backend(allow_tf32=False, allow_fp16_reduced_precision_reduction=True))
+mkldnn = _Backend(enabled=True, deterministic=False, allow_tf32=True)
+mkl, openmp, opt_einsum, xeon = _Backend(), _Backend(), _Backend(enabled=False), _Backend()

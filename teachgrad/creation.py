@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from teachgrad import devices, dtypes, errors, legacy, refusals, sampling
+from teachgrad import devices, dtypes, errors, gpu, legacy, refusals, sampling
 from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.leaves import dtype_of, leaf
 from teachgrad.legacy import *  # noqa: F403 - FloatTensor, LongTensor, ...
@@ -29,7 +29,7 @@ from teachgrad.storage import TypedStorage, UntypedStorage
 from teachgrad.tensor import Tensor
 
 e, inf, nan, newaxis, pi = math.e, math.inf, math.nan, None, math.pi
-_COPY_WARNING = (
+COPY_WARNING = (
     "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
     "sourceTensor.detach().clone().requires_grad_(True), rather than {}(sourceTensor)."
 )
@@ -48,21 +48,22 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     of different lengths, RuntimeError if integers are to require a gradient. Warns if `data` is a tensor.
     """
     if isinstance(data, TensorBase):
-        warnings.warn(_COPY_WARNING.format("torch.tensor"), UserWarning, stacklevel=2)
-    return leaf(new_array(data, None if dtype is None else dtype_of("tensor", dtype)), requires_grad, device)
+        warnings.warn(COPY_WARNING.format("torch.tensor"), UserWarning, stacklevel=2)
+    made = leaf(new_array(data, None if dtype is None else dtype_of("tensor", dtype)), requires_grad, device)
+    if made._data.__class__ is np.ndarray and not made._data.ndim:
+        made._data = made._data[()]  # a NumPy scalar, with which arithmetic is several times faster
+    return made
 
 
 @public("as_tensor", method=False)
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """`data` as a tensor, sharing its memory where possible. Mirrors `torch.as_tensor`."""
     want = None if dtype is None else dtype_of("as_tensor", dtype)
-    devices.resolve(device)
     if isinstance(data, Tensor):
-        return data if want is None else data.to(want)
+        return data.to(device=device, dtype=want)
     if isinstance(data, np.ndarray):
-        shared = from_numpy(data)
-        return shared if want is None else shared.to(want)
-    return leaf(new_array(data, want), False)
+        return from_numpy(data).to(device=devices.resolve(device), dtype=want)
+    return leaf(new_array(data, want), False, device)
 
 
 @public("from_numpy", method=False)
@@ -95,9 +96,9 @@ def asarray(
     made = as_tensor(obj, dtype, device)
     if requires_grad is None and made is obj and made._requires_grad and not copy:
         warnings.warn(_ASARRAY_WARNING, UserWarning, stacklevel=2)
-    if copy and (isinstance(obj, TensorBase) or np.may_share_memory(made._data, np.asarray(obj))):
+    if copy and (isinstance(obj, TensorBase) or (isinstance(obj, np.ndarray) and not gpu.on_gpu(made._data))):
         made = made.clone()
-    if requires_grad and made._data.dtype.kind not in "fc":
+    if requires_grad and made._data.dtype.kind not in "fcV":
         raise refusals.only_floats("Only Tensors of floating point and complex dtype can require gradients")
     return made.requires_grad_() if requires_grad else made
 
@@ -108,33 +109,43 @@ def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_gra
     return leaf(np.array(s, dtype_of("scalar_tensor", dtype).numpy), requires_grad, device)
 
 
-@public("new_tensor", function=False)
-def new_tensor(
-    input: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
-    """A copy of `data` with the dtype of this tensor. Mirrors `torch.Tensor.new_tensor`."""
-    if isinstance(data, TensorBase):
-        warnings.warn(_COPY_WARNING.format("tensor.new_tensor"), UserWarning, stacklevel=2)
-    return leaf(new_array(data, dtype_of("new_tensor", dtype, input.dtype)), requires_grad, device)
-
-
 # -- filled with one value -------------------------------------------------------------------------------------
 @public("zeros", method=False)
 def zeros(*shape: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros of the given shape. Mirrors `torch.zeros`."""
-    return leaf(np.zeros(new_shape("zeros", shape, size), dtype_of("zeros", dtype).numpy), requires_grad, device)
+    xp = devices.makers(device)
+    return leaf(xp.zeros(new_shape("zeros", shape, size), dtype_of("zeros", dtype).numpy), requires_grad, device)
 
 
 @public("ones", method=False)
 def ones(*shape: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones of the given shape. Mirrors `torch.ones`."""
-    return leaf(np.ones(new_shape("ones", shape, size), dtype_of("ones", dtype).numpy), requires_grad, device)
+    xp = devices.makers(device)
+    return leaf(xp.ones(new_shape("ones", shape, size), dtype_of("ones", dtype).numpy), requires_grad, device)
 
 
-@public("empty", method=False)
+@public("empty", "empty_strided", method=False)
 def empty(*shape: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Memory of the given shape with whatever stood in it before. Mirrors `torch.empty`."""
-    return leaf(np.empty(new_shape("empty", shape, size), dtype_of("empty", dtype).numpy), requires_grad, device)
+    xp = devices.makers(device)
+    return leaf(xp.empty(new_shape("empty", shape, size), dtype_of("empty", dtype).numpy), requires_grad, device)
+
+
+@public("empty_strided", method=False)
+def empty_strided(
+    size: Any, stride: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Memory whose elements lie `stride` apart, with whatever stood in it before. Mirrors `torch.empty_strided`."""
+    shape, steps = new_shape("empty_strided", (size,)), tuple(stride)
+    if len(shape) != len(steps):
+        raise RuntimeError(
+            f"mismatch in length of strides and shape: dimensionality of sizes ({len(shape)}) must match dimensionality of "
+            f"strides ({len(steps)})"
+        )
+    room = 1 + sum((n - 1) * step for n, step in zip(shape, steps, strict=True)) if 0 not in shape else 0
+    flat = devices.makers(device).empty(room, dtype_of("empty_strided", dtype).numpy)
+    made = np.lib.stride_tricks.as_strided(flat, shape, tuple(step * flat.itemsize for step in steps))
+    return leaf(made, requires_grad, device)
 
 
 @public("full", method=False)
@@ -143,12 +154,13 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
     if not isinstance(size, tuple | list):
         raise TypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {errors.type_name(size)}")
     shape = new_shape("full", (size,))
-    value = _number("full", fill_value)
+    value = fill_number("full", fill_value)
     kind = dtype_of("full", dtype, dtypes.of_number(value))
-    return leaf(np.full(shape, value, kind.numpy), requires_grad, device)
+    return leaf(devices.makers(device).full(shape, value, kind.numpy), requires_grad, device)
 
 
-def _number(function: str, value: Any) -> Any:
+def fill_number(function: str, value: Any) -> Any:
+    """`value` as a Python number. Raises TypeError if it is none."""
     if isinstance(value, TensorBase | np.generic):
         value = value.item()  # type: ignore[union-attr]
     if not isinstance(value, bool | int | float | complex):
@@ -156,68 +168,6 @@ def _number(function: str, value: Any) -> Any:
             f"{function}(): argument 'fill_value' (position 2) must be Number, not {errors.type_name(value)}"
         )
     return value
-
-
-@public("zeros_like", method=False)
-def zeros_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Zeros with the shape, dtype and memory order of `input`. Mirrors `torch.zeros_like`."""
-    return _like("zeros_like", input, 0, dtype, device, requires_grad)
-
-
-@public("ones_like", method=False)
-def ones_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Ones with the shape, dtype and memory order of `input`. Mirrors `torch.ones_like`."""
-    return _like("ones_like", input, 1, dtype, device, requires_grad)
-
-
-@public("full_like", method=False)
-def full_like(
-    input: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
-    """`fill_value` everywhere, with the shape and dtype of `input`. Mirrors `torch.full_like`."""
-    return _like("full_like", input, _number("full_like", fill_value), dtype, device, requires_grad)
-
-
-@public("empty_like", method=False)
-def empty_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Memory for a tensor like `input`, with whatever stood in it before. Mirrors `torch.empty_like`."""
-    return _like("empty_like", input, None, dtype, device, requires_grad)
-
-
-def _like(function: str, input: Any, value: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
-    if not isinstance(input, TensorBase):
-        raise errors.not_a_tensor(function, "input", 1, input)
-    kind = input._data.dtype if dtype is None else dtype_of(function, dtype).numpy
-    array = np.empty_like(input._data, kind, subok=False)
-    if value is not None:
-        array[...] = value
-    return leaf(array, requires_grad, device)
-
-
-@public("new_zeros", function=False)
-def new_zeros(input: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Zeros of another shape with the dtype of this tensor. Mirrors `torch.Tensor.new_zeros`."""
-    return zeros(*size, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
-
-
-@public("new_ones", function=False)
-def new_ones(input: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Ones of another shape with the dtype of this tensor. Mirrors `torch.Tensor.new_ones`."""
-    return ones(*size, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
-
-
-@public("new_empty", function=False)
-def new_empty(input: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Memory of another shape with the dtype of this tensor. Mirrors `torch.Tensor.new_empty`."""
-    return empty(*size, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
-
-
-@public("new_full", function=False)
-def new_full(
-    input: Any, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
-    """`fill_value` in another shape with the dtype of this tensor. Mirrors `torch.Tensor.new_full`."""
-    return full(size, fill_value, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
 
 
 # -- ranges ----------------------------------------------------------------------------------------------------
@@ -339,15 +289,19 @@ def eye(n: Any, m: Any = None, *, dtype: Any = None, device: Any = None, require
 
 
 @public("tril_indices", method=False)
-def tril_indices(row: int, col: int, offset: int = 0) -> Tensor:
+def tril_indices(
+    row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None
+) -> Tensor:
     """Row and column numbers, shape (2, n), of the lower triangle. Mirrors `torch.tril_indices`."""
-    return wrap(np.array(np.tril_indices(row, offset, col), np.int64))
+    return leaf(np.array(np.tril_indices(row, offset, col), dtype.numpy if dtype else np.int64), False, device)
 
 
 @public("triu_indices", method=False)
-def triu_indices(row: int, col: int, offset: int = 0) -> Tensor:
+def triu_indices(
+    row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None
+) -> Tensor:
     """Row and column numbers, shape (2, n), of the upper triangle. Mirrors `torch.triu_indices`."""
-    return wrap(np.array(np.triu_indices(row, offset, col), np.int64))
+    return leaf(np.array(np.triu_indices(row, offset, col), dtype.numpy if dtype else np.int64), False, device)
 
 
 # -- questions -------------------------------------------------------------------------------------------------
@@ -366,7 +320,7 @@ def numel(input: Any) -> int:
 @public("is_floating_point", method=False)
 def is_floating_point(input: Any) -> bool:
     """True for float dtypes. Mirrors `torch.is_floating_point`."""
-    return bool(dims.tensor("is_floating_point", input)._data.dtype.kind == "f")
+    return bool(dims.tensor("is_floating_point", input)._data.dtype.kind in "fV")
 
 
 @public("is_complex", method=False)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from teachgrad import dtypes, printing, refusals
-from teachgrad.autograd import views
+from teachgrad import dtypes, gpu, printing, refusals
+from teachgrad.autograd import forward_ad, views
 from teachgrad.autograd.variable import _tensor_class
 from teachgrad.facts import Facts
 
@@ -33,22 +33,40 @@ class Crossings(Facts):
         return self._data.tolist()
 
     def numpy(self, *, force: bool = False) -> Any:
-        """The memory as a NumPy array: writing to one changes the other. Raises RuntimeError if it requires grad."""
+        """The memory as a NumPy array: writing to one changes the other.
+
+        Raises RuntimeError if it requires grad, TypeError if it is on a GPU. With `force`, a copy where need be.
+        """
+        if gpu.on_gpu(self._data):
+            if not force:
+                raise refusals.numpy_of_gpu(self.device)
+            return gpu.to_host(self._data)
         if self._requires_grad and not force:
             raise refusals.numpy_of_grad()
-        return views.own_array(self)
+        if self._data.dtype.kind == "c" and self.is_conj() and not force:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that has conjugate bit set. Use tensor.resolve_conj().numpy() instead."
+            )
+        array = views.own_array(self)
+        if array.dtype.kind == "V":
+            raise refusals.numpy_of_bfloat16()
+        return array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         array = self.numpy()
         return array if dtype is None else array.astype(dtype, copy=False)
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
+        node, requires_grad, tangent = self.grad_fn, self._requires_grad, None
+        if forward_ad.is_open():
+            node, requires_grad, tangent = forward_ad.shown(self)
         return printing.repr_tensor(
             self._data,
             dtype=self.dtype,
-            device=None,
-            grad_fn_name=None if self.grad_fn is None else type(self.grad_fn).__name__,
-            requires_grad=self._requires_grad,
+            device=str(self.device) if gpu.on_gpu(self._data) else None,
+            grad_fn_name=None if node is None else type(node).__name__,
+            requires_grad=requires_grad,
+            tangent=tangent,
             prefix="tensor(",
             default_dtype=dtypes.get_default_dtype(),
         )

@@ -25,6 +25,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from teachgrad import bfloats
+
 _BOOL, _INTEGER, _FLOAT, _COMPLEX = range(4)
 
 
@@ -81,6 +83,15 @@ class dtype:  # noqa: N801 (PyTorch's spelling)
     def __repr__(self) -> str:
         return f"torch.{self.name}"
 
+    def __getattr__(self, name: str) -> Any:
+        # An empty slot: bfloat16 asks for its NumPy type when it is first used, for only then is ml_dtypes loaded.
+        if name != "numpy":
+            raise AttributeError(f"'torch.dtype' object has no attribute '{name}'")
+        stored_as = bfloats.numpy_dtype()
+        BY_NUMPY[stored_as] = self
+        object.__setattr__(self, "numpy", stored_as)
+        return stored_as
+
     def __reduce__(self) -> str:
         # A string tells pickle and copy "this is the global of that name": the one instance comes back.
         return self.name
@@ -88,7 +99,7 @@ class dtype:  # noqa: N801 (PyTorch's spelling)
     def to_complex(self) -> dtype:
         """The complex type whose parts have this type.
 
-        float16 gives complex64 (NumPy has no complex32, which PyTorch would choose).
+        float16 gives complex64 (NumPy has no complex32, which PyTorch would choose); so does bfloat16, in PyTorch too.
 
         Raises:
             RuntimeError: for bool and integer types, as PyTorch does.
@@ -107,17 +118,17 @@ class dtype:  # noqa: N801 (PyTorch's spelling)
 
 
 def _make(name: str, category: py.int, scalar_name: str, c_name: str) -> dtype:
-    """The one instance called ``name``, which is also NumPy's name for it."""
-    stored_as = np.dtype(name)
+    """The one instance called ``name``, which is also NumPy's name for it (but NumPy has no bfloat16)."""
     self = object.__new__(dtype)
+    stored_as = {} if name == "bfloat16" else {"numpy": np.dtype(name)}
     facts = {
+        **stored_as,
         "name": name,
-        "numpy": stored_as,
         "category": category,
-        "itemsize": stored_as.itemsize,
+        "itemsize": stored_as["numpy"].itemsize if stored_as else 2,
         "is_floating_point": category == _FLOAT,
         "is_complex": category == _COMPLEX,
-        "is_signed": category != _BOOL and name != "uint8",
+        "is_signed": category != _BOOL and not name.startswith("u"),
         "scalar_name": scalar_name,
         "type_name": f"torch.{scalar_name}Tensor",
         "c_name": c_name,
@@ -132,7 +143,11 @@ int8 = _make("int8", _INTEGER, "Char", "signed char")
 int16 = short = _make("int16", _INTEGER, "Short", "short int")
 int32 = int = _make("int32", _INTEGER, "Int", "int")
 int64 = long = _make("int64", _INTEGER, "Long", "long int")
+uint16 = _make("uint16", _INTEGER, "UInt16", "short unsigned int")
+uint32 = _make("uint32", _INTEGER, "UInt32", "unsigned int")
+uint64 = _make("uint64", _INTEGER, "UInt64", "long unsigned int")
 float16 = half = _make("float16", _FLOAT, "Half", "c10::Half")
+bfloat16 = _make("bfloat16", _FLOAT, "BFloat16", "c10::BFloat16")
 float32 = float = _make("float32", _FLOAT, "Float", "float")
 float64 = double = _make("float64", _FLOAT, "Double", "double")
 complex64 = cfloat = _make("complex64", _COMPLEX, "ComplexFloat", "c10::complex<float>")
@@ -143,18 +158,22 @@ ALL: tuple[dtype, ...] = (
     float64,
     float32,
     float16,
+    bfloat16,
     complex64,
     complex128,
     int64,
     int32,
     int16,
     int8,
+    uint64,
+    uint32,
+    uint16,
     uint8,
     bool,
 )
 
 #: ``BY_NUMPY[array.dtype]`` is the hot-path form of :func:`of`; an unknown type raises KeyError.
-BY_NUMPY: dict[np.dtype[Any], dtype] = {each.numpy: each for each in ALL}
+BY_NUMPY: dict[np.dtype[Any], dtype] = {each.numpy: each for each in ALL if each is not bfloat16}
 
 
 def of(numpy_dtype: np.dtype[Any]) -> dtype:
@@ -165,12 +184,13 @@ def of(numpy_dtype: np.dtype[Any]) -> dtype:
     """
     found = BY_NUMPY.get(numpy_dtype)
     if found is None:
-        names = ", ".join(each.name for each in ALL)
-        raise TypeError(
+        *names, last = (each.name for each in ALL if each is not bfloat16)
+        error = TypeError(
             f"can't convert np.ndarray of type numpy.{numpy_dtype.type.__name__}. "
-            f"The only supported types are: {names}.\n"
-            "Convert the array first, for instance with array.astype('float32')."
+            f"The only supported types are: {', '.join(names)}, and {last}."
         )
+        error.add_note("Convert the array first, for instance with array.astype('float32').")
+        raise error
     return found
 
 
@@ -208,7 +228,7 @@ def set_default_dtype(d: dtype) -> None:
     if not d.is_floating_point:
         raise TypeError(
             "only floating-point types are supported as the default type\n"
-            f"{d} is none: choose torch.float32, torch.float64 or torch.float16."
+            f"{d} is none: choose torch.float32, torch.float64, torch.float16 or torch.bfloat16."
         )
     _default = d
 
@@ -218,6 +238,10 @@ def set_default_dtype(d: dtype) -> None:
 # ------------------------------------------------------------------------------
 
 
+_BARE = frozenset({uint16, uint32, uint64})
+"""Types that PyTorch stores, and computes little with."""
+
+
 @cache
 def promote_types(type1: dtype, type2: dtype) -> dtype:
     """The smallest type that holds both, for operands of equal rank.  Mirrors ``torch.promote_types``."""
@@ -225,6 +249,13 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
     _check_dtype("promote_types", "type2", 2, type2)
     if type1 is type2:
         return type1
+    if _BARE & {type1, type2} and _FLOAT not in (type1.category, type2.category):
+        raise RuntimeError(
+            "Promotion for uint16, uint32, uint64 types is not supported, attempted to promote "
+            f"{type1.scalar_name} and {type2.scalar_name}"
+        )
+    if {type1, type2} == {float16, bfloat16}:
+        return float32  # one has more digits, the other more range
     low, high = sorted((type1, type2), key=lambda each: (each.category, each.itemsize))
     if {low, high} == {uint8, int8}:
         return int16  # neither 8-bit type holds the other
@@ -242,7 +273,7 @@ def _combine_ranks(higher: dtype | None, lower: dtype | None) -> dtype | None:
         return higher
     if higher.is_floating_point:
         return higher.to_complex()  # a float64 tensor times 1j is complex128, whatever 1j alone would be
-    return promote_types(higher, lower)
+    return lower if lower.is_complex else promote_types(higher, lower)
 
 
 def result_type(*operands: Any) -> dtype:
@@ -343,7 +374,7 @@ class finfo(_Limits):  # noqa: N801
             raise TypeError(
                 "torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo'"
             )
-        limits = np.finfo(kind.numpy)
+        limits = np.finfo(kind.numpy) if kind is not bfloat16 else _bfloat16_limits()
         self.dtype = kind.name
         self.bits = limits.bits
         self.eps = py.float(limits.eps)
@@ -351,6 +382,12 @@ class finfo(_Limits):  # noqa: N801
         self.min = py.float(limits.min)
         self.resolution = 10.0**-limits.precision
         self.smallest_normal = self.tiny = py.float(limits.smallest_normal)
+
+
+def _bfloat16_limits() -> Any:
+    from ml_dtypes import finfo as limits_of
+
+    return limits_of(bfloat16.numpy)  # type: ignore[no-untyped-call]
 
 
 class iinfo(_Limits):  # noqa: N801

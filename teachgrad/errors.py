@@ -6,19 +6,22 @@ means here and how to mend it follows as a note, which Python and Jupyter show u
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
+
+from teachgrad.changes import cannot_cast as cannot_cast
+from teachgrad.changes import in_place_shape as in_place_shape
+from teachgrad.changes import leaf_in_place as leaf_in_place
+from teachgrad.changes import leaf_view_in_place as leaf_view_in_place
+from teachgrad.changes import multi_view_in_place as multi_view_in_place
+from teachgrad.changes import partial_overlap as partial_overlap
+from teachgrad.changes import shared_elements as shared_elements
+from teachgrad.changes import view_in_place as view_in_place
+from teachgrad.lesson import explained as explained
+from teachgrad.lesson import is_method_call
 
 if TYPE_CHECKING:
     from teachgrad.autograd.graph import Node
     from teachgrad.autograd.variable import TensorBase
-
-_Error = TypeVar("_Error", bound=BaseException)
-
-
-def explained(error: _Error, note: str) -> _Error:
-    """`error` with a paragraph for the learner under it."""
-    error.add_note(note)
-    return error
 
 
 def internal(what: str) -> RuntimeError:
@@ -52,8 +55,9 @@ def not_a_mask(dtype: str) -> RuntimeError:
 def hook_count(hook: Any, got: int, expected: int) -> RuntimeError:
     """A node's hook returned more or fewer gradients than it was given."""
     name = getattr(hook, "__name__", "<unknown>")
-    return RuntimeError(
-        f"hook '{name}' has returned an incorrect number of values (got {got}, but expected {expected})"
+    return explained(
+        RuntimeError(f"hook '{name}' has returned an incorrect number of values (got {got}, but expected {expected})"),
+        "A node's hook returns None, or a tuple with as many gradients as it was given.",
     )
 
 
@@ -113,6 +117,24 @@ def not_scalar() -> RuntimeError:
 # -- arguments -------------------------------------------------------------------------------------------------
 
 
+def other_device(op: Any, tensors: list[Any]) -> Exception:
+    """Tensors on the CPU and on a GPU in one op."""
+    places = [str(tensor.device) for tensor in tensors]
+    if op.pointwise:
+        where = next(place for place in places if place != "cpu")
+        text = f"Expected all tensors to be on the same device, but found at least two devices, {where} and cpu!"
+    else:
+        other = next(n for n, place in enumerate(places) if place != places[0])
+        name = op.inputs[0 if op.list_input else other]
+        text = (
+            f"Expected all tensors to be on the same device, but got {name} is on {places[other]}, different from other "
+            f"tensors on {places[0]} (when checking argument in method wrapper_CUDA_{op.name.partition('.')[0]})"
+        )
+    return explained(
+        RuntimeError(text), "Move one of them: x.to(y.device), or make it there: torch.zeros(3, device=y.device)."
+    )
+
+
 def broadcast(*shapes: tuple[int, ...]) -> RuntimeError | None:
     """The error for shapes that do not broadcast; None if they do. They are met one by one, as in PyTorch."""
     result = shapes[0]
@@ -143,14 +165,17 @@ def type_name(value: Any) -> str:
 
 def not_a_tensor(function: str, argument: str, position: int, value: Any) -> TypeError:
     """An argument that must be a tensor is something else."""
-    return TypeError(
-        f"{function}(): argument '{argument}' (position {position}) must be Tensor, not {type_name(value)}"
+    position -= position > 1 and is_method_call()
+    return explained(
+        TypeError(f"{function}(): argument '{argument}' (position {position}) must be Tensor, not {type_name(value)}"),
+        "Make a tensor of it first: torch.tensor(value).",
     )
 
 
 def invalid_combination(function: str, *given: Any) -> TypeError:
     """No form of a function takes arguments of these types; a type may be given by its name."""
-    names = ", ".join("Tensor" if isinstance(each, str) and each == "Tensor" else type_name(each) for each in given)
+    shown = given[1:] if len(given) > 1 and is_method_call() else given
+    names = ", ".join("Tensor" if isinstance(each, str) and each == "Tensor" else type_name(each) for each in shown)
     return explained(
         TypeError(f"{function}() received an invalid combination of arguments - got ({names}), but expected one of:"),
         f"{function}() takes tensors, or a tensor and a Python number.",
@@ -159,7 +184,10 @@ def invalid_combination(function: str, *given: Any) -> TypeError:
 
 def element_not_a_tensor(index: int, value: Any) -> TypeError:
     """A list of tensors has something else in it."""
-    return TypeError(f"expected Tensor as element {index} in argument 0, but got {type_name(value)}")
+    return explained(
+        TypeError(f"expected Tensor as element {index} in argument 0, but got {type_name(value)}"),
+        "All elements of the list must be tensors: torch.tensor(value) makes one.",
+    )
 
 
 def not_for_dtype(kernel: str, dtype: str) -> NotImplementedError:
@@ -172,21 +200,23 @@ def not_for_dtype(kernel: str, dtype: str) -> NotImplementedError:
 
 def bool_subtraction(of: str) -> RuntimeError:
     """`mask - mask`, `1 - mask`."""
-    if of == "two bool tensors":
-        return RuntimeError(
-            f"Subtraction, the `-` operator, with {of} is not supported. Use the `^` or `logical_xor()` operator instead."
-        )
-    return RuntimeError(
-        f"Subtraction, the `-` operator, with {of} is not supported. If you are trying to invert a mask, use the `~` or "
-        "`logical_not()` operator instead."
+    instead = "Use the `^` or `logical_xor()` operator instead."
+    if of != "two bool tensors":
+        instead = "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
+    return explained(
+        RuntimeError(f"Subtraction, the `-` operator, with {of} is not supported. {instead}"),
+        "Truth values are no numbers. To count with them, convert first: mask.int() or mask.float().",
     )
 
 
 def bool_negation() -> RuntimeError:
     """`-mask`."""
-    return RuntimeError(
-        "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
-        "`logical_not()` operator instead."
+    return explained(
+        RuntimeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the "
+            "`~` or `logical_not()` operator instead."
+        ),
+        "Truth values are no numbers. To count with them, convert first: mask.int() or mask.float().",
     )
 
 
@@ -211,95 +241,6 @@ def dim_out_of_range(dim: int, ndim: int) -> IndexError:
     return explained(
         IndexError(f"Dimension out of range (expected to be in range of [{low}, {high}], but got {dim})"),
         f"The tensor has {ndim} dimension{'s' if ndim != 1 else ''}, counted from 0, or from -1 backwards.",
-    )
-
-
-# -- requires_grad and in-place --------------------------------------------------------------------------------
-
-
-def leaf_in_place() -> RuntimeError:
-    """An in-place op on a leaf that requires grad."""
-    return explained(
-        RuntimeError("a leaf Variable that requires grad is being used in an in-place operation."),
-        "Changing a leaf in place would lose the value its gradient belongs to. To update a parameter, do it inside "
-        "`with torch.no_grad():`; to compute with it, write x = x + 1 instead of x += 1.",
-    )
-
-
-def leaf_view_in_place() -> RuntimeError:
-    """An in-place op on a part of a leaf that requires grad."""
-    return explained(
-        RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation."),
-        "The view shares its memory with a leaf. Do it inside `with torch.no_grad():`, or change a clone() of the leaf.",
-    )
-
-
-_THROUGH_BASE = "its base or another view of its base has been modified inplace"
-
-
-def multi_view_in_place(number: int, node_name: str, *, through_base: bool = False) -> RuntimeError:
-    """An in-place op on one of several views made at once (unbind, split, chunk), or on their base."""
-    what = _THROUGH_BASE if through_base else "is being modified inplace"
-    origin = f"Output {number} of {node_name} is a view and {what}."
-    if not node_name:
-        origin = f"A view was created in no_grad mode and {what} with grad mode enabled."
-    return RuntimeError(
-        f"{origin} This view is the output of a "
-        "function that returns multiple views. Such functions do not allow the output views to be modified inplace. "
-        "You should replace the inplace operation by an out-of-place one."
-    )
-
-
-def cannot_cast(result: str, target: str) -> RuntimeError:
-    """An in-place op whose result does not fit into the tensor's dtype."""
-    return explained(
-        RuntimeError(f"result type {result} can't be cast to the desired output type {target}"),
-        "An in-place operation keeps the tensor's dtype. Convert first, as in x = x.float(), or write x = x + 0.5.",
-    )
-
-
-def view_in_place(mode: str, number: int, maker: str, *, through_base: bool = False) -> RuntimeError:
-    """An in-place op, while recording, on a view made in a mode ("no_grad", "inference") or in a custom Function.
-
-    `maker` is the op that made it a view of such a view.
-    """
-    what = _THROUGH_BASE if through_base else "is being modified inplace"
-    if mode not in ("no_grad", "inference"):
-        return RuntimeError(
-            f"Output {number} of {mode} is a view and {what}. This view was created inside a custom "
-            "Function (or because an input was returned as-is) and the autograd logic to handle view+inplace would "
-            "override the custom backward associated with the custom Function, leading to incorrect gradients. This "
-            "behavior is forbidden. You can fix this by cloning the output of the custom Function."
-        )
-    block = f"{mode}_mode" if mode == "inference" else mode
-    origin = (
-        f"Output {number} of {maker} is a view of a view which was created in" if maker else "A view was created in"
-    )
-    now = "in normal mode" if mode == "inference" else "with grad mode enabled"
-    return RuntimeError(
-        f"{origin} {mode} mode and {what} {now}. Given that this use case is ambiguous "
-        "and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either both "
-        f"inside the {block} block (if you don't want the inplace to be tracked) or both outside (if you want the "
-        "inplace to be tracked)."
-    )
-
-
-def in_place_shape(have: tuple[int, ...], want: tuple[int, ...]) -> RuntimeError:
-    """An in-place op whose result has another shape than the tensor."""
-    return explained(
-        RuntimeError(f"output with shape {list(have)} doesn't match the broadcast shape {list(want)}"),
-        "An in-place operation cannot make a tensor larger. Write x = x + y instead of x += y.",
-    )
-
-
-def shared_elements() -> RuntimeError:
-    """Writing into an expanded tensor, several of whose elements are one place in memory."""
-    return explained(
-        RuntimeError(
-            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
-            "Please clone() the tensor before performing the operation."
-        ),
-        "expand() and broadcasting repeat an element without copying it, so writing to one would change them all.",
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import warnings
+from typing import Any, Self
 
-from teachgrad import devices, dtypes, errors, refusals
+from teachgrad import devices, dtypes, errors, gpu, refusals
 from teachgrad.autograd import inference, views
 from teachgrad.autograd.variable import TensorBase
 from teachgrad.size import Size
@@ -28,7 +29,7 @@ class Facts(TensorBase):
     @property
     def device(self) -> devices.device:
         """Where the numbers live."""
-        return devices.CPU
+        return devices.of(self._data)
 
     @property
     def layout(self) -> Any:
@@ -50,8 +51,41 @@ class Facts(TensorBase):
         """Bytes of all elements."""
         return int(self._data.nbytes)
 
-    is_cuda = is_sparse = is_quantized = is_mps = is_meta = is_mkldnn = is_nested = False
+    is_cuda = property(lambda self: gpu.on_gpu(self._data))
+    is_sparse = is_quantized = is_mps = is_meta = is_mkldnn = is_nested = False
+    is_sparse_csr = is_xla = is_vulkan = is_xpu = is_ipu = is_mtia = is_maia = False
+    is_cpu = property(lambda self: not gpu.on_gpu(self._data))
     names = property(lambda self: (None,) * self.ndim)
+    name = None
+
+    @property
+    def volatile(self) -> bool:
+        """False, with a warning: `Variable.volatile` was replaced by `torch.no_grad()` long ago."""
+        warnings.warn("volatile was removed (Variable.volatile is always False)", UserWarning, stacklevel=2)
+        return False
+
+    @property
+    def grad_dtype(self) -> dtypes.dtype:
+        """The dtype that `grad` will have."""
+        return dtypes.of(self._data.dtype)
+
+    def is_pinned(self, device: Any = None) -> bool:
+        """False: the memory is the ordinary one."""
+        return False
+
+    is_shared = is_distributed = is_pinned
+
+    def share_memory_(self) -> Self:
+        """The tensor itself: nothing is shared between processes."""
+        return self
+
+    def to_dense(self, dtype: Any = None, *, masked_grad: bool | None = None) -> Any:
+        """The tensor itself: none is sparse here."""
+        return self if dtype is None else self.to(dtype)  # type: ignore[attr-defined]
+
+    def dim_order(self) -> tuple[int, ...]:
+        """The dimensions, that with the largest step in memory first."""
+        return tuple(sorted(range(self.ndim), key=lambda d: -self._data.strides[d]))
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one dimension. Raises IndexError for a dimension that does not exist."""
@@ -90,11 +124,13 @@ class Facts(TensorBase):
         if owner is None:
             return 0
         whole, part = views.own_array(owner), views.own_array(self)
-        return int((part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]) // part.itemsize)
+        return (views.address(part) - views.address(whole)) // int(part.itemsize)
 
     def data_ptr(self) -> int:
         """The address of the first element."""
-        return int(views.own_array(self).__array_interface__["data"][0])
+        return views.address(views.own_array(self))
+
+    const_data_ptr = data_ptr
 
     def is_contiguous(self) -> bool:
         """True if the elements lie in memory in row-major order without gaps."""
@@ -118,7 +154,8 @@ class Facts(TensorBase):
 
     def get_device(self) -> int:
         """The index of the GPU; -1 on the CPU."""
-        return -1
+        index = devices.of(self._data).index
+        return -1 if index is None else index
 
     def is_same_size(self, other: TensorBase) -> bool:
         """True if both have the same shape."""

@@ -9,8 +9,7 @@ Each call of a transformed function marks its arguments with a level of its own 
 out of the level again; it keeps a history only if it depends on something outside, such as a leaf that the function
 closes over, or the arguments of an enclosing transform.
 
-Arguments and results may be nested in tuples, lists and dicts. `vmap` here is a loop: it calls the function once per
-slice and stacks the results. That gives PyTorch's values but not its speed, and the function sees plain tensors.
+Arguments and results may be nested in tuples, lists and dicts. `vmap` is in `batching.py`.
 """
 
 from __future__ import annotations
@@ -19,16 +18,15 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
-import numpy as np
-
 import teachgrad as torch
-from teachgrad import errors
+from teachgrad import errors, gpu
 from teachgrad.autograd import forward_ad, refusals
 from teachgrad.autograd.forward_ad import Level
 from teachgrad.autograd.graph import edge_of
 from teachgrad.autograd.variable import TensorBase, wrap
+from teachgrad.batching import check_randomness, vmap
 from teachgrad.utils.stateless import functional_call, stack_module_state
-from teachgrad.utils.trees import flatten
+from teachgrad.utils.trees import flatten, spec
 
 __all__ = [
     "functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "stack_module_state",
@@ -45,6 +43,8 @@ def _marked(value: Any, level: Level) -> tuple[Any, list[Any]]:
     for leaf in leaves:
         if not isinstance(leaf, TensorBase):
             raise ValueError(f"Thing passed to transform API must be Tensor, got {type(leaf)}")
+        if leaf._data.dtype.kind not in "fcV":
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
     marked = [forward_ad.dual(leaf, None, level) for leaf in leaves]
     return rebuild(marked), marked
 
@@ -84,6 +84,8 @@ def _split_aux(result: Any, has_aux: bool, caller: str) -> tuple[Any, Any]:
 
 def _chosen(args: tuple[Any, ...], argnums: int | tuple[int, ...]) -> Any:
     """The arguments to differentiate with respect to: one, or a tuple."""
+    if not isinstance(argnums, int | tuple):
+        raise RuntimeError(f"argnums must be int or Tuple[int, ...], got: {type(argnums)}")
     for number in (argnums,) if isinstance(argnums, int) else argnums:
         if not -len(args) <= number < len(args):
             raise RuntimeError(f"Got argnum={number}, but only {len(args)} positional inputs")
@@ -98,6 +100,17 @@ def _replaced(args: tuple[Any, ...], argnums: int | tuple[int, ...], values: Any
     return result
 
 
+def _results(output: Any, caller: str) -> tuple[list[Any], Callable[[list[Any]], Any]]:
+    """The tensors in what a function returned. Raises RuntimeError if there is anything else."""
+    results, rebuild = flatten(output)
+    for result in results:
+        if not isinstance(result, TensorBase):
+            raise RuntimeError(
+                f"{caller}: expected f(*primals) to return only tensors, got unsupported type {type(result)}"
+            )
+    return results, rebuild
+
+
 # -- reverse mode ------------------------------------------------------------------------------------------------
 def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     """(func(*primals), a function that takes v and returns v^T J), and aux if `has_aux`.
@@ -108,7 +121,7 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     with torch.enable_grad():
         inside, marked = _marked(primals, level)
         output, aux = _split_aux(_run(level, func, inside), has_aux, "vjp(f, *primals)")
-    results, rebuild = flatten(output)
+    results, rebuild = _results(output, "vjp(f, *primals)")
     _, rebuild_primals = flatten(primals)
 
     def pull_back(cotangents: Any) -> Any:
@@ -174,6 +187,8 @@ def jacrev(
     chunk_size: int | None = None,
 ) -> Transformed:
     """The Jacobian of `func`, row by row with backward: of shape output + input. Mirrors `torch.func.jacrev`."""
+    if chunk_size is not None and chunk_size <= 0:
+        raise ValueError("jacrev: `chunk_size` should be greater than 0.")
 
     @wraps(func)
     def transformed(*args: Any, **kwargs: Any) -> Any:
@@ -182,7 +197,7 @@ def jacrev(
             inside, marked = _marked(_chosen(args, argnums), level)
             result = _run(level, func, _replaced(args, argnums, inside), kwargs)
         output, aux = _split_aux(result, has_aux, "jacrev(f)(*args)")
-        results, rebuild = flatten(output)
+        results, rebuild = _results(output, "vjp(f, *primals)")
         _, rebuild_inputs = flatten(inside)
         matrices = []
         for result in results:
@@ -196,7 +211,7 @@ def jacrev(
 
 def _basis(tensor: Any) -> list[Any]:
     """Tensors like this one with a single 1 at each place in turn."""
-    units = np.eye(tensor.numel(), dtype=tensor._data.dtype)
+    units = gpu.xp(tensor._data).eye(tensor.numel(), dtype=tensor._data.dtype)
     return [wrap(unit.reshape(tensor._data.shape)) for unit in units]
 
 
@@ -210,15 +225,22 @@ def jvp(func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool =
             )
     points, rebuild = flatten(primals)
     directions, _ = flatten(tangents)
+    if spec(primals) != spec(tangents):
+        raise refusals.tangents_do_not_fit(spec(primals), spec(tangents))
     level = forward_ad.enter_level()
     try:
         with torch.enable_grad():
             inside = [forward_ad.dual(p, v, level) for p, v in zip(points, directions, strict=True)]
             output, aux = _split_aux(func(*rebuild(inside)), has_aux, "jvp(f, primals, tangents)")
-            results, rebuild_output = flatten(output)
+            results, rebuild_output = _results(output, "jvp(f, primals, tangents)")
             pairs = [forward_ad.unpack(result, level) for result in results]
     finally:
         forward_ad.exit_level()
+    if strict and any(tangent is None for _, tangent in pairs):
+        raise RuntimeError(
+            "jvp(f, primals, tangents, strict=True): The output of f is independent of the inputs. This is not allowed "
+            "with strict=True."
+        )
     value = rebuild_output([primal for primal, _ in pairs])
     moved = rebuild_output([torch.zeros_like(p) if t is None else t for p, t in pairs])
     return (value, moved, _out(aux, level)) if has_aux else (value, moved)
@@ -238,6 +260,7 @@ def jacfwd(
 
     @wraps(func)
     def transformed(*args: Any, **kwargs: Any) -> Any:
+        check_randomness(randomness)
         inputs, rebuild_inputs = flatten(_chosen(args, argnums))
 
         def along(place: int, direction: Any) -> Any:
@@ -271,94 +294,3 @@ def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..
     """(func(*primals), the function v -> J v). Mirrors `torch.func.linearize`."""
     value = func(*primals)
     return value, lambda *tangents: jvp(func, primals, tangents)[1]
-
-
-# -- many at once ------------------------------------------------------------------------------------------------
-def vmap(
-    func: Callable[..., Any],
-    in_dims: Any = 0,
-    out_dims: Any = 0,
-    randomness: str = "error",
-    *,
-    chunk_size: int | None = None,
-) -> Transformed:
-    """The function that applies `func` to each slice of its arguments along `in_dims` and stacks along `out_dims`.
-
-    An in_dim of None hands the whole argument to every call. Mirrors `torch.func.vmap`; raises ValueError where dims and
-    arguments do not fit. It is a loop, so `randomness` and `chunk_size` have nothing to decide.
-    """
-
-    name = getattr(func, "__name__", repr(func))
-
-    @wraps(func)
-    def transformed(*args: Any, **kwargs: Any) -> Any:
-        leaves, rebuild = flatten(args)
-        if not leaves:
-            raise refusals.vmap_without_inputs(name)
-        if not isinstance(in_dims, int | tuple | list):
-            raise refusals.vmap_bad_in_dims(name, in_dims)
-        dims = _spread(in_dims if isinstance(in_dims, int) else tuple(in_dims), args)
-        if dims is None:
-            raise refusals.vmap_dims_do_not_fit(name, "in_dims", in_dims)
-        size = _mapped_size(name, in_dims, leaves, dims)
-
-        def call(slices: list[Any]) -> Any:
-            return func(*rebuild(slices), **kwargs)
-
-        def cut(i: int) -> list[Any]:
-            return [leaf if dim is None else leaf.select(dim, i) for leaf, dim in zip(leaves, dims, strict=True)]
-
-        if size:
-            answers = [call(cut(i)) for i in range(size)]
-        else:  # nothing to map over: one call on zeros shows the shape of the results
-            blank = [
-                leaf if dim is None else torch.zeros_like(leaf.movedim(dim, 0).sum(0))
-                for leaf, dim in zip(leaves, dims, strict=True)
-            ]
-            answers = [call(blank)]
-        first, rebuild_result = flatten(answers[0])
-        for value in first:
-            if not isinstance(value, TensorBase):
-                raise refusals.vmap_result(name, value)
-        out = _spread(out_dims, answers[0])
-        if out is None:
-            raise refusals.vmap_dims_do_not_fit(name, "out_dims", out_dims)
-        columns = zip(*(flatten(answer)[0] for answer in answers), strict=True)
-        stacked = [
-            column[0] if dim is None else torch.stack(column, dim) for column, dim in zip(columns, out, strict=True)
-        ]
-        if not size:
-            stacked = [part.narrow(dim, 0, 0) for part, dim in zip(stacked, out, strict=True)]
-        return rebuild_result(stacked)
-
-    return transformed
-
-
-def _spread(dims: Any, tree: Any) -> list[Any] | None:
-    """One dim for each leaf of `tree`: a single dim counts for everything below it. None if the nesting differs."""
-    if dims is None or isinstance(dims, int):
-        return [dims] * len(flatten(tree)[0])
-    if isinstance(dims, dict):
-        same = isinstance(tree, dict) and dims.keys() == tree.keys()
-        parts = [_spread(dims[key], tree[key]) for key in tree] if same else [None]
-    else:
-        same = isinstance(tree, tuple | list) and len(tree) == len(dims)
-        parts = [_spread(dim, item) for dim, item in zip(dims, tree, strict=True)] if same else [None]
-    return None if None in parts else [dim for part in parts for dim in part or ()]
-
-
-def _mapped_size(name: str, in_dims: Any, leaves: list[Any], dims: list[Any]) -> int:
-    sizes = []
-    for leaf, dim in zip(leaves, dims, strict=True):
-        if dim is None:
-            continue
-        if not isinstance(leaf, torch.Tensor):
-            raise refusals.vmap_over_non_tensor(name, in_dims, dim, leaf)
-        if not -leaf.dim() <= dim < leaf.dim():
-            raise refusals.vmap_dim(name, in_dims, dim, leaf.dim())
-        sizes.append(leaf.shape[dim])
-    if not sizes:
-        raise ValueError("vmap: Expected at least one Tensor to vmap over")
-    if len(set(sizes)) > 1:
-        raise refusals.vmap_sizes(sizes)
-    return int(sizes[0])

@@ -23,8 +23,6 @@ if TYPE_CHECKING:  # numpy.typing costs `import teachgrad` milliseconds
     from numpy.typing import NDArray
 
     Words = NDArray[np.uint64]
-    from numpy.random import MT19937
-
 
 _WORDS_OF_STATE = 624
 
@@ -36,15 +34,15 @@ class Generator:
     fixed seed, as PyTorch's do; only :data:`default_generator` starts from an unpredictable one.
 
     Args:
-        device: ``"cpu"``.
+        device: ``"cpu"``, or ``"cuda"`` for a stream of a GPU's numbers, which are not PyTorch's (gpurandom.py).
 
     Raises:
-        AssertionError: for a device other than the CPU.
+        AssertionError: for a GPU where there is none.
     """
 
     __slots__ = ("_engine", "_seed", "_spare", "_untouched", "device")
 
-    _engine: MT19937 | None  # None until the first number is asked for: seeding takes 624 steps
+    _engine: Any  # MT19937, or a generator of CuPy; None until the first number is asked for: seeding takes 624 steps
     _seed: int
     _spare: float | None  # the second normal of a pair, kept for the next call
     _untouched: bool  # no word has been drawn since seeding; only the layout of get_state tells
@@ -117,8 +115,10 @@ class Generator:
         self._untouched = left == 1 and position == 0
         self._engine = _twister(record["key"], _WORDS_OF_STATE if self._untouched else position)
 
-    def _started(self) -> MT19937:
+    def _started(self) -> Any:
         """The engine, seeded with Knuth's generator: each word of the state from the one before it."""
+        if self.device.type != "cpu":
+            raise RuntimeError(f"Expected a 'cpu' device type for generator but found '{self.device.type}'")
         if self._engine is None:
             word = self._seed & 0xFFFFFFFF
             key = [word]
@@ -133,7 +133,8 @@ class Generator:
         if count:
             engine = self._started()
             self._untouched = False
-            return engine.random_raw(count)
+            drawn: Words = engine.random_raw(count)
+            return drawn
         return np.empty(0, np.uint64)
 
     def long_words(self, count: int) -> Words:
@@ -150,7 +151,7 @@ class Generator:
         return (self.long_words(count) & np.uint64(2**53 - 1)).astype(np.float64) * 2.0**-53
 
 
-def _twister(key: Sequence[int] | NDArray[Any], position: int) -> MT19937:
+def _twister(key: Sequence[int] | NDArray[Any], position: int) -> Any:
     """NumPy's MT19937 in a given state: 624 words, ``position`` of which have been handed out."""
     from numpy.random import MT19937  # NumPy itself loads numpy.random only when it is used
 
@@ -175,10 +176,14 @@ def _state_layout() -> np.dtype[Any]:
 
 default_generator = Generator()
 default_generator.seed()
+default_cuda = Generator()
+default_cuda.device = devices.device("cuda", 0)
+default_cuda.seed()
 
 
 def manual_seed(seed: int) -> Generator:
     """Start the default stream over, so that a program gives the same numbers every time it runs."""
+    default_cuda.manual_seed(int(seed))
     return default_generator.manual_seed(int(seed))
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from teachgrad import devices, dtypes, refusals
+from teachgrad import devices, dtypes, gpu, refusals
 from teachgrad.autograd.variable import wrap
+from teachgrad.bfloats import guarded
+from teachgrad.conjugates import meet
 from teachgrad.tensor import Tensor
 
 _PYTHON_TYPES = {float: dtypes.float64, int: dtypes.int64, bool: dtypes.bool, complex: dtypes.complex128}
@@ -26,11 +28,16 @@ def dtype_of(function: str, dtype: Any, default: dtypes.dtype | None = None) -> 
 
 
 def leaf(array: Any, requires_grad: bool, device: Any = None) -> Tensor:
-    """A tensor around `array`. Raises RuntimeError if it cannot require a gradient, or for a device that is not there."""
-    if device is not None:
-        devices.resolve(device)
-    if requires_grad and array.dtype.kind not in "fc":
+    """A tensor around `array`, which goes to `device`, or to the default device if it is in the computer's own memory.
+
+    Raises RuntimeError if it cannot require a gradient, or for a device that is not there.
+    """
+    if device is not None or (devices.preferred() is not None and not gpu.on_gpu(array)):
+        array = devices.put(array, devices.resolve(device))
+    if requires_grad and array.dtype.kind not in "fcV":
         raise refusals.only_floats("Only Tensors of floating point and complex dtype can require gradients")
-    made = wrap(array)
-    made._requires_grad = bool(requires_grad)
+    made = wrap(array if array.dtype.kind != "V" else guarded(array))
+    if requires_grad:
+        meet(array.dtype)
+        made._requires_grad = True
     return made

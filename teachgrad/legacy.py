@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from teachgrad import dtypes
-from teachgrad.autograd.variable import TensorBase, wrap
+from teachgrad.autograd.variable import TensorBase
+from teachgrad.leaves import leaf
 from teachgrad.ops.table import OPS, public
 from teachgrad.reading import new_array
 from teachgrad.size import Size
@@ -46,6 +47,7 @@ def _make(dtype: dtypes.dtype) -> tensortype:
 
 
 FloatTensor, DoubleTensor, HalfTensor = _make(dtypes.float32), _make(dtypes.float64), _make(dtypes.float16)
+BFloat16Tensor = _make(dtypes.bfloat16)
 LongTensor, IntTensor, ShortTensor = _make(dtypes.int64), _make(dtypes.int32), _make(dtypes.int16)
 CharTensor, ByteTensor, BoolTensor = _make(dtypes.int8), _make(dtypes.uint8), _make(dtypes.bool)
 
@@ -63,10 +65,10 @@ def _old_style(args: tuple[Any, ...], named: dict[str, Any], dtype: dtypes.dtype
     if named:
         raise bad_arguments("new", args, **named)
     if not args:
-        return wrap(np.empty(0, dtype.numpy))
+        return leaf(np.empty(0, dtype.numpy), False)
     data = args[0]
     if len(args) > 1 or isinstance(data, Size) or (isinstance(data, int | np.integer) and not isinstance(data, bool)):
-        return wrap(np.empty(_shape(args), dtype.numpy))
+        return leaf(np.empty(_shape(args), dtype.numpy), False)
     if isinstance(data, TensorBase):
         if strict and dtypes.of(data._data.dtype) is not dtype:
             raise TypeError(f"expected {_options(dtype)} (got {_options(dtypes.of(data._data.dtype))})")
@@ -76,7 +78,7 @@ def _old_style(args: tuple[Any, ...], named: dict[str, Any], dtype: dtypes.dtype
         raise TypeError(f"new(): invalid data type '{type(data).__name__}'")
     if not hasattr(data, "__len__"):
         raise TypeError(f"new(): data must be a sequence (got {type(data).__name__})")
-    return wrap(new_array(data, dtype))
+    return leaf(new_array(data, dtype), False)
 
 
 def _shape(args: tuple[Any, ...]) -> tuple[int, ...]:
@@ -116,6 +118,6 @@ def set_default_tensor_type(t: Any) -> None:
 
 
 __all__ = [
-    "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "HalfTensor", "IntTensor", "LongTensor",
-    "ShortTensor",
+    "BFloat16Tensor", "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "HalfTensor", "IntTensor",
+    "LongTensor", "ShortTensor",
 ]  # fmt: skip

@@ -75,6 +75,10 @@ def _matmul(self: Tensor, other: Any) -> Any:
     return self.matmul(other) if isinstance(other, TensorBase) else NotImplemented
 
 
+def _rmatmul(self: Tensor, other: Any) -> Any:
+    return METHODS["matmul"](other, self) if isinstance(other, TensorBase) else NotImplemented
+
+
 def _invert(self: Tensor) -> Any:
     if self._data.dtype.kind not in "biu":
         raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
@@ -109,10 +113,11 @@ def bind() -> None:
     for operator, function in _REFLECTED.items():
         setattr(Tensor, operator, _reflected(function))
     for operator, function in {
-        "__rsub__": _rsub, "__pow__": _pow, "__rtruediv__": _rtruediv, "__matmul__": _matmul, "__invert__": _invert,
+        "__rsub__": _rsub, "__pow__": _pow, "__rtruediv__": _rtruediv, "__rdiv__": _rtruediv,
+        "__matmul__": _matmul, "__rmatmul__": _rmatmul, "__invert__": _invert,
         "__pos__": METHODS["positive"], "__eq__": _equality("eq"), "__ne__": _equality("ne"),
         "byte": _conversion(dtypes.uint8), "char": _conversion(dtypes.int8),
     }.items():  # fmt: skip
         setattr(Tensor, operator, function)
-    for name in ("half", "float", "double", "cfloat", "cdouble", "bool", "short", "int", "long"):
+    for name in ("half", "bfloat16", "float", "double", "cfloat", "cdouble", "bool", "short", "int", "long"):
         setattr(Tensor, name, _conversion(getattr(dtypes, name)))

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from . import dtypes
+from . import dtypes, gpu
+from .bfloats import widened
 
 if TYPE_CHECKING:  # numpy.typing costs `import teachgrad` milliseconds
     from numpy.typing import NDArray
@@ -97,6 +98,7 @@ def repr_tensor(
     device: str | None = None,
     grad_fn_name: str | None = None,
     requires_grad: bool = False,
+    tangent: Any = None,
     prefix: str = "tensor(",
     default_dtype: dtypes.dtype | None = None,
 ) -> str:
@@ -108,17 +110,21 @@ def repr_tensor(
         device: ``"cuda:0"`` and so on, or None for the default device, which is not shown.
         grad_fn_name: the class name of the tensor's ``grad_fn``, ``"AddBackward0"``, or None.
         requires_grad: shown only when there is no ``grad_fn``, that is, for leaves.
+        tangent: the direction in which a dual tensor moves (forward mode), or None.
         prefix: the opening, up to the bracket; continuation lines are indented by its last line's length.
             ``"Parameter containing:\\ntensor("`` for a Parameter.
         default_dtype: the element type that need not be named; by default the current default dtype.
     """
-    array = np.asarray(array)
+    if not gpu.on_gpu(array):
+        array = np.asarray(array) if dtype is not dtypes.bfloat16 else widened(array)
     indent = len(prefix) - (prefix.rfind("\n") + 1)
     suffixes = _suffixes(array, dtype, device, default_dtype or dtypes.get_default_dtype())
     if grad_fn_name is not None:
         suffixes.append(f"grad_fn=<{grad_fn_name}>")
     elif requires_grad:
         suffixes.append("requires_grad=True")
+    if tangent is not None:
+        suffixes.append(f"tangent={tangent}")
     return _append(prefix + tensor_str(array, indent), suffixes, indent) + ")"
 
 
@@ -164,6 +170,7 @@ def tensor_str(array: NDArray[Any], indent: int = 0) -> str:
     cuts: tuple[bool, ...] = (False,) * array.ndim
     if array.size > _options.threshold:
         array, cuts = _edges(array)
+    array = gpu.to_host(array)
     write, width = _writer(array)
     return _brackets(array, cuts, indent, write, width)
 
@@ -175,7 +182,8 @@ def _edges(array: NDArray[Any]) -> tuple[NDArray[Any], tuple[bool, ...]]:
     for axis, cut in enumerate(cuts):
         if cut:
             size = array.shape[axis]
-            array = array.take([*range(keep), *range(size - keep, size)], axis)
+            before = (slice(None),) * axis
+            array = np.concatenate((array[(*before, slice(keep))], array[(*before, slice(size - keep, None))]), axis)
     return array, cuts
 
 

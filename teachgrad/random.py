@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import dtypes
+from .bfloats import widened
 from .boxmuller import box_muller, fused_double, fused_single
 from .generator import Generator as Generator
 from .generator import default_generator as default_generator
@@ -37,6 +38,16 @@ if TYPE_CHECKING:  # numpy.typing costs `import teachgrad` milliseconds
     Array = NDArray[Any]
 
 DType = np.dtype[Any]
+
+
+def __getattr__(name: str) -> Any:
+    """`torch.random.get_rng_state` and its like, which make tensors and so live a floor higher."""
+    if name not in ("get_rng_state", "initial_seed", "seed", "set_rng_state"):
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    from . import sampling
+
+    return getattr(sampling, name)
+
 
 _BLOCK = 16  # PyTorch makes many normals in blocks of sixteen
 
@@ -56,8 +67,8 @@ def uniform(gen: Generator | None, shape: Sequence[int], dtype: DType, lo: float
         RuntimeError: when ``lo > hi``, or when the type cannot hold one of them or their difference.
         NotImplementedError: for integer types and bool.
     """
-    kind = _floating("check_uniform_bounds", dtype)
-    limit = float(np.finfo(kind.numpy).max)
+    kind = floating("check_uniform_bounds", dtype)
+    limit = dtypes.finfo(kind).max
     for name, bound in (("from", lo), ("to", hi)):
         if not -limit <= bound <= limit:
             raise RuntimeError(f"{name} is out of bounds for {kind.c_name}")
@@ -78,7 +89,7 @@ def uniform(gen: Generator | None, shape: Sequence[int], dtype: DType, lo: float
         return fused_double(gen.doubles(count), hi - lo, lo).reshape(shape)
     low, high = np.float32(lo), np.float32(hi)
     drawn = fused_single(gen.floats(count), high - low, low).astype(real)
-    if real == np.float16:  # rounding to so few bits may reach the excluded end
+    if real.itemsize == 2:  # rounding to so few bits may reach the excluded end
         drawn[drawn == real.type(hi)] = lo
     return drawn.reshape(shape)
 
@@ -102,7 +113,7 @@ def normal(
         RuntimeError: when ``std`` is negative or nan.
         NotImplementedError: for integer types and bool.
     """
-    real = _floating("normal_kernel_cpu", dtype).numpy
+    real = floating("normal_kernel_cpu", dtype).numpy
     if not std >= 0.0:
         raise RuntimeError(
             f"normal expects std >= 0.0, but found std {std:g}\n"
@@ -141,7 +152,7 @@ def _normal_blocks(gen: Generator, count: int, dtype: DType) -> Array:
     draw = gen.doubles if dtype == np.float64 else gen.floats
     whole = count - count % _BLOCK
     # PyTorch fills the whole tensor with uniforms first, but a float16 tensor block by block.
-    uniforms: Array = draw(whole if dtype == np.float16 else count)
+    uniforms: Array = draw(whole if dtype.itemsize == 2 else count)
     normals = np.empty(count, uniforms.dtype)
     normals[:whole] = box_muller(uniforms[:whole])
     if whole < count:
@@ -186,8 +197,8 @@ def _whole_numbers(dtype: DType) -> tuple[int, int]:
     """The ends of the range in which the type holds every whole number."""
     if dtype.kind == "b":
         return 0, 1
-    if dtype.kind == "f":
-        reach = 2 ** (np.finfo(dtype).nmant + 1)
+    if dtype.kind in "fV":
+        reach = round(2 / dtypes.finfo(dtypes.of(dtype)).eps)
         return -reach, reach
     limits = np.iinfo(dtype)
     return int(limits.min), int(limits.max)
@@ -230,7 +241,8 @@ def bernoulli_of(gen: Generator | None, probabilities: Array) -> Array:
         RuntimeError: when an element is not a probability.
         NotImplementedError: for integer types and bool.
     """
-    dtype = _floating("bernoulli_tensor_cpu_p_", probabilities.dtype).numpy
+    dtype = floating("bernoulli_tensor_cpu_p_", probabilities.dtype).numpy
+    probabilities = widened(probabilities)
     if not ((probabilities >= 0) & (probabilities <= 1)).all():
         raise RuntimeError(
             "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be "
@@ -275,6 +287,7 @@ def multinomial(gen: Generator | None, weights: Array, count: int, replacement: 
     Raises:
         RuntimeError: for weights or counts that cannot be drawn from.
     """
+    weights = widened(weights)
     _check_multinomial(weights, count, replacement)
     gen, rows = gen or default_generator, np.atleast_2d(weights)
     if not replacement or count == 1:
@@ -327,7 +340,7 @@ def memory_order(array: Array) -> Array:
     return array.transpose(sorted(range(array.ndim), key=lambda axis: -array.strides[axis]))
 
 
-def _floating(operation: str, dtype: DType) -> dtypes.dtype:
+def floating(operation: str, dtype: DType) -> dtypes.dtype:
     """The real type behind a floating or complex one; ``operation`` is the name in PyTorch's refusal."""
     kind = dtypes.of(dtype)
     if not (kind.is_floating_point or kind.is_complex):
@@ -339,8 +352,8 @@ def _floating(operation: str, dtype: DType) -> dtypes.dtype:
 
 
 def _narrow(drawn: NDArray[np.float64], dtype: DType) -> Array:
-    """Doubles in the type asked for; as in PyTorch, float16 is reached by way of float32, rounding twice."""
-    return (drawn.astype(np.float32) if dtype == np.float16 else drawn).astype(dtype)
+    """Doubles in the type asked for; as in PyTorch, the 16-bit types are reached by way of float32, rounding twice."""
+    return (drawn.astype(np.float32) if dtype.itemsize == 2 else drawn).astype(dtype)
 
 
 def _count(shape: Sequence[int]) -> int:

@@ -16,7 +16,7 @@ NON_LEAF_GRAD = (
     "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated "
     "during autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf Tensor, use "
     ".retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by mistake, make sure you access the leaf "
-    "Tensor instead. See github.com/pytorch/pytorch/pull/30531 for more informations."
+    "Tensor instead. See github.com/pytorch/pytorch/pull/30531 for more information."
 )
 
 
@@ -48,9 +48,29 @@ def numpy_of_grad() -> RuntimeError:
     )
 
 
+def numpy_of_gpu(device: object) -> TypeError:
+    """numpy() on a tensor on a GPU."""
+    return explained(
+        TypeError(
+            f"can't convert {device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first."
+        ),
+        "NumPy reads the computer's own memory, not the GPU's: x.cpu().numpy() copies the numbers over.",
+    )
+
+
+def numpy_of_bfloat16() -> TypeError:
+    """numpy() of a bfloat16 tensor."""
+    return explained(
+        TypeError("Got unsupported ScalarType BFloat16"), "NumPy has no such numbers. Write x.float().numpy()."
+    )
+
+
 def many_to_scalar(size: int) -> RuntimeError:
     """item() of a tensor that has not exactly one element."""
-    return RuntimeError(f"a Tensor with {size} elements cannot be converted to Scalar")
+    return explained(
+        RuntimeError(f"a Tensor with {size} elements cannot be converted to Scalar"),
+        "item() takes the number out of a tensor that holds one. Reduce it first, as in x.sum().item(), or take x.tolist().",
+    )
 
 
 def many_to_python() -> ValueError:
@@ -73,16 +93,26 @@ def ambiguous_bool(size: int) -> RuntimeError:
 
 def no_dimensions(dim: int) -> IndexError:
     """A dimension of a 0-d tensor."""
-    return IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    return explained(
+        IndexError(f"Dimension specified as {dim} but tensor has no dimensions"),
+        "The tensor is a single number, and its shape is empty.",
+    )
 
 
 def deepcopy_of_non_leaf() -> RuntimeError:
     """copy.deepcopy() of a computed tensor."""
-    return RuntimeError(
-        "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If you "
-        "were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see "
-        "https://github.com/pytorch/pytorch/pull/103001"
+    return explained(
+        RuntimeError(
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If "
+            "you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see "
+            "https://github.com/pytorch/pytorch/pull/103001"
+        ),
+        "A computed tensor has a history that cannot be copied with it. Copy its numbers: y.detach().clone().",
     )
+
+
+def _explained_dtype(message: str) -> RuntimeError:
+    return explained(RuntimeError(message), "Convert the gradient first: x.grad = grad.to(x.dtype).")
 
 
 def check_assigned_grad(tensor: TensorBase, grad: TensorBase) -> None:
@@ -91,26 +121,32 @@ def check_assigned_grad(tensor: TensorBase, grad: TensorBase) -> None:
 
     have, want = dtypes.of(grad._data.dtype), dtypes.of(tensor._data.dtype)
     if have is not want:
-        raise RuntimeError(
+        raise _explained_dtype(
             f"attempting to assign a gradient with dtype '{have.c_name}' to a tensor with grad_dtype '{want.scalar_name}'. "
             "The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). You can set the tensor's "
             "grad_dtype attribute with a specific dtype, or None to allow any dtype. Set grad_dtype with caution. "
             "Diverging the dtypes of a tensor and its gradient may break downstream systems that assume they match."
         )
     if grad._data.shape != tensor._data.shape:
-        raise RuntimeError(
-            f"attempting to assign a gradient of size '{list(grad._data.shape)}' to a tensor of size "
-            f"'{list(tensor._data.shape)}'. Please ensure that the gradient and the tensor are the same size"
+        raise explained(
+            RuntimeError(
+                f"attempting to assign a gradient of size '{list(grad._data.shape)}' to a tensor of size "
+                f"'{list(tensor._data.shape)}'. Please ensure that the gradient and the tensor are the same size"
+            ),
+            "Each element has its own gradient, so .grad has the shape of the tensor.",
         )
 
 
 def detach_of_view() -> RuntimeError:
     """detach_() on a view."""
-    return RuntimeError(
-        "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, "
-        "and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() cannot be "
-        "called on these gradients. To fix this error, please refer to the Optimizer.zero_grad() function in "
-        "torch/optim/optimizer.py as the solution."
+    return explained(
+        RuntimeError(
+            "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, and "
+            "gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() cannot be "
+            "called on these gradients. To fix this error, please refer to the Optimizer.zero_grad() function in "
+            "torch/optim/optimizer.py as the solution."
+        ),
+        "A view is tied to its base. Write x = x.detach() instead.",
     )
 
 
@@ -122,4 +158,35 @@ def bad_to_argument(value: Any) -> TypeError:
         "torch.memory_format memory_format = None)\n * (torch.dtype dtype, bool non_blocking = False, bool copy = False, "
         "*, torch.memory_format memory_format = None)\n * (Tensor tensor, bool non_blocking = False, bool copy = False, "
         "*, torch.memory_format memory_format = None)\n"
+    )
+
+
+def no_grad_to_retain() -> RuntimeError:
+    """retain_grad() of a tensor that requires none."""
+    return explained(
+        RuntimeError("can't retain_grad on Tensor that has requires_grad=False"),
+        "Nothing that this tensor was computed from requires a gradient, so it will receive none.",
+    )
+
+
+def no_grad_to_hook() -> RuntimeError:
+    """register_hook() of a tensor that requires no grad."""
+    return explained(
+        RuntimeError("cannot register a hook on a tensor that doesn't require gradient"),
+        "A hook is called with the gradient of the tensor, and this one will have none.",
+    )
+
+
+def own_grad() -> RuntimeError:
+    """x.grad = x."""
+    return explained(
+        RuntimeError("can't assign Variable as its own grad"), "Assign a copy: x.grad = x.detach().clone()."
+    )
+
+
+def grad_not_a_tensor(value: Any) -> TypeError:
+    """x.grad = 3."""
+    return explained(
+        TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"),
+        "A gradient is a tensor of the same shape: x.grad = torch.full_like(x, 3.0). None clears it.",
     )

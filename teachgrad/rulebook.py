@@ -12,3 +12,6 @@ RULES: dict[str, dict[str, str]] = {}
 
 The expressions use `grad` (the gradient of the output), the inputs by name, `result` (the output) and the op's plain
 arguments."""
+
+COMPLEX_RULES: dict[str, dict[str, str]] = {}
+"""The same for complex numbers, where that differs: conj(other) in place of other."""

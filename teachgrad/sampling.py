@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from teachgrad import dtypes, errors, random
+from teachgrad import devices, dtypes, errors, gpurandom, random
 from teachgrad.autograd import views
 from teachgrad.autograd.variable import TensorBase, wrap
+from teachgrad.bfloats import cast, widened
 from teachgrad.generator import Generator as Stream
 from teachgrad.generator import default_generator, manual_seed
 from teachgrad.leaves import dtype_of, leaf
@@ -74,6 +75,25 @@ def set_rng_state(new_state: Tensor) -> None:
 public("manual_seed", method=False)(manual_seed)
 
 
+def _source(device: Any) -> Any:
+    """Who draws numbers for a new tensor: `random.py`, or on a GPU `gpurandom.py`."""
+    return random if devices.makers(device) is np else gpurandom
+
+
+def _of(tensor: Any) -> Any:
+    """The same for a tensor that is there."""
+    return gpurandom.source(tensor._data)
+
+
+def _like(input: Any, device: Any) -> Any:
+    return _source(_place(input, device))
+
+
+def _place(input: Any, device: Any) -> Any:
+    """The device asked for, or else that of `input`."""
+    return devices.of(input._data) if device is None and isinstance(input, TensorBase) else device
+
+
 def _stream(function: str, args: tuple[Any, ...], generator: Any) -> Stream | None:
     if generator is not None and not isinstance(generator, Stream):
         raise bad_arguments(function, args, generator=generator)
@@ -92,7 +112,7 @@ def rand(
 ) -> Tensor:
     """Numbers uniform in [0, 1). Mirrors `torch.rand`."""
     stream, kind = _stream("rand", shape, generator), dtype_of("rand", dtype).numpy
-    return leaf(random.uniform(stream, new_shape("rand", shape, size), kind), requires_grad, device)
+    return leaf(_source(device).uniform(stream, new_shape("rand", shape, size), kind), requires_grad, device)
 
 
 @public("randn", method=False)
@@ -108,7 +128,7 @@ def randn(
     stream, kind = _stream("randn", shape, generator), dtype_of("randn", dtype).numpy
     if not shape and size is None:
         raise bad_arguments("randn", ())
-    return leaf(random.normal(stream, new_shape("randn", shape, size), kind), requires_grad, device)
+    return leaf(_source(device).normal(stream, new_shape("randn", shape, size), kind), requires_grad, device)
 
 
 @public("randint", method=False)
@@ -139,7 +159,8 @@ def randint(
         raise TypeError(f"randint(): argument 'size' (position 2) must be tuple of ints, not {errors.type_name(size)}")
     kind = dtype_of("randint", dtype, dtypes.int64).numpy
     stream = _stream("randint", bounds_and_size, generator)
-    return leaf(random.integers(stream, new_shape("randint", (size,)), low, high, kind), requires_grad, device)
+    shape = new_shape("randint", (size,))
+    return leaf(_source(device).integers(stream, shape, low, high, kind), requires_grad, device)
 
 
 @public("randperm", method=False)
@@ -149,7 +170,7 @@ def randperm(
     """The numbers 0 to n - 1 in random order. Mirrors `torch.randperm`."""
     if not isinstance(n, int):
         raise TypeError(f"randperm(): argument 'n' (position 1) must be int, not {errors.type_name(n)}")
-    order = random.permutation(_stream("randperm", (n,), generator), n)
+    order = _source(device).permutation(_stream("randperm", (n,), generator), n)
     return leaf(order.astype(dtype_of("randperm", dtype, dtypes.int64).numpy), requires_grad, device)
 
 
@@ -163,13 +184,17 @@ def _same(function: str, input: Any, dtype: Any) -> tuple[tuple[int, ...], Any]:
 @public("rand_like", method=False)
 def rand_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Numbers uniform in [0, 1), with the shape and dtype of `input`. Mirrors `torch.rand_like`."""
-    return leaf(random.uniform(None, *_same("rand_like", input, dtype)), requires_grad, device)
+    return leaf(
+        _like(input, device).uniform(None, *_same("rand_like", input, dtype)), requires_grad, _place(input, device)
+    )
 
 
 @public("randn_like", method=False)
 def randn_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Standard normal numbers, with the shape and dtype of `input`. Mirrors `torch.randn_like`."""
-    return leaf(random.normal(None, *_same("randn_like", input, dtype)), requires_grad, device)
+    return leaf(
+        _like(input, device).normal(None, *_same("randn_like", input, dtype)), requires_grad, _place(input, device)
+    )
 
 
 @public("randint_like", method=False)
@@ -179,7 +204,7 @@ def randint_like(
     """Whole numbers in [low, high), or [0, low), with the shape and dtype of `input`. Mirrors `torch.randint_like`."""
     shape, kind = _same("randint_like", input, dtype)
     low, high = (0, low) if high is None else (low, high)
-    return leaf(random.integers(None, shape, low, high, kind), requires_grad, device)
+    return leaf(_like(input, device).integers(None, shape, low, high, kind), requires_grad, _place(input, device))
 
 
 @public("normal", method=False)
@@ -191,6 +216,8 @@ def normal(
     generator: Any = None,
     dtype: Any = None,
     device: Any = None,
+    layout: Any = None,
+    pin_memory: bool = False,
     requires_grad: bool = False,
 ) -> Tensor:
     """Normal numbers; `mean` and `std` may be tensors with one value for each, else `size` is needed.
@@ -203,9 +230,10 @@ def normal(
         if size is None:
             raise bad_arguments("normal", (mean, std))
         kind = dtype_of("normal", dtype).numpy
-        return leaf(random.normal(stream, new_shape("normal", (size,)), kind, mean, std), requires_grad, device)
+        shape = new_shape("normal", (size,))
+        return leaf(_source(device).normal(stream, shape, kind, mean, std), requires_grad, device)
     if isinstance(std, TensorBase):
-        if (std._data < 0).any():
+        if (widened(std._data) < 0).any():
             raise RuntimeError("normal expects all elements of std >= 0.0")
     elif std < 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
@@ -214,9 +242,13 @@ def normal(
     if clash is not None:
         raise clash
     shape = np.broadcast_shapes(*shapes)
-    drawn = random.normal(stream, shape, tensors[0]._data.dtype)
-    mean, std = (value._data if isinstance(value, TensorBase) else value for value in (mean, std))
-    return wrap(drawn * std + mean)
+    kind = tensors[0]._data.dtype
+    drawn = widened(_of(tensors[0]).normal(stream, shape, kind))
+    centre, width = (widened(value._data) if isinstance(value, TensorBase) else value for value in (mean, std))
+    values = cast(drawn * width + centre, kind)
+    name = "normal.drawn3" if len(tensors) == 2 else "normal.drawn1" if tensors[0] is mean else "normal.drawn2"
+    result: Tensor = OPS[name](*tensors, values)
+    return result
 
 
 @public("bernoulli", method=False)
@@ -224,15 +256,16 @@ def bernoulli(input: Any, p: float | None = None, *, generator: Any = None) -> T
     """1 with the probability that each element says (or with probability `p`), else 0. Mirrors `torch.bernoulli`."""
     stream = _stream("bernoulli", (input,), generator)
     if p is not None:
-        return wrap(random.bernoulli(stream, input._data.shape, p).astype(input._data.dtype))
-    drawn: Tensor = OPS["bernoulli.drawn0"](input, random.bernoulli_of(stream, input._data))
+        return wrap(cast(_of(input).bernoulli(stream, input._data.shape, p), input._data.dtype))
+    drawn: Tensor = OPS["bernoulli.drawn0"](input, _of(input).bernoulli_of(stream, input._data))
     return drawn
 
 
 @public("multinomial")
 def multinomial(input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None) -> Tensor:
     """Indices drawn with probability proportional to the elements of each row. Mirrors `torch.multinomial`."""
-    return wrap(random.multinomial(_stream("multinomial", (input,), generator), input._data, num_samples, replacement))
+    stream = _stream("multinomial", (input,), generator)
+    return wrap(_of(input).multinomial(stream, input._data, num_samples, replacement))
 
 
 # -- in place --------------------------------------------------------------------------------------------------
@@ -242,11 +275,20 @@ for _kind, _numbers in (
     ("Exponential", "0"),
     ("Random", "012"),
     ("Bernoulli", "02"),
+    ("LogNormal", "0"),
+    ("Cauchy", "0"),
+    ("Geometric", "0"),
 ):
     for _number in _numbers:
         op(f"{_kind.lower()}.drawn{_number}(self; values)", f"{_kind}Backward{_number}", "values", self="zeros(grad)")
 
 
+op("normal.drawn1(mean; values)", "NormalBackward1", "values", mean="zeros_of(grad, mean_shape)")
+op("normal.drawn2(std; values)", "NormalBackward2", "values", std="zeros_of(grad, std_shape)")
+op(
+    "normal.drawn3(mean, std; values)", "NormalBackward3", "values",
+    mean="zeros_of(grad, mean_shape)", std="zeros_of(grad, std_shape)",
+)  # fmt: skip
 op("bernoulli.drawn1(self, p; values)", "BernoulliBackward1", "values", self="zeros(grad)", p="zeros_of(grad, p_shape)")
 
 
@@ -260,7 +302,7 @@ def _fill(tensor: Any, name: str, draw: Callable[[tuple[int, ...]], Any]) -> Any
     """Fills `tensor` with `draw(shape)`, in the order of its memory; the op `name` is its new history."""
     views.check_in_place(tensor)
     values = np.empty_like(tensor._data)
-    ordered = random.memory_order(np.asarray(values)) if values.ndim else values
+    ordered = random.memory_order(values) if values.ndim else values
     ordered[...] = draw(ordered.shape)
     return overwrite(tensor, name, values)
 
@@ -270,21 +312,25 @@ def normal_(input: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any =
     """Overwrites the tensor with normal numbers. Mirrors `torch.Tensor.normal_`."""
     data, stream = input._data, _stream("normal_", (), generator)
     contiguous = data.flags.c_contiguous
-    return _fill(input, "normal.drawn0", lambda shape: random.normal(stream, shape, data.dtype, mean, std, contiguous))
+    return _fill(
+        input, "normal.drawn0", lambda shape: _of(input).normal(stream, shape, data.dtype, mean, std, contiguous)
+    )
 
 
 @public("uniform_", function=False)
 def uniform_(input: Any, from_: float = 0.0, to: float = 1.0, *, generator: Any = None, **named: float) -> Any:
     """Overwrites the tensor with numbers uniform in [from, to). Mirrors `torch.Tensor.uniform_`."""
     low, stream = named.get("from", from_), _stream("uniform_", (), generator)
-    return _fill(input, "uniform.drawn0", lambda shape: random.uniform(stream, shape, input._data.dtype, low, to))
+    return _fill(input, "uniform.drawn0", lambda shape: _of(input).uniform(stream, shape, input._data.dtype, low, to))
 
 
 @public("exponential_", function=False)
 def exponential_(input: Any, lambd: float = 1.0, *, generator: Any = None) -> Any:
     """Overwrites the tensor with waiting times of mean 1 / lambd. Mirrors `torch.Tensor.exponential_`."""
     stream = _stream("exponential_", (), generator)
-    return _fill(input, "exponential.drawn0", lambda shape: random.exponential(stream, shape, input._data.dtype, lambd))
+    return _fill(
+        input, "exponential.drawn0", lambda shape: _of(input).exponential(stream, shape, input._data.dtype, lambd)
+    )
 
 
 @public("random_", function=False)
@@ -295,10 +341,10 @@ def random_(input: Any, from_: int | None = None, to: int | None = None, *, gene
     """
     dtype, stream = input._data.dtype, _stream("random_", (), generator)
     if from_ is None:
-        return _fill(input, "random.drawn2", lambda shape: random.any_integers(stream, shape, dtype))
+        return _fill(input, "random.drawn2", lambda shape: _of(input).any_integers(stream, shape, dtype))
     low, high = (0, from_) if to is None else (from_, to)
     name = "random.drawn1" if to is None else "random.drawn0"
-    return _fill(input, name, lambda shape: random.integers(stream, shape, low, high, dtype))
+    return _fill(input, name, lambda shape: _of(input).integers(stream, shape, low, high, dtype))
 
 
 @public("bernoulli_", function=False)
@@ -310,9 +356,9 @@ def bernoulli_(input: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     stream = _stream("bernoulli_", (), generator)
     if isinstance(p, TensorBase):
         views.check_in_place(input, p)
-        ones = random.bernoulli_of(stream, np.broadcast_to(p._data, input._data.shape))
-        return overwrite(input, "bernoulli.drawn1", p, ones.astype(input._data.dtype))
-    return _fill(input, "bernoulli.drawn2", lambda shape: random.bernoulli(stream, shape, p))
+        ones = _of(input).bernoulli_of(stream, np.broadcast_to(p._data, input._data.shape))
+        return overwrite(input, "bernoulli.drawn1", p, cast(ones, input._data.dtype))
+    return _fill(input, "bernoulli.drawn2", lambda shape: _of(input).bernoulli(stream, shape, p))
 
 
 __all__ = ["Generator", "default_generator"]

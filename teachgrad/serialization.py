@@ -28,7 +28,7 @@ from typing import IO, Any, NoReturn
 
 import numpy as np
 
-from teachgrad import devices, dtypes
+from teachgrad import devices, dtypes, gpu
 from teachgrad.autograd import views
 from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.nn.parameter import Parameter
@@ -53,12 +53,12 @@ def save(obj: Any, f: Any) -> None:
         raise AttributeError("expected 'f' to be string, path, or a file-like object with a 'write' attribute")
     content = _archive(obj)
     if to_path:
-        _write_whole(Path(f), content)
+        write_whole(Path(f), content)
     else:
         f.write(content)
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Writes a file beside `path` first, which takes the name only when complete: no reader sees half of it."""
     target = path.resolve()  # a symbolic link is written through, not replaced
     if not target.parent.is_dir():
@@ -134,9 +134,9 @@ class _Writer(pickle._Pickler):
             data = wrap(views.own_array(obj))
             return rebuild_parameter, (data, obj.requires_grad, OrderedDict())
         if isinstance(obj, TensorBase):
-            array = _storable(views.own_array(obj))
+            array = _storable(gpu.to_host(views.own_array(obj)))
             self._kept.append(array)
-            place, offset = self._storage(array)
+            place, offset = self._storage(array, str(obj.device))  # type: ignore[attr-defined]
             strides = tuple(step // array.itemsize for step in array.strides)
             return rebuild_tensor, (place, offset, array.shape, strides, obj._requires_grad, OrderedDict())
         if isinstance(obj, OrderedDict):
@@ -157,7 +157,7 @@ class _Writer(pickle._Pickler):
         self.write(pickle.GLOBAL + name.replace(" ", "\n").encode() + b"\n")  # type: ignore[attr-defined]
         self.memoize(obj)  # type: ignore[attr-defined]
 
-    def _storage(self, array: Any) -> tuple[_Place, int]:
+    def _storage(self, array: Any, location: str) -> tuple[_Place, int]:
         """The storage that holds `array`, and where in it the array begins, in elements."""
         owner, start = _owner(array)
         dtype = dtypes.of(array.dtype)
@@ -165,7 +165,7 @@ class _Writer(pickle._Pickler):
         if memory not in self._places:
             flat = owner.ravel(order="K").view(array.dtype)
             self._places[memory] = _Place(
-                "storage", _Kind(f"torch {dtype.scalar_name}Storage"), str(len(self.storages)), "cpu", flat.size
+                "storage", _Kind(f"torch {dtype.scalar_name}Storage"), str(len(self.storages)), location, flat.size
             )
             self.storages.append(flat.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
         return self._places[memory], start // array.itemsize
@@ -209,8 +209,9 @@ def _refuse_to_save(value: Any) -> NoReturn:
 def load(f: Any, map_location: Any = None, *, weights_only: bool = True) -> Any:
     """The object in the `.pt` file at the path, or in the binary file object, `f`. Mirrors `torch.load`.
 
-    Nothing in the file is executed, whatever `weights_only` says. `map_location` may be a device or a function; without one,
-    tensors saved on a GPU are refused, as by a PyTorch without CUDA.
+    Nothing in the file is executed, whatever `weights_only` says. `map_location` may be a device, a dict of devices, or a
+    function, which means the CPU; without one, tensors go where they were, and those saved on a GPU are refused where there
+    is none, as by a PyTorch without CUDA.
 
     Raises RuntimeError when the archive is damaged, `pickle.UnpicklingError` when it holds something else than tensors and
     plain values, EOFError when there is nothing to read, FileNotFoundError.

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from teachgrad import devices, dtypes
+from teachgrad import devices, dtypes, gpu
 from teachgrad.autograd import views
 from teachgrad.autograd.variable import bump
 from teachgrad.ops.table import public
@@ -31,7 +31,7 @@ def memory_of(tensor: Any) -> Any:
     """All the memory that a tensor shares with its base and the base's views, as a vector."""
     array = views.own_array(tensor if tensor._view is None else tensor._view.owner)
     extent = 1 + sum((n - 1) * step // array.itemsize for n, step in zip(array.shape, array.strides, strict=True))
-    return np.lib.stride_tricks.as_strided(array, (extent if array.size else 0,), (array.itemsize,))
+    return gpu.xp(array).lib.stride_tricks.as_strided(array, (extent if array.size else 0,), (array.itemsize,))
 
 
 class TypedStorage:
@@ -50,7 +50,7 @@ class TypedStorage:
     @property
     def device(self) -> devices.device:
         """Where the memory is."""
-        return devices.CPU
+        return devices.of(self._memory)
 
     def size(self) -> int:
         """The number of elements."""
@@ -62,7 +62,7 @@ class TypedStorage:
 
     def data_ptr(self) -> int:
         """The address of the first element."""
-        return int(self._memory.__array_interface__["data"][0])
+        return views.address(self._memory)
 
     def tolist(self) -> list[Any]:
         """The elements as Python numbers."""
@@ -127,7 +127,7 @@ def resize_(input: Any, *sizes: Any) -> Any:
     memory = memory_of(input)[input.storage_offset() :]
     count = math.prod(shape)
     if count > len(memory):
-        larger = np.empty(count, memory.dtype)
+        larger = gpu.xp(memory).empty(count, memory.dtype)
         larger[: len(memory)] = memory
         memory = larger
     input._data = memory[:count].reshape(shape)

@@ -12,13 +12,12 @@ import warnings
 from typing import Any
 from weakref import ref
 
-import numpy as np
-
-from teachgrad import autograd, devices, dtypes, refusals
-from teachgrad.autograd import views
-from teachgrad.autograd.graph import Hook, Node, RemovableHandle, accumulator, edge_of
+from teachgrad import autograd, devices, dtypes, gpu, refusals
+from teachgrad.autograd import inference, views
+from teachgrad.autograd.graph import Hook, Node, RemovableHandle, accumulator
 from teachgrad.autograd.hooks import TensorHooks
-from teachgrad.autograd.variable import TensorBase, tensor_class, version, wrap
+from teachgrad.autograd.variable import TensorBase, tensor_class, version, wrap, written
+from teachgrad.conjugates import meet
 from teachgrad.crossings import Crossings
 from teachgrad.ops.table import OPS
 
@@ -44,14 +43,12 @@ class Tensor(Crossings):
     @property
     def grad_fn(self) -> Node | None:
         """The node that made this tensor; None for a leaf."""
-        if self._node is None and self._view is not None and self._view.stale:
-            return self._view.regenerate(self)
-        return self._node
+        return views.history(self)
 
     @property
     def is_leaf(self) -> bool:
         """True if the tensor was made by the user, not by a recorded op."""
-        return not self._requires_grad or (self._node is None and not (self._view is not None and self._view.stale))
+        return views.history(self) is None
 
     @property
     def requires_grad(self) -> bool:
@@ -62,19 +59,18 @@ class Tensor(Crossings):
     def requires_grad(self, value: bool) -> None:
         if not isinstance(value, bool):
             raise RuntimeError("requires_grad must be a bool")
-        if not self.is_leaf:
+        if written(self) is not None:
             raise refusals.requires_grad_of_non_leaf(value)
-        if value and self._data.dtype.kind not in "fc":
+        if value and self._data.dtype.kind not in "fcV":
             raise refusals.only_floats("only Tensors of floating point and complex dtype can require gradients")
-        self._requires_grad = value
-        if self._view is not None:
-            self._view.inherits = False
+        meet(self._data.dtype)
+        views.require(self, value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Sets `requires_grad` and returns the tensor. Raises RuntimeError for integers, and for False on a non-leaf."""
-        if not self.is_leaf and requires_grad:
+        if requires_grad and written(self) is not None:
             return self
-        if requires_grad and self._data.dtype.kind not in "fc":
+        if requires_grad and self._data.dtype.kind not in "fcV":
             raise refusals.only_floats("only Tensors of floating point dtype can require gradients")
         self.requires_grad = requires_grad
         return self
@@ -82,7 +78,7 @@ class Tensor(Crossings):
     @property
     def grad(self) -> Tensor | None:
         """The gradient that backward has accumulated in this leaf; None if there is none yet."""
-        if self._grad is None and self._requires_grad and self._node is not None and not self.retains_grad:
+        if self._grad is None and self._requires_grad and written(self) is not None and not self.retains_grad:
             _warn_non_leaf_grad()
         return self._grad
 
@@ -90,11 +86,9 @@ class Tensor(Crossings):
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
             if not isinstance(value, TensorBase):
-                raise TypeError(
-                    f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
-                )
+                raise refusals.grad_not_a_tensor(value)
             if value is self:
-                raise RuntimeError("can't assign Variable as its own grad")
+                raise refusals.own_grad()
             refusals.check_assigned_grad(self, value)
         self._grad = value
 
@@ -105,16 +99,27 @@ class Tensor(Crossings):
     @property
     def data(self) -> Tensor:
         """The same memory as a tensor that autograd does not watch; changing it is not noticed by version checks."""
-        return wrap(views.own_array(self))
+        return self._same_memory()
 
     @data.setter
     def data(self, value: Tensor) -> None:
         if not isinstance(value, TensorBase):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        if self._requires_grad and value._data.dtype.kind not in "fcV":
+            raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
         self._data = views.own_array(value)
+
+    def _same_memory(self) -> Tensor:
+        """A tensor around the same array; also in inference mode, the tensor of an ordinary array is an ordinary one."""
+        result = wrap(views.own_array(self))
+        if result.__class__ is not Tensor and not inference.is_inference(self):
+            result.__class__ = Tensor
+        return result
 
     @property
     def _version(self) -> int:
+        if inference.is_inference(self):
+            raise RuntimeError("Inference tensors do not track version counter.")
         return version(self)
 
     @property
@@ -144,29 +149,32 @@ class Tensor(Crossings):
 
     def detach(self) -> Tensor:
         """The same memory, outside the graph."""
-        result = wrap(views.own_array(self))
+        result = self._same_memory()
         views.alias(self, result)
         return result
 
     def detach_(self) -> Tensor:
-        """Takes this tensor itself out of the graph."""
+        """Takes this tensor itself out of the graph. In inference mode it does nothing, as in PyTorch."""
+        if inference.is_inference_mode_enabled():
+            return self
         if self._is_view():
             raise refusals.detach_of_view()
-        self._node, self._output_nr, self._requires_grad = None, 0, False
+        self._node, self._output_nr = None, 0
+        views.require(self, False)
         return self
 
     @property
     def retains_grad(self) -> bool:
         """True for a non-leaf that keeps its gradient (`retain_grad`)."""
-        node = self._node
+        node = written(self)
         return node is not None and node._extras is not None and self._output_nr in node._extras.retained
 
     def retain_grad(self) -> None:
         """Makes backward keep the gradient of this non-leaf in `.grad`. Raises RuntimeError if it requires none."""
         if not self._requires_grad:
-            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        node = edge_of(self)
-        if self._node is not None and node is not None:
+            raise refusals.no_grad_to_retain()
+        node = None if written(self) is None else self.grad_fn
+        if node is not None:
             node.extras.retained[self._output_nr] = ref(self)
 
     def register_hook(self, hook: Hook) -> RemovableHandle:
@@ -175,7 +183,7 @@ class Tensor(Crossings):
         Raises RuntimeError if the tensor requires no grad.
         """
         if not self._requires_grad:
-            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+            raise refusals.no_grad_to_hook()
         node = self.grad_fn
         if node is not None:
             return RemovableHandle(node.extras.tensor.setdefault(self._output_nr, {}), hook)
@@ -184,8 +192,8 @@ class Tensor(Crossings):
     def register_post_accumulate_grad_hook(self, hook: Hook) -> RemovableHandle:
         """Calls `hook(tensor)` after backward has added to this leaf's `.grad`."""
         if not self._requires_grad:
-            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        if self._node is not None:
+            raise refusals.no_grad_to_hook()
+        if self.grad_fn is not None:
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
         return RemovableHandle(self._leaf_hooks().post_accumulate, hook)
 
@@ -202,12 +210,16 @@ class Tensor(Crossings):
     def _cast(self, numpy_dtype: Any) -> Tensor:
         if self._data.dtype is numpy_dtype:
             return self
-        cast: Tensor = OPS["to_copy" if numpy_dtype.kind in "fc" else "to_copy.whole"](self, numpy_dtype)
+        cast: Tensor = OPS["to_copy" if numpy_dtype.kind in "fcV" else "to_copy.whole"](self, numpy_dtype)
         return cast
 
     def _read_flat(self, index: Any) -> Tensor:
         read: Tensor = OPS["read_flat"](self, index)
         return read
+
+    def _spread_flat(self, index: Any, shape: tuple[int, ...]) -> Tensor:
+        spread: Tensor = OPS["spread_flat"](self, index, shape)
+        return spread
 
     def _write_flat(self, piece: Tensor, index: Any) -> Tensor:
         written: Tensor = OPS["write_flat"](self, piece, index)
@@ -223,7 +235,7 @@ class Tensor(Crossings):
         if self._data.flags.c_contiguous:
             return self
         copy = self.clone()
-        copy._data = np.ascontiguousarray(copy._data)
+        copy._data = copy._data.copy("C")
         return copy
 
     def to(
@@ -236,6 +248,8 @@ class Tensor(Crossings):
         memory_format: Any = None,
     ) -> Tensor:
         """This tensor with another dtype or device; itself if nothing changes. Mirrors `torch.Tensor.to`."""
+        flags = [value for value in args if isinstance(value, bool)]
+        copy = copy or (len(flags) > 1 and flags[1])
         for value in args:
             if isinstance(value, dtypes.dtype):
                 dtype = value
@@ -243,12 +257,20 @@ class Tensor(Crossings):
                 dtype, device = value.dtype, value.device
             elif isinstance(value, str | devices.device | int) and not isinstance(value, bool):
                 device = value
-            elif not isinstance(value, bool):
+            elif value is not None and not isinstance(value, bool):
                 raise refusals.bad_to_argument(value)
-        devices.resolve(device)
+        if device is not None:
+            here, there = self.device, devices.resolve(device)
+            if here != there:
+                return self._move(here, there, self._data.dtype if dtype is None else dtype.numpy)
         if dtype is None or dtype.numpy is self._data.dtype:
             return self.clone() if copy else self
         return self._cast(dtype.numpy)
+
+    def _move(self, here: devices.device, there: devices.device, numpy_dtype: Any) -> Tensor:
+        name = "to_copy.device" if numpy_dtype.kind in "fcV" else "to_copy.whole_device"
+        moved: Tensor = OPS[name](self, numpy_dtype, there, here)
+        return moved
 
     def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
         """The name of the old tensor type ("torch.FloatTensor"), or the tensor converted to `dtype`."""
@@ -266,16 +288,15 @@ class Tensor(Crossings):
         return self.to(other.dtype)
 
     def cpu(self) -> Tensor:
-        """The tensor itself: it is on the CPU."""
-        return self
+        """The tensor itself, or a copy in the computer's own memory if it is on a GPU."""
+        return self.to(devices.CPU) if gpu.on_gpu(self._data) else self
 
-    def cuda(self, device: Any = None) -> Tensor:
-        """Raises AssertionError: there is no GPU here."""
-        devices.resolve("cuda" if device is None else device)
-        return self
+    def cuda(self, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Tensor:
+        """The tensor itself, or a copy on the GPU. Raises AssertionError where there is none."""
+        return self.to("cuda" if device is None else device)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        if self._node is not None:
+        if self.grad_fn is not None:
             raise refusals.deepcopy_of_non_leaf()
         copy = wrap(self._data.copy(), type(self))
         copy._requires_grad = self._requires_grad
@@ -301,6 +322,7 @@ Tensor.__module__ = "torch"  # print(type(x)) shows <class 'torch.Tensor'>, as i
 def _rebuild(plain: bool, data: Any, requires_grad: bool) -> Tensor:
     """Unpickles a tensor."""
     tensor = wrap(data)
+    meet(data.dtype)
     tensor._requires_grad = requires_grad
     return tensor
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import teachgrad as torch
+from teachgrad import gpu
 from teachgrad.autograd.variable import TensorBase, wrap
 
 __all__ = ["assert_close", "make_tensor"]
@@ -145,7 +146,7 @@ def _compare_tensors(
         if have != want:
             return f"The values for attribute '{name}' do not match: {have} != {want}."
     rtol, atol = tolerances or _tolerance(*(str(t.dtype).removeprefix("torch.") for t in (actual, expected)))
-    a, b = (np.asarray(t._data) for t in (actual, expected))
+    a, b = (np.asarray(gpu.to_host(t._data)) for t in (actual, expected))
     wide = np.complex128 if "c" in a.dtype.kind + b.dtype.kind else np.float64
     x, y = a.astype(wide), b.astype(wide)
     close = np.isclose(x, y, rtol, atol, equal_nan) if rtol or atol else (x == y)

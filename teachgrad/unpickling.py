@@ -17,7 +17,7 @@ from typing import IO, Any, ClassVar
 
 import numpy as np
 
-from teachgrad import devices, dtypes
+from teachgrad import devices, dtypes, gpu
 from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.errors import explained
 from teachgrad.nn.parameter import Parameter
@@ -41,6 +41,8 @@ def read(file: IO[bytes], map_location: Any) -> Any:
             "The file is empty, or its reading position is at its end: after torch.save(x, f), call f.seek(0).",
         )
     if start != b"PK\x03\x04":
+        if file.read(5)[4:] == b"{":
+            raise _not_loaded("This is a safetensors file: read it with teachgrad.safetensors.load_file.")
         raise _not_loaded("The file is no zip archive, so it was not written by torch.save since PyTorch 1.6.")
     size = file.seek(0, os.SEEK_END)
     try:
@@ -79,6 +81,10 @@ def _not_loaded(why: str) -> UnpicklingError:
     return UnpicklingError(f"Weights only load failed. {why}")
 
 
+class _ForGpu(np.ndarray[Any, Any]):
+    """Memory whose tensors go to a GPU. There, each has memory of its own."""
+
+
 def rebuild_tensor(
     storage: Any, offset: Any, shape: Any, strides: Any, requires_grad: Any, hooks: Any, metadata: Any = None
 ) -> Any:
@@ -92,6 +98,8 @@ def rebuild_tensor(
     else:
         steps = tuple(step * storage.itemsize for step in strides)
         array = np.ndarray(shape, storage.dtype, storage, offset * storage.itemsize, steps)
+    if isinstance(storage, _ForGpu):
+        array = gpu.to_device(np.array(array))
     for bit in metadata or ():  # lazily conjugated or negated: here done at once
         array = {"conj": np.conj, "neg": np.negative}[bit](array)
     tensor = wrap(array)
@@ -188,7 +196,8 @@ class _Reader(pickle._Unpickler):
         tag, kind, key, location, length = name
         if tag != "storage" or not isinstance(kind, dtypes.dtype) or type(key) is not str or type(length) is not int:
             raise TypeError("a storage has a type, a name, a place and a length")
-        if location != "cpu" and self._map_location is None:
+        place = self._place(location)
+        if place.type == "cuda" and self._map_location is None and not gpu.usable():
             raise RuntimeError(_NO_CUDA)
         element = kind.numpy
         if key not in self._storages:
@@ -196,10 +205,18 @@ class _Reader(pickle._Unpickler):
             if len(content) != needed:
                 raise ValueError(f"the record data/{key} has {len(content)} bytes where its tensors need {needed}")
             stored = np.frombuffer(bytearray(content), element.newbyteorder("<" if self._order == "little" else ">"))
-            self._storages[key] = stored.astype(element, copy=False)
+            stored = stored.astype(element, copy=False)
+            self._storages[key] = stored.view(_ForGpu) if place.type == "cuda" else stored
         if self._storages[key].dtype != element:
             raise TypeError(f"the storage {key} has two types")
         return self._storages[key]
+
+    def _place(self, location: str) -> devices.device:
+        """Where the tensors of a storage from this place go."""
+        chosen = self._map_location
+        if isinstance(chosen, dict):
+            chosen = chosen.get(location, location)
+        return devices.CPU if callable(chosen) else devices.device(location if chosen is None else chosen)
 
     def _reduce(self) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()

@@ -152,7 +152,7 @@ def section(case: Callable[[], Any], folder: Path) -> str:
     path = folder / (f"{name}{film.ANIMATED}" if is_film else f"{name}.svg")
     if can_run:
         shown = case()
-        write(path, film.animated(shown.trace, shown.layout) if is_film else shown.svg())
+        write(path, film.animated(shown.shown, shown.layout) if is_film else shown.svg())
     body = textwrap.dedent(inspect.getsource(case).split('"""\n', 1)[1]).strip()
     title = case.__name__.replace("_", " ").capitalize().replace("Pytorch", "PyTorch")
     return f"\n## {title}\n\n{words}\n\n```python\n{body}\n```\n\n![{title}](images/gallery/{path.name})\n"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teachgrad import errors
+from teachgrad import errors, gpu
 from teachgrad.autograd import engine, forward_ad, graph
 from teachgrad.autograd.anomaly import detect_anomaly, set_detect_anomaly
 from teachgrad.autograd.edges import GradientEdge
@@ -54,7 +54,7 @@ def _root_gradients(outputs: Sequence[Any], gradients: Sequence[Any], create_gra
                 raise errors.not_scalar()
             if data.dtype.kind == "c":
                 raise errors.not_real_scalar(data.dtype)
-            ones = np.ones_like(data) if create_graph or data.shape else data.dtype.type(1)
+            ones = np.ones_like(data) if create_graph or data.shape or gpu.on_gpu(data) else data.dtype.type(1)
             starts.append(wrap(ones) if create_graph else ones)
             continue
         if not isinstance(gradient, TensorBase):
@@ -90,6 +90,14 @@ def _place_of(target: Any) -> tuple[Node | None, int]:
     return edge_of(target), target._output_nr
 
 
+def _target(tensor: Any) -> tuple[Node, int]:
+    """Where the gradient of `tensor` would arrive. Raises RuntimeError if it requires none."""
+    node, number = _place_of(tensor)
+    if node is None and not tensor._requires_grad:
+        raise errors.input_without_grad()
+    return node or Node(), number  # a view that requires grad only because its base does: nothing arrives there
+
+
 def backward(
     tensors: Tensors,
     grad_tensors: Any = None,
@@ -117,21 +125,13 @@ def backward(
         engine.run(roots, starts, keep_graph=keep, create_graph=create_graph)
         return
     targets: list[tuple[Node, int]] = []
-    leaves: list[Any] = []
     for tensor in _as_tuple(inputs):
         if not isinstance(tensor, TensorBase | GradientEdge):
             raise RuntimeError(f"all inputs have to be Tensors or GradientEdges, but got {type(tensor).__name__}")
-        node, number = _place_of(tensor)
-        if node is None:
-            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        targets.append((node, number))
-        leaves.append(tensor)
-    found = engine.run(roots, starts, keep_graph=keep, create_graph=create_graph, targets=targets)
-    for tensor, gradient in zip(leaves, found, strict=True):
-        asked = getattr(tensor, "_node", None) is not None and not tensor.retains_grad  # a non-leaf, not served yet
-        if gradient is not None and asked:
-            new = gradient if create_graph else wrap(gradient.copy())
-            tensor._grad = new if tensor._grad is None else tensor._grad + new
+        if isinstance(tensor, TensorBase):
+            tensor.retain_grad()  # type: ignore[attr-defined]
+        targets.append(_target(tensor))
+    engine.run(roots, starts, keep_graph=keep, create_graph=create_graph, targets=targets)
 
 
 def grad(
@@ -186,12 +186,7 @@ def grad(
         raise RuntimeError(f"got {len(results)} tensors and {len(given)} gradients")
     starts = _root_gradients(results, given, create_graph)
     roots = _edges_of(results)
-    targets = []
-    for tensor in wanted:
-        node, number = _place_of(tensor)
-        if node is None:
-            raise errors.input_without_grad()
-        targets.append((node, number))
+    targets = [_target(tensor) for tensor in wanted]
     keep = create_graph if retain_graph is None else retain_graph
     found = engine.run(roots, starts, keep_graph=keep, create_graph=create_graph, targets=targets, accumulate=False)
     answer: list[Tensor | None] = []
@@ -199,7 +194,10 @@ def grad(
         if gradient is None:
             if not allow_unused and not materialize_grads:
                 raise errors.unused_input(index)
-            answer.append(wrap(np.zeros_like(_like(tensor))) if materialize_grads else None)
+            zeros = wrap(np.zeros_like(_like(tensor))) if materialize_grads else None
+            if zeros is not None:
+                zeros._requires_grad = create_graph
+            answer.append(zeros)
         elif create_graph:
             answer.append(gradient)
         else:
@@ -224,6 +222,6 @@ from teachgrad.autograd.gradcheck import gradcheck, gradgradcheck  # noqa: E402
 
 
 def __getattr__(name: str) -> Any:
-    if name != "functional":
+    if name not in ("functional", "profiler"):
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    return importlib.import_module("teachgrad.autograd.functional")
+    return importlib.import_module(f"teachgrad.autograd.{name}")

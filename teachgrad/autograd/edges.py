@@ -66,7 +66,7 @@ def register_multi_grad_hook(tensors: Sequence[Any], fn: Hook, *, mode: str = "a
 
     With mode "all", `fn(grads)` receives a list, with None for tensors that this backward does not reach; with mode "any",
     `fn(grad)` receives the first gradient. Mirrors `torch.autograd.graph.register_multi_grad_hook`.
-    Raises ValueError for another mode, RuntimeError if a tensor requires no gradient (mode "all").
+    Raises ValueError for another mode, AssertionError if a tensor is not part of a graph (mode "all").
     """
     if mode not in ("all", "any"):
         raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
@@ -81,6 +81,8 @@ def register_multi_grad_hook(tensors: Sequence[Any], fn: Hook, *, mode: str = "a
         return _MultiHandle([tensor.register_hook(first) for tensor in tensors if tensor._requires_grad])
 
     nodes = [edge_of(tensor) for tensor in tensors]
+    if None in nodes:
+        raise AssertionError("Expected gradient function to be set")
     arrived: dict[int, _Arrived] = {}
 
     def waiter(index: int) -> Callable[[Any], None]:

@@ -5,8 +5,10 @@ arrived before it is passed on: no counting, no heap, no recursion. One kind of 
 AccumulateGrad runs as soon as its last gradient is there, as in PyTorch, and that takes a count.
 
     order      youngest to oldest                       pending     gradient that has arrived so far, per node
-    waiting    arrivals each AccumulateGrad still       owned       nodes whose pending sum is an array of our own,
-               expects                                              safe to add to in place
+    waiting    arrivals each AccumulateGrad still
+               expects
+
+An array that nobody else holds is added to in place; Python's own reference count says so, as PyTorch's says it there.
 
 Mirrors PyTorch's `torch/csrc/autograd/engine.cpp`.
 """
@@ -15,41 +17,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextvars import ContextVar
+from itertools import repeat
 from operator import attrgetter
+from sys import getrefcount
 from typing import Any
 
-from numpy import add
+from numpy import add, empty_like
 
 from teachgrad.autograd import anomaly
-from teachgrad.autograd.fit import fitted
 from teachgrad.autograd.graph import AccumulateGrad, Node
-from teachgrad.autograd.hooks import run_after, run_before, run_leaf_hooks, run_post_accumulate
+from teachgrad.autograd.hooks import run_after, run_before, run_leaf_hooks, run_post_accumulate, run_tensor_hooks
 from teachgrad.autograd.modes import GRAD_MODE
+from teachgrad.autograd.rounding import rounded_rule
 from teachgrad.autograd.variable import ARRAYS, wrap
+from teachgrad.bfloats import NeedsFloat32
 
 Edge = tuple[Node, int]
+_ZEROS = repeat(0)
+_BIRTH = attrgetter("birth")
 TASK: ContextVar[Any] = ContextVar("teachgrad_backward", default=None)
-"""What the backward that is now running will visit: (order, waiting, useful, wanted). None outside backward."""
+"""The backward that is now running: (order, waiting, useful, wanted, roots, accumulate). None outside backward."""
 
 
 def collect(roots: Sequence[Node]) -> tuple[list[Node], dict[Node, int]]:
     """All nodes that can be reached, youngest first, and how many gradients each AccumulateGrad will receive."""
-    order: list[Node] = []
-    seen: set[Node] = set()
+    seen: dict[Node, None] = {}
     waiting: dict[Node, int] = {}
     found: list[Node | None] = list(roots)  # a stack instead of recursion: a graph may be a million nodes deep
     while found:
         node = found.pop()
-        if node is None:
+        if node is None or node in seen:
             continue
         if node.__class__ is AccumulateGrad:
             waiting[node] = waiting.get(node, 0) + 1
-        elif node not in seen:
-            seen.add(node)
-            order.append(node)
+        else:
+            seen[node] = None
             found += node.edges
-    order.sort(key=attrgetter("birth"), reverse=True)
-    return order, waiting
+    return sorted(seen, key=_BIRTH, reverse=True), waiting
 
 
 def leads_to(order: Sequence[Node], targets: set[Node]) -> set[Node]:
@@ -63,9 +67,16 @@ def leads_to(order: Sequence[Node], targets: set[Node]) -> set[Node]:
 
 def will_run(node: Node | None) -> bool:
     """Whether the backward that is now running will pass through `node`."""
-    order, waiting, useful, wanted = TASK.get()
+    order, waiting, useful, wanted, roots, accumulate = TASK.get()
+    if len(roots) == 1 and node is roots[0][0]:
+        return False  # PyTorch does not count a node that backward starts from alone
     if useful is None:
         return node in waiting or node in order
+    if not accumulate and node in wanted and node in waiting:
+        raise RuntimeError(
+            "A leaf node was passed to _will_engine_execute_node but we are currently running autograd.grad(). This is "
+            "currently not supported."
+        )
     return node in useful or node in wanted
 
 
@@ -95,65 +106,68 @@ def run(
         for position, (node, number) in enumerate(targets):
             wanted.setdefault(node, []).append((number, position))
         useful = leads_to(order, set(wanted))
+        if accumulate:
+            useful.update(wanted)  # backward(inputs=[y]) runs the node of y itself, though nobody takes what it gives
 
     pending: dict[Node, Any] = {}
-    owned: set[Node] = set()
     live, checking = create_graph, bool(anomaly.CHECKS)
     token = GRAD_MODE.set(create_graph)
-    task = TASK.set((order, waiting, useful, wanted))
+    task = TASK.set((order, waiting, useful, wanted, roots, accumulate))
     try:
         for (node, number), gradient in zip(roots, gradients, strict=True):
-            _deliver(node, number, gradient, pending, owned)
+            _deliver(node, number, gradient, pending)
             if node.__class__ is AccumulateGrad:
                 waiting[node] -= 1
                 if not waiting[node]:
-                    _finish_leaf(node, pending.pop(node), False, wanted, captured, targets, accumulate, live)
+                    _finish_leaf(node, pending, wanted, captured, targets, accumulate, live)
         for node in order:
             grad = pending.pop(node, None)
             if useful is not None and node not in useful and node not in wanted:
+                if len(roots) == 1 and node is roots[0][0] and node._extras is not None:
+                    run_tensor_hooks(node, grad, live)  # where backward starts, hooks see the gradient in any case
                 continue
-            if node._extras is not None:
-                grad = run_before(node, grad, live)
-            if useful is not None:
+            extras = node._extras
+            if useful is not None:  # what is taken here has passed the tensor's hooks only if the node does not run
+                if extras is not None and node not in useful:
+                    grad = run_tensor_hooks(node, grad, live)
                 for number, position in wanted.get(node, ()):
-                    captured[position] = grad if node.outputs == 1 or grad is None else grad[number]
+                    captured[position] = None if grad is None else node.parts(grad)[number]
                 if node not in useful:
                     continue
+            if extras is not None:
+                grad = run_before(node, grad, live)
             edges = node.edges
             if grad is None:  # nothing flowed in here, so nothing flows on
-                grads: tuple[Any, ...] = (None,) * len(edges)
+                grads: Sequence[Any] = (None,) * len(edges)
+                if not keep_graph and (node.tensor_names or node.keeps):
+                    node.saved = None
             else:
-                grads = node.vjp_live(grad) if live else node.vjp(grad)
-                if node.fit is not None:
-                    grads = fitted(grads, node.fit, live)
-            if node._extras is not None:
+                try:
+                    grads = node.vjp_live(grad, keep_graph) if live else node.vjp(grad, keep_graph)
+                except NeedsFloat32:
+                    grads = rounded_rule(node, grad, keep_graph)
+            if extras is not None:
                 grads = run_after(node, grads, grad, live)
             if checking:
                 anomaly.check(node, grads)
-            if not keep_graph and (node.tensor_names or node.keeps):
-                node.saved = None  # freed as backward passes
-            arrived = None
-            for i, below in enumerate(edges):
+            ready = None  # leaves whose last gradient has just come
+            for below, gradient, number in zip(edges, grads, node.numbers or _ZEROS, strict=False):
                 if below is None:
                     continue
-                gradient = grads[i]
                 if gradient is not None:
-                    if below not in pending and below.outputs == 1:  # the first to arrive: the common case
+                    if number or below in pending:
+                        _deliver(below, number, gradient, pending)
+                    else:  # the first to arrive: the common case
                         pending[below] = gradient
-                        if gradient.__class__ in ARRAYS and node.fresh[i]:
-                            owned.add(below)
-                    else:
-                        _deliver(below, node.numbers[i] if node.numbers else 0, gradient, pending, owned)
                 if below.__class__ is AccumulateGrad:
                     waiting[below] -= 1
                     if not waiting[below]:
-                        arrived = [below] if arrived is None else [*arrived, below]
-            if arrived is not None:
-                for leaf in arrived if len(arrived) < 4 else popped(arrived):
+                        ready = [below] if ready is None else [*ready, below]
+            if ready is not None:
+                grads = grad = gradient = None  # type: ignore[assignment]  # so that only `pending` holds them
+                for leaf in ready if len(ready) < 4 else popped(ready):
                     if leaf in pending:
-                        _finish_leaf(
-                            leaf, pending.pop(leaf), leaf in owned, wanted, captured, targets, accumulate, live
-                        )
+                        _finish_leaf(leaf, pending, wanted, captured, targets, accumulate, live)
     except Exception as error:
         if checking:
             anomaly.explain(error, node)
@@ -182,27 +196,37 @@ def popped(leaves: Sequence[Node]) -> list[Node]:
     return order
 
 
-def _deliver(node: Node, number: int, gradient: Any, pending: dict[Node, Any], owned: set[Node]) -> None:
-    """Adds a gradient to what has arrived at `node`. The first is borrowed, from the second on the sum is our own."""
-    if node.outputs != 1:
-        parts = pending.setdefault(node, [None] * node.outputs)
-        parts[number] = gradient if parts[number] is None else parts[number] + gradient
-        return
+def _deliver(node: Node, number: int, gradient: Any, pending: dict[Node, Any]) -> None:
+    """Adds a gradient to what has arrived at output `number` of `node`."""
     known = pending.get(node)
-    if known is None:
+    if number or known.__class__ is list:
+        parts = pending[node] = [None] * node.outputs if known is None else node.parts(known)
+        parts[number] = gradient if parts[number] is None else parts[number] + gradient
+    elif known is None:
         pending[node] = gradient
-    elif known.__class__ in ARRAYS and node in owned:
+    elif known.__class__ in ARRAYS and _is_ours(pending, node):
         add(known, gradient, out=known)
     else:
-        pending[node] = known = known + gradient
-        if known.__class__ in ARRAYS:
-            owned.add(node)
+        pending[node] = known + gradient
+
+
+def _holders(pending: dict[Node, Any], node: Node) -> int:
+    array = pending[node]
+    return getrefcount(array)
+
+
+_NOBODY = _holders({None: object()}, None)  # type: ignore[arg-type, dict-item]
+"""What `_holders` counts when nobody but `pending` holds the object; this depends on the version of Python."""
+
+
+def _is_ours(pending: dict[Node, Any], node: Node) -> bool:
+    """Does nobody else hold the gradient that is pending at `node`, neither whole nor in part?"""
+    return pending[node].base is None and _holders(pending, node) == _NOBODY
 
 
 def _finish_leaf(
     node: Node,
-    grad: Any,
-    mine: bool,
+    pending: dict[Node, Any],
     wanted: dict[Node, list[tuple[int, int]]],
     captured: list[Any],
     targets: Sequence[Edge] | None,
@@ -212,34 +236,37 @@ def _finish_leaf(
     """The whole gradient of a leaf is here: run its hooks, then hand it over."""
     assert isinstance(node, AccumulateGrad)
     leaf = node.variable
+    ours = pending[node].__class__ in ARRAYS and _is_ours(pending, node)
+    grad = pending.pop(node)
     if targets is not None and node not in wanted:
+        roots = TASK.get()[4]
+        if len(roots) == 1 and node is roots[0][0] and leaf._hooks is not None:
+            run_leaf_hooks(leaf, grad, live)
         return
     if leaf._hooks is not None:
         grad = run_leaf_hooks(leaf, grad, live)
-        mine = False
+        ours = False
     if targets is not None and not accumulate:
         for _, position in wanted[node]:
             captured[position] = grad
         return
     if node._extras is not None:
-        grad, mine = run_before(node, grad, live), False
+        grad, ours = run_before(node, grad, live), False
     if grad is not None and leaf._requires_grad:  # it may have been switched off since the graph was made
-        _accumulate(leaf, grad, mine, live)
+        _accumulate(leaf, grad, ours, live)
     if leaf._hooks is not None:
         run_post_accumulate(leaf)
     if node._extras is not None:
         run_after(node, (), grad, live)
 
 
-def _accumulate(leaf: Any, grad: Any, mine: bool, live: bool) -> None:
+def _accumulate(leaf: Any, grad: Any, ours: bool, live: bool) -> None:
     """`leaf.grad += grad`. The tensor in `.grad` stays the same object, so what a lesson holds of it stays current."""
     old = leaf._grad
-    if live:
-        leaf._grad = grad if old is None else old + grad
+    if live:  # a copy, since the gradient may be anybody's tensor; PyTorch shows it as CopyBackwards, too
+        leaf._grad = wrap(empty_like(grad._data)).copy_(grad) if old is None else old + grad
     elif old is None:
-        leaf._grad = wrap(grad if mine or grad.__class__ not in ARRAYS else grad.copy())
-    elif old._requires_grad:  # an earlier backward kept its graph: do not write into it
-        leaf._grad = wrap(old._data + grad)
+        leaf._grad = wrap(grad if ours or grad.__class__ not in ARRAYS else grad.copy())
     else:
         if old._data.__class__ in ARRAYS:
             add(old._data, grad, out=old._data)

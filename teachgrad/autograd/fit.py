@@ -12,33 +12,48 @@ from typing import Any
 
 from numpy import add
 
-Fit = tuple[tuple[tuple[int, ...], Any] | None, ...]
+from teachgrad import gpu
+from teachgrad.bfloats import cast
+
+Fit = tuple[tuple[Any, ...] | None, ...]
 
 
-def fitted(grads: tuple[Any, ...], fit: Fit, live: bool) -> tuple[Any, ...]:
+def fitted(grads: Any, fit: Fit) -> list[Any]:
     """Each gradient in the shape and dtype of its argument; None stays None."""
-    undo = unbroadcast_live if live else unbroadcast
-    return tuple(
-        grad if grad is None or want is None else undo(grad, *want) for grad, want in zip(grads, fit, strict=True)
-    )
+    return [
+        grad if want is None or grad is None else unbroadcast(grad, *want)
+        for grad, want in zip(grads, fit, strict=True)
+    ]
 
 
-def unbroadcast(grad: Any, shape: tuple[int, ...], dtype: Any) -> Any:
-    """The transpose of broadcasting to `grad.shape`, for arrays."""
+def fitted_live(grads: Any, fit: Fit) -> list[Any]:
+    """The same for tensors, recorded in the graph."""
+    return [
+        grad if want is None or grad is None else unbroadcast_live(grad, *want)
+        for grad, want in zip(grads, fit, strict=True)
+    ]
+
+
+def unbroadcast(grad: Any, shape: tuple[int, ...], dtype: Any, away: bool = False) -> Any:
+    """The transpose of broadcasting to `grad.shape`, for arrays. `away`: a number of the CPU took part in a GPU's op."""
     if grad.shape != shape:
         extra = grad.ndim - len(shape)
         stretched = (extra + i for i, size in enumerate(shape) if size == 1 and grad.shape[extra + i] != 1)
         grad = add.reduce(grad, axis=(*range(extra), *stretched), keepdims=True).reshape(shape)
+    if away:
+        grad = gpu.to_host(grad)[()]
     return grad if grad.dtype is dtype else _cast(grad, dtype)
 
 
 def _cast(grad: Any, dtype: Any) -> Any:
     """Rounds a gradient to its argument's dtype; the gradient of a real argument is the real part."""
-    return (grad.real if grad.dtype.kind == "c" and dtype.kind != "c" else grad).astype(dtype)
+    return cast(grad.real if grad.dtype.kind == "c" and dtype.kind != "c" else grad, dtype)
 
 
-def unbroadcast_live(grad: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+def unbroadcast_live(grad: Any, shape: tuple[int, ...], dtype: Any, away: bool = False) -> Any:
     """The same for tensors, recorded in the graph."""
     if grad._data.shape != shape:
         grad = grad.sum_to_size(shape)
+    if away:
+        grad = grad.cpu()
     return grad if grad._data.dtype is dtype else grad._cast(dtype)

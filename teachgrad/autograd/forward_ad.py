@@ -34,6 +34,7 @@ from teachgrad.autograd import engine, refusals, views
 from teachgrad.autograd.graph import AccumulateGrad, Node, edge_of, next_birth, result_of
 from teachgrad.autograd.modes import GRAD_MODE
 from teachgrad.autograd.variable import TensorBase, wrap
+from teachgrad.conjugates import meet
 
 __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]
 
@@ -67,7 +68,7 @@ class Dual(Node):
     level: Level
     tangent: Any
 
-    def vjp(self, grad: Any) -> tuple[Any, ...]:
+    def vjp(self, grad: Any, keep: bool = True) -> tuple[Any, ...]:
         """The gradient itself."""
         return (grad,)
 
@@ -80,7 +81,7 @@ class Identity(Node):
     __slots__ = ("level",)
     level: Level
 
-    def vjp(self, grad: Any) -> tuple[Any, ...]:
+    def vjp(self, grad: Any, keep: bool = True) -> tuple[Any, ...]:
         """The gradient itself; nothing for the level that it was taken out of."""
         return (None if self.level.transposing else grad,)
 
@@ -165,7 +166,7 @@ def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
             "Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first."
         )
     for name, value in (("primal", tensor), ("tangent", tangent)):
-        if value._data.dtype.kind not in "fc":
+        if value._data.dtype.kind not in "fcV":
             raise ValueError(f"Expected {name} to be floating point or complex, but got: {value.dtype}")
     if next(_duals_behind([tensor], found), None) is not None:
         raise RuntimeError(
@@ -181,6 +182,7 @@ def dual(tensor: Any, tangent: Any, level: Level) -> Any:
         raise refusals.tangent_shape(tensor._data.shape, tangent._data.shape)
     node = _node(Dual(), tensor)
     node.level, node.tangent = level, tangent
+    meet(tensor._data.dtype)
     return _result(tensor, node)
 
 
@@ -246,6 +248,22 @@ def unpack(tensor: Any, level: Level) -> tuple[Any, Any]:
     if tangent is None:
         tangent = wrap(np.zeros_like(tensor._data))
     return taken_out(tensor, level), taken_out(tangent, level, but=u._accumulator)
+
+
+def is_open() -> bool:
+    """Whether a level is open."""
+    return bool(_open) and bool(_LEVELS.get())
+
+
+def shown(tensor: Any) -> tuple[Node | None, bool, Any]:
+    """What `print` shows of a tensor while a level is open: `grad_fn` and `requires_grad` as PyTorch's, and the tangent."""
+    primal, tangent = unpack(tensor, _LEVELS.get()[-1])
+    node = views.history(tensor)
+    if tangent is not None and isinstance(node, Dual):
+        node = None if isinstance(node.edges[0], AccumulateGrad) else node.edges[0]
+    if tangent is not None and not primal._requires_grad:
+        node = None
+    return node, primal._requires_grad if tangent is not None else tensor._requires_grad, tangent
 
 
 def _like(tangent: Any, row: Any) -> Any:

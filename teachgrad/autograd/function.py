@@ -26,13 +26,14 @@ from weakref import ref
 
 import numpy as np
 
-from teachgrad import errors
+from teachgrad import errors, gpu
 from teachgrad.autograd import forward_ad, refusals, views
 from teachgrad.autograd.fit import unbroadcast, unbroadcast_live
 from teachgrad.autograd.graph import Node, edge_of, next_birth, result_of
 from teachgrad.autograd.modes import GRAD_MODE, enable_grad, no_grad
 from teachgrad.autograd.saved import Packed, hooks_now
-from teachgrad.autograd.variable import TensorBase, bump, version, wrap
+from teachgrad.autograd.variable import TensorBase, bump, version, wrap, written
+from teachgrad.conjugates import meet
 
 
 class FunctionCtx(Node):
@@ -91,26 +92,26 @@ class FunctionCtx(Node):
             raise errors.freed()
         return tuple(item if item is None or isinstance(item, TensorBase) else item.tensor(self) for item in self.saved)
 
-    def vjp(self, grad: Any) -> tuple[Any, ...]:
+    def vjp(self, grad: Any, keep: bool = True) -> tuple[Any, ...]:
         """Runs the user's backward, which sees tensors, while nothing is recorded."""
-        grads = [grad] if self.outputs == 1 else grad
-        return tuple(
-            None if g is None else g._data
-            for g in self._run([None if g is None else wrap(g) for g in grads], live=False)
-        )
+        grads = [None if g is None else wrap(g) for g in self.parts(grad)]
+        return tuple(None if g is None else g._data for g in self._run(grads, keep, live=False))
 
-    def vjp_live(self, grad: Any) -> tuple[Any, ...]:
+    def vjp_live(self, grad: Any, keep: bool = True) -> tuple[Any, ...]:
         """Runs the user's backward, recorded."""
-        return self._run([grad] if self.outputs == 1 else list(grad), live=True)
+        return self._run(self.parts(grad), keep, live=True)
 
-    def _run(self, grads: list[Any], *, live: bool) -> tuple[Any, ...]:
+    def _run(self, grads: list[Any], keep: bool, *, live: bool) -> tuple[Any, ...]:
         """Calls backward and checks its answer against the inputs: how many, which types, which shapes."""
         if self._materialize:
+            xp = gpu.xp(next((grad._data for grad in grads if grad is not None), None))
             for i, (shape, dtype) in enumerate(self._outputs):
                 if grads[i] is None and dtype is not None:
-                    grads[i] = wrap(np.zeros(shape, dtype))
+                    grads[i] = wrap(xp.zeros(shape, dtype))
         with enable_grad() if live else no_grad():
             answer = self._forward_cls._rule()(self, *grads)
+        if not keep:
+            self.saved = None
         given = answer if isinstance(answer, tuple) else (answer,)
         name, expected = self.name(), len(self.needs_input_grad)
         if len(given) > expected and all(g is None for g in given[expected:]):
@@ -145,15 +146,16 @@ class FunctionCtx(Node):
         for number, result in enumerate(results):
             if not isinstance(result, TensorBase) or _is_in(result, self.non_differentiable):
                 continue
-            if result._data.dtype.kind not in "fc":
+            if result._data.dtype.kind not in "fcV":
                 continue
+            meet(result._data.dtype)
             if not _is_in(result, self.dirty_tensors):
-                result._node, result._requires_grad = self, True
+                views.set_history(result, self)
             elif len(results) > 1 and result._view is not None and result._view.base is not None:
                 raise refusals.dirty_view_with_company()
             else:
                 views.rebase(result, self)
-            if result._node is self:
+            if written(result) is self:
                 result._output_nr = number
         hooks = hooks_now()
         kept: list[Any] = []
@@ -212,7 +214,7 @@ class _Input:
     def tensor(self, node: Node) -> TensorBase:
         """The tensor, if it is still what it was."""
         if version(self.kept) != self.version:
-            raise errors.modified(self.kept, self.kept._node, version(self.kept), self.version)
+            raise errors.modified(self.kept, views.history(self.kept), version(self.kept), self.version)
         return self.kept
 
 
@@ -323,7 +325,7 @@ class Function:
                 raise refusals.dirty_not_returned()
             if not _is_in(dirty, tensors):
                 warnings.warn(refusals.DIRTY_NOT_AN_INPUT, UserWarning, stacklevel=3)
-            if recording and dirty._requires_grad and dirty._node is None and dirty._view is None:
+            if recording and dirty._requires_grad and written(dirty) is None and dirty._view is None:
                 raise refusals.leaf_used_in_place()
             bump(dirty)
         for place, result in enumerate(results):

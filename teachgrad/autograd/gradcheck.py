@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from teachgrad import autograd, errors
+from teachgrad import autograd, devices, errors, gpu
 from teachgrad.autograd import forward_ad, refusals
 from teachgrad.autograd.variable import TensorBase, wrap
 
@@ -228,10 +228,10 @@ class _Check:
         """The outputs, as arrays, with one element of one input moved."""
         args = list(self.args)
         for i in self.wanted:
-            args[i] = wrap(np.array(self.args[i]._data))
+            args[i] = wrap(gpu.xp(self.args[i]._data).array(self.args[i]._data))
             args[i]._requires_grad = True
         args[which]._data.reshape(-1)[place] += by
-        outputs = [np.array(out._data) for out in _as_tuple(self.func(*args)) if isinstance(out, TensorBase)]
+        outputs = [np.array(gpu.to_host(out._data)) for out in _as_tuple(self.func(*args)) if isinstance(out, TensorBase)]
         return [out.astype(np.float64) if out.dtype.kind in "biu" else out for out in outputs]
 
     def _slope(self, which: int, place: int, step: complex) -> list[Any]:
@@ -263,7 +263,7 @@ class _Check:
             for place in range(output._data.size):
                 one = np.zeros(output._data.size, output._data.dtype)
                 one[place] = 1
-                start = wrap(one.reshape(output._data.shape))
+                start = wrap(devices.put(one.reshape(output._data.shape), output.device))
                 for matrix, tensor, grad in zip(
                     matrices,
                     inputs,
@@ -275,7 +275,7 @@ class _Check:
                             raise GradcheckError("Analytical gradient has incorrect size")
                         if self.check_dtypes and grad.dtype != tensor.dtype:
                             raise GradcheckError("Gradient has dtype mismatch")
-                        matrix[:, place] = grad._data.reshape(-1)
+                        matrix[:, place] = gpu.to_host(grad._data).reshape(-1)
             return matrices
 
         first, second = pull_back(), pull_back()
@@ -299,13 +299,13 @@ class _Check:
         def func(*args: Any) -> Any:
             whole = list(args)
             for i, data in still.items():
-                rest = wrap(np.array(data.imag * 1j if part == "real" else data.real + 0j))
+                rest = wrap(gpu.xp(data).array(data.imag * 1j if part == "real" else data.real + 0j))
                 whole[i] = args[i] + rest if part == "real" else rest + args[i] * 1j
             return self.func(*whole)
 
         parts = list(self.args)
         for i, data in still.items():
-            parts[i] = wrap(np.array(getattr(data, part)))
+            parts[i] = wrap(gpu.xp(data).array(getattr(data, part)))
             parts[i]._requires_grad = True
         return replace(self, func=func, args=tuple(parts))
 
@@ -326,12 +326,12 @@ class _Check:
             one[place] = 1
             args = [wrap(a._data) if i in self.wanted else a for i, a in enumerate(self.args)]
             with forward_ad.dual_level():
-                args[which] = forward_ad.make_dual(args[which], wrap(one.reshape(tensor._data.shape)))
+                args[which] = forward_ad.make_dual(args[which], wrap(devices.put(one.reshape(tensor._data.shape), tensor.device)))
                 outputs = [out for out in _as_tuple(self.func(*args)) if isinstance(out, TensorBase)]
                 tangents = [forward_ad.unpack_dual(out).tangent for out in outputs]
             rows.append(
                 [
-                    np.zeros(o._data.size, o._data.dtype) if t is None else np.array(t._data).reshape(-1)
+                    np.zeros(o._data.size, o._data.dtype) if t is None else np.array(gpu.to_host(t._data)).reshape(-1)
                     for o, t in zip(outputs, tangents, strict=True)
                 ]
             )

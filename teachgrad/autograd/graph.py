@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import importlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import ref
 
@@ -73,19 +74,6 @@ class Extras:
         self.metadata: dict[Any, Any] = {}
 
 
-class _Never(Sequence[bool]):
-    """False at every index."""
-
-    def __getitem__(self, index: Any) -> Any:
-        return False
-
-    def __len__(self) -> int:
-        return 0
-
-
-NEVER_FRESH = _Never()
-
-
 class Node:
     """One op of the graph, undone by `vjp`. Subclasses are written by the op table, one per op.
 
@@ -106,15 +94,23 @@ class Node:
     tensor_names: ClassVar[frozenset[str]] = frozenset()  # which of them are tensors (the rest are plain arguments)
     keeps: ClassVar[tuple[str, ...]] = ()  # and which plain arguments PyTorch holds as tensors, to be freed like them
     result_shift: ClassVar[int] = 0  # where in `versions` the result's version number stands
-    fresh: ClassVar[Sequence[bool]] = NEVER_FRESH  # per edge: is the rule's result an array that nobody else holds?
+    uncompiled: ClassVar[Any] = None  # its two rules as they were before they were compiled
 
-    def vjp(self, grad: Any) -> tuple[Any, ...]:
-        """The gradient of each argument, given the gradient of the output: arrays in, arrays out."""
+    def vjp(self, grad: Any, keep: bool = True) -> Sequence[Any]:
+        """The gradient of each argument, given the gradient of the output: arrays in, arrays out.
+
+        A node with several outputs is given a list (`parts`), or the gradient of its first output alone. Unless `keep`,
+        what the node saved is freed.
+        """
         raise errors.internal(f"{self.name()} has no rule")
 
-    def vjp_live(self, grad: Any) -> tuple[Any, ...]:
+    def vjp_live(self, grad: Any, keep: bool = True) -> Sequence[Any]:
         """The same on tensors, so that the backward pass is itself recorded (`create_graph=True`)."""
         raise errors.internal(f"{self.name()} has no rule")
+
+    def parts(self, grad: Any) -> list[Any]:
+        """The gradient of each output, from what the engine hands to `vjp`."""
+        return grad if grad.__class__ is list else [grad, *[None] * (self.outputs - 1)]
 
     def name(self) -> str:
         """The node's name, such as "MulBackward0"."""
@@ -148,26 +144,37 @@ class Node:
     def _sequence_nr(self) -> int:
         return self.birth
 
-    def __getattr__(self, name: str) -> Any:
-        """`_saved_self`, `_saved_result`, ...: what the node kept for its rule."""
-        raw = name.removeprefix("_raw_saved_")
-        if raw != name and raw in self.saved_names:
-            return importlib.import_module("teachgrad.autograd.saved").SavedTensor(self, raw)
-        key = name.removeprefix("_saved_").replace("_sym_sizes", "_shape")  # PyTorch: _saved_self_sym_sizes
-        if not name.startswith("_saved_") or key not in self.saved_names:
-            raise AttributeError(f"'{self.name()}' object has no attribute '{name}'")
-        if self.saved is None:
-            raise errors.freed()
-        value = self.saved[self.saved_names.index(key)]
-        if key == "result" and key in self.tensor_names:
-            return result_of(self, value)
-        if key in self.tensor_names and value is not None and not isinstance(value, TensorBase | tuple):
-            return wrap(asarray(value)[()])  # a Python number, as PyTorch wraps it: int64, float64, ...
-        return value
+    def __init_subclass__(cls) -> None:
+        """Adds `_saved_self`, `_saved_result`, ...: what the node kept for its rule.
 
-    def __dir__(self) -> Iterator[str]:
-        yield from super().__dir__()
-        yield from (f"_saved_{name.replace('_shape', '_sym_sizes')}" for name in self.saved_names)
+        As properties: a `__getattr__` would make every attribute of every node slow to read.
+        """
+        for name in cls.__dict__.get("saved_names", ()):
+            setattr(cls, saved_attribute(name), property(partial(saved_value, name)))
+            setattr(cls, f"_raw_saved_{name}", property(partial(_raw_saved_value, name)))
+
+
+def saved_attribute(name: str) -> str:
+    """What PyTorch calls the saved value `name`: a shape is `_saved_self_sym_sizes`."""
+    return f"_saved_{name.replace('_shape', '_sym_sizes')}"
+
+
+def saved_value(name: str, node: Node) -> Any:
+    """The value that `node` saved under `name`, tensors as tensors. Raises RuntimeError if it has been freed."""
+    if node.saved is None:
+        raise errors.freed()
+    value = node.saved[node.saved_names.index(name)]
+    if name not in node.tensor_names:
+        return value
+    if name == "result":
+        return result_of(node, value)
+    if value is not None and not isinstance(value, TensorBase | tuple):
+        return wrap(asarray(value)[()])  # a Python number, as PyTorch wraps it: int64, float64, ...
+    return value
+
+
+def _raw_saved_value(name: str, node: Node) -> Any:
+    return importlib.import_module("teachgrad.autograd.saved").SavedTensor(node, name)
 
 
 def result_of(node: Node, data: Any, number: int = 0) -> Tensor:
@@ -187,10 +194,11 @@ def stale(node: Node) -> Exception:
     for name, value in zip(node.saved_names, node.saved, strict=True):
         if name not in node.tensor_names:
             continue
-        tensor = node.owner() if name == "result" else value
+        tensor = node.owner() if name == "result" else value  # type: ignore[attr-defined]
         if isinstance(tensor, TensorBase) and version(tensor) != expected & 0xFFFFFFFF:
-            maker = node if name == "result" else tensor._node
-            return errors.modified(tensor, maker, version(tensor), expected & 0xFFFFFFFF)
+            maker = node if name == "result" else tensor.grad_fn  # type: ignore[attr-defined]
+            shown = result_of(node, value) if name == "result" else tensor  # as it was when it was saved
+            return errors.modified(shown, maker, version(tensor), expected & 0xFFFFFFFF)
         expected >>= 32
     raise errors.internal(f"{node.name()} found nothing stale")
 
@@ -200,6 +208,11 @@ class AccumulateGrad(Node):
 
     __slots__ = ("__weakref__", "variable")
     variable: Tensor
+    edges = ()
+    numbers = None
+    saved = ()
+    versions = 0
+    fit = None
 
     def name(self) -> str:
         """The name by which PyTorch knows its C++ class."""
@@ -218,9 +231,7 @@ def accumulator(leaf: TensorBase) -> AccumulateGrad:
     node = None if known is None else known()
     if node is None:
         node = AccumulateGrad()
-        node.birth, node.edges, node.numbers, node.saved = next_birth(), (), None, ()
-        node.versions, node.fit, node._extras = 0, None, None
-        node.variable = leaf  # type: ignore[assignment]
+        node.birth, node._extras, node.variable = next_birth(), None, leaf  # type: ignore[assignment]
         leaf._accumulator = ref(node)
     return node
 
@@ -228,14 +239,17 @@ def accumulator(leaf: TensorBase) -> AccumulateGrad:
 def edge_of(tensor: TensorBase) -> Node | None:
     """The node to which a gradient of `tensor` goes: its grad_fn, a leaf's AccumulateGrad, or None if nobody wants it.
 
-    The ops call this only when `tensor._node` is None: for leaves, constants, and views whose base has changed.
+    The ops call this only when `tensor._node` is None: for leaves, constants and views.
     """
     if tensor._node is not None:
         return tensor._node
     if not tensor._requires_grad:
         return None
-    if tensor._view is not None and (tensor._view.stale or tensor._view.inherits):
-        return tensor._view.regenerate(tensor) if tensor._view.stale else None
+    view = tensor._view
+    if view is not None:
+        node = view.history(tensor)
+        if node is not None or (view.base is not None and not view.asked):
+            return node
     return accumulator(tensor)
 
 

@@ -6,10 +6,11 @@ PyTorch's (see `Extras`). A tensor that asked for it (`retain_grad`) receives it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from teachgrad import dtypes, errors
-from teachgrad.autograd.graph import Hook, Node
+from teachgrad.autograd.graph import Extras, Hook, Node
 from teachgrad.autograd.variable import TensorBase, wrap
 
 
@@ -45,11 +46,8 @@ def _apply(hooks: dict[int, Hook], grad: Any) -> Any:
     return grad
 
 
-def _apply_all(hook: Hook, grads: tuple[Any, ...], *seen: Any) -> tuple[Any, ...]:
-    """Passes the gradients of one node through one of its hooks."""
-    answer = hook(grads, *seen)
-    if answer is None:
-        return grads
+def _answered(hook: Hook, answer: Any, grads: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The gradients of one node as one of its hooks wants them."""
     if not isinstance(answer, tuple):
         raise TypeError(f"expected tuple, but hook returned '{type(answer).__name__}'")
     if len(answer) != len(grads):
@@ -68,11 +66,35 @@ def _check_answer(hook: Hook, new: TensorBase, old: TensorBase) -> None:
         raise errors.hook_changed(hook, "size of value")
 
 
+def run_tensor_hooks(node: Node, grad: Any, live: bool) -> Any:
+    """The hooks of a node's output tensors and `retain_grad`, where a gradient is taken and the node itself does not run."""
+    extras = node._extras
+    assert extras is not None
+    seen = (_seen(grad),) if node.outputs == 1 else tuple([_seen(part) for part in node.parts(grad)])
+    taken = [_taken(part, live) for part in _run_tensor_hooks(extras, seen, live)]
+    return taken[0] if node.outputs == 1 else taken
+
+
 def run_before(node: Node, grad: Any, live: bool) -> Any:
     """Tensor hooks, `retain_grad` and prehooks of `node`; returns the gradient with which it then runs."""
     extras = node._extras
     assert extras is not None
-    grads = [_seen(part) for part in (grad or [None] * node.outputs)] if node.outputs != 1 else [_seen(grad)]
+    if not (extras.pre or extras.tensor or extras.retained):
+        return grad
+    seen = (_seen(grad),) if node.outputs == 1 else tuple([_seen(part) for part in node.parts(grad)])
+    given = _run_tensor_hooks(extras, seen, live) if extras.tensor or extras.retained else seen
+    for hook in tuple(extras.pre.values()):
+        if (answer := hook(given)) is not None:
+            given = _answered(hook, answer, given)
+    if node.outputs == 1:
+        return _taken(given[0], live)
+    taken = [_taken(part, live) for part in given]
+    return None if all(part is None for part in taken) else taken
+
+
+def _run_tensor_hooks(extras: Extras, seen: tuple[Any, ...], live: bool) -> tuple[Any, ...]:
+    """The hooks of a node's output tensors, and then `retain_grad`."""
+    grads = list(seen)
     for number, hooks in extras.tensor.items():
         if grads[number] is not None:
             grads[number] = _apply(hooks, grads[number])
@@ -80,26 +102,22 @@ def run_before(node: Node, grad: Any, live: bool) -> Any:
         tensor = keeper()
         if tensor is not None and grads[number] is not None:
             old, new = tensor._grad, grads[number]
-            tensor._grad = old + new if old is not None else new if live else wrap(new._data.copy())
-    for hook in tuple(extras.pre.values()):
-        grads = list(_apply_all(hook, tuple(grads)))
-    taken = [_taken(part, live) for part in grads]
-    if node.outputs == 1:
-        return taken[0]
-    return None if all(part is None for part in taken) else taken
+            tensor._grad = old + new if old is not None else new.clone() if live else wrap(new._data.copy())
+    return tuple(grads)
 
 
-def run_after(node: Node, grads: tuple[Any, ...], grad: Any, live: bool) -> tuple[Any, ...]:
+def run_after(node: Node, grads: Sequence[Any], grad: Any, live: bool) -> Sequence[Any]:
     """The posthooks of `node`: each sees (grad_inputs, grad_outputs) and may replace grad_inputs."""
     extras = node._extras
     assert extras is not None
     if not extras.post:
         return grads
-    inputs = tuple(_seen(part) for part in grads)
-    outputs = tuple(_seen(part) for part in (grad or [None] * node.outputs)) if node.outputs != 1 else (_seen(grad),)
+    inputs = tuple([_seen(part) for part in grads])
+    outputs = (_seen(grad),) if node.outputs == 1 else tuple([_seen(part) for part in node.parts(grad)])
     for hook in tuple(extras.post.values()):
-        inputs = _apply_all(hook, inputs, outputs)
-    return tuple(_taken(part, live) for part in inputs)
+        if (answer := hook(inputs, outputs)) is not None:
+            inputs = _answered(hook, answer, inputs)
+    return tuple([_taken(part, live) for part in inputs])
 
 
 def run_leaf_hooks(leaf: TensorBase, grad: Any, live: bool) -> Any:

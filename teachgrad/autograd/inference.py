@@ -90,11 +90,13 @@ def _new(cls: Any) -> Any:
 
 
 def _as_view(source: TensorBase, results: tuple[TensorBase, ...], multiple: str) -> None:
-    """A view made in inference mode is an inference tensor only if its base is one."""
+    """A view made in inference mode is an inference tensor only if its base is one; and then it is no view."""
     views.as_view(source, results, multiple)
     for result in results:
         assert result._view is not None
-        if _INFERENCE.get() and not is_inference(result._view.owner):
+        if is_inference(result._view.owner):
+            result._view.base = None
+        elif _INFERENCE.get():
             result.__class__ = variable._tensor_class[0]
             result._view.made_without_grad = "inference"
 
@@ -121,12 +123,9 @@ def _inference_tensor() -> Any:
         return version.__get__(self)  # type: ignore[no-any-return]
 
     def set_requires_grad(self: Any, value: bool) -> None:
-        if value and not _INFERENCE.get():
+        if value and not _INFERENCE.get() and is_inference(self):
             raise refusals.inference_requires_grad()
         tensor.requires_grad.__set__(self, value)  # type: ignore[attr-defined]
-
-    def no_version(self: Any) -> int:
-        raise RuntimeError("Inference tensors do not track version counter.")
 
     views.IN_PLACE_CHECKS.append(_check_in_place)
     body = {
@@ -135,7 +134,6 @@ def _inference_tensor() -> Any:
         "__doc__": tensor.__doc__,
         "_is_inference": True,
         "_changes": property(changes, version.__set__),
-        "_version": property(no_version),
         "requires_grad": property(tensor.requires_grad.__get__, set_requires_grad),
     }
     return type("Tensor", (tensor,), body)

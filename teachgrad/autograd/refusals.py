@@ -97,14 +97,20 @@ def gradient_has_wrong_shape(name: str, index: int, got: tuple[int, ...], want: 
 
 def gradient_not_a_tensor(value: Any) -> RuntimeError:
     """A custom backward returned something that is neither a tensor nor None."""
-    return RuntimeError(f"expected Variable or None (got {type(value).__name__})")
+    return explained(
+        RuntimeError(f"expected Variable or None (got {type(value).__name__})"),
+        "backward() of a custom Function returns tensors, or None where no gradient is wanted.",
+    )
 
 
 def gradient_of_non_tensor(name: str, index: int) -> RuntimeError:
     """A custom backward returned a gradient for an argument that is not a tensor."""
-    return RuntimeError(
-        f"function {name} returned a gradient different than None at position {index + 1}, but the corresponding forward "
-        "input was not a Variable"
+    return explained(
+        RuntimeError(
+            f"function {name} returned a gradient different than None at position {index + 1}, but the corresponding "
+            "forward input was not a Variable"
+        ),
+        "This argument of forward() is no tensor, so backward() returns None in its place.",
     )
 
 
@@ -325,13 +331,23 @@ def vmap_bad_in_dims(name: str, in_dims: Any) -> ValueError:
     )
 
 
-def vmap_dims_do_not_fit(name: str, which: str, dims: Any) -> ValueError:
+def tangents_do_not_fit(primals: str, tangents: str) -> RuntimeError:
+    """jvp() with another number of directions than of points."""
+    return RuntimeError(
+        "jvp(f, primals, tangents): Expected primals and tangents to have the same python structure. For example, if "
+        "primals is a tuple of 3 tensors, tangents also must be. Got primals with structure "
+        f"{primals} and tangents with structure {tangents}"
+    )
+
+
+def vmap_dims_do_not_fit(name: str, which: str, dims: Any, dims_spec: str, given: str) -> ValueError:
     """in_dims or out_dims is nested otherwise than the arguments or results."""
     what = "inputs" if which == "in_dims" else "outputs"
     dots = "" if which == "in_dims" else "..., "
     after = ", ..." if which == "in_dims" else ""
     return ValueError(
-        f"vmap({name}, {dots}{which}={dims}{after})(<inputs>): {which} is not compatible with the structure of `{what}`."
+        f"vmap({name}, {dots}{which}={dims}{after})(<inputs>): {which} is not compatible with the structure of `{what}`. "
+        f"{which} has structure {dims_spec} but {what} has structure {given}."
     )
 
 

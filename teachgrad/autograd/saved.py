@@ -16,14 +16,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 
-from teachgrad import errors
+from teachgrad import errors, gpu
 from teachgrad.autograd import refusals
-from teachgrad.autograd.graph import Node, edge_of, result_of
+from teachgrad.autograd.graph import Node, edge_of, result_of, saved_attribute, saved_value
 from teachgrad.autograd.variable import TensorBase, version, wrap
 
 Pack = Callable[[Any], Any]
@@ -103,7 +104,7 @@ class Packed:
             raise refusals.unpack_hook_result(found)
         if self.own:
             return result_of(keeper, found._data, self.number)
-        if not self.requires_grad or found._node is self.node:
+        if not self.requires_grad or edge_of(found) is self.node:
             return found
         again = wrap(found._data)
         again._requires_grad, again._output_nr = True, self.number
@@ -152,7 +153,7 @@ def _pack_places(node: Node, places: list[int], hooks: tuple[Pack, Unpack]) -> N
             kept[place] = Packed(value, hooks)
         elif isinstance(value, tuple):
             kept[place] = tuple(Packed(item, hooks) for item in value)
-        elif isinstance(value, np.ndarray | np.generic):
+        elif isinstance(value, np.ndarray | np.generic) or gpu.on_gpu(value):
             kept[place] = Packed(result_of(node, value), hooks, own=True)
     if type(node) not in _classes.values():
         node.__class__ = _packed_class(type(node))
@@ -168,7 +169,8 @@ def _packed_class(cls: type[Node]) -> type[Node]:
     known = _classes.get(cls)
     if known is None:
         body = {"__slots__": (), "__module__": cls.__module__, "saved": property(_read, _slot.__set__)}
-        known = _classes[cls] = type(cls.__name__, (cls,), {**body, "__getattr__": _read_one})
+        single = {saved_attribute(name): property(partial(_read_one, name)) for name in cls.saved_names}
+        known = _classes[cls] = type(cls.__name__, (cls,), {**body, **single})
     return known
 
 
@@ -197,14 +199,11 @@ def _read(node: Node) -> Any:
     return tuple(found)
 
 
-def _read_one(node: Node, name: str) -> Any:
+def _read_one(name: str, node: Node) -> Any:
     """`node._saved_self` unpacks that one only."""
-    key, items = name.removeprefix("_saved_"), _slot.__get__(node)
-    if key != name and key in node.saved_names and items is not None:
-        item = items[node.saved_names.index(key)]
-        if isinstance(item, Packed):
-            return item.tensor(node)
-    return Node.__getattr__(node, name)
+    items = _slot.__get__(node)
+    item = None if items is None else items[node.saved_names.index(name)]
+    return item.tensor(node) if isinstance(item, Packed) else saved_value(name, node)
 
 
 class SavedTensor:

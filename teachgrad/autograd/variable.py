@@ -41,7 +41,7 @@ class TensorBase:
         "_data",
         "_grad",
         "_hooks",  # leaf: TensorHooks, or None (a non-leaf's hooks live on its node)
-        "_node",  # the grad_fn; None for a leaf, and for a view whose base has since changed (views.py)
+        "_node",  # the grad_fn; None for a leaf, and for a view, whose `_view` has it
         "_output_nr",  # which output of `_node` this tensor is
         "_requires_grad",
         "_view",  # views.View when this tensor shares another's memory, or None
@@ -83,6 +83,12 @@ def version(tensor: TensorBase) -> int:
     """The version number of the memory that `tensor` shows: one count per base, shared by all its views."""
     view = tensor._view
     return tensor._changes if view is None else view.owner._changes
+
+
+def written(tensor: TensorBase) -> Node | None:
+    """The node of `tensor` as it was written. For a view whose base has changed it is not the present one (views.py)."""
+    view = tensor._view
+    return tensor._node if view is None or tensor._node is not None else view.node
 
 
 def bump(tensor: TensorBase) -> None:

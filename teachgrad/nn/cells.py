@@ -18,6 +18,7 @@ from teachgrad.nn import functional as F
 from teachgrad.nn import init
 from teachgrad.nn.module import Module
 from teachgrad.nn.parameter import empty_parameter
+from teachgrad.ops.recurrent import lstm_cell
 
 __all__ = ["GRUCell", "LSTMCell", "RNNCell"]
 
@@ -36,8 +37,8 @@ def relu_step(from_input: Any, from_hidden: Any, states: States) -> States:
 
 def gru_step(from_input: Any, from_hidden: Any, states: States) -> States:
     """The gated recurrent unit."""
-    input_r, input_z, input_n = from_input.chunk(3, 1)
-    hidden_r, hidden_z, hidden_n = from_hidden.chunk(3, 1)
+    input_r, input_z, input_n = torch.unsafe_chunk(from_input, 3, 1)
+    hidden_r, hidden_z, hidden_n = torch.unsafe_chunk(from_hidden, 3, 1)
     reset = torch.sigmoid(hidden_r + input_r)
     keep = torch.sigmoid(hidden_z + input_z)
     new = torch.tanh(input_n + hidden_n * reset)
@@ -46,9 +47,7 @@ def gru_step(from_input: Any, from_hidden: Any, states: States) -> States:
 
 def lstm_step(from_input: Any, from_hidden: Any, states: States) -> States:
     """Long short-term memory."""
-    take, keep, new, show = (from_hidden + from_input).chunk(4, 1)
-    cell = torch.sigmoid(keep) * states[1] + torch.sigmoid(take) * torch.tanh(new)
-    return torch.sigmoid(show) * torch.tanh(cell), cell
+    return lstm_cell(from_hidden + from_input, states[1])
 
 
 STEPS = {"RNN_TANH": tanh_step, "RNN_RELU": relu_step, "GRU": gru_step, "LSTM": lstm_step}

@@ -34,14 +34,14 @@ class BackwardHookFunctionBackward(Node):
     __slots__ = ("outputs",)
     outputs: int  # type: ignore[misc]
 
-    def vjp(self, grad: Any) -> tuple[Any, ...]:
+    def vjp(self, grad: Any, keep: bool = True) -> tuple[Any, ...]:
         """The same gradients."""
-        grads = grad if self.outputs != 1 else (grad,)
+        grads = self.parts(grad)
         return tuple(zeros._data if g is None else g for g, zeros in zip(grads, self.saved or (), strict=True))
 
-    def vjp_live(self, grad: Any) -> tuple[Any, ...]:
+    def vjp_live(self, grad: Any, keep: bool = True) -> tuple[Any, ...]:
         """The same gradients, as tensors."""
-        grads = grad if self.outputs != 1 else (grad,)
+        grads = self.parts(grad)
         return tuple(zeros if g is None else g for g, zeros in zip(grads, self.saved or (), strict=True))
 
 
@@ -61,7 +61,7 @@ def _pass_through(tensors: list[Any]) -> list[Any]:
         result = wrap(views.own_array(tensor))
         views.as_view(tensor, (result,), "")
         if tensor._requires_grad:
-            result._node, result._output_nr, result._requires_grad = node, number, True
+            views.set_history(result, node, number)
         passed.append(result)
     return passed
 
@@ -85,7 +85,7 @@ class BackwardHooks:
         passed = list(values)
         for place, tensor in zip(places, _pass_through([values[i] for i in places]), strict=True):
             passed[place] = tensor
-        node = next(passed[place]._node for place in places if passed[place]._requires_grad)
+        node = next(edge_of(passed[place]) for place in places if passed[place]._requires_grad)
         return tuple(passed), places, node
 
     def watch_inputs(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -15,15 +15,15 @@ from __future__ import annotations
 import functools
 import math
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from teachgrad import random
+from teachgrad import gpurandom, random
 from teachgrad.autograd.variable import TensorBase, bump
 from teachgrad.autograd.views import own_array
 from teachgrad.generator import Generator
+from teachgrad.gpu import xp
 
 __all__ = [
     "calculate_gain",
@@ -45,28 +45,29 @@ __all__ = [
 
 
 def _write(tensor: Any, numbers: Any) -> Any:
-    own_array(tensor)[...] = numbers
+    array = own_array(tensor)
+    array[...] = xp(array).asarray(numbers)
     bump(tensor)
     return tensor
 
 
-def _draw(tensor: Any, distribution: Callable[..., Any], *args: Any, generator: Generator | None) -> Any:
+def _draw(tensor: Any, distribution: str, *args: Any, generator: Generator | None) -> Any:
     """Fills `tensor` in the order in which its elements lie in memory, as PyTorch does."""
     array = own_array(tensor)
     place = random.memory_order(array)
-    place[...] = distribution(generator, place.shape, place.dtype, *args)
+    place[...] = getattr(gpurandom.source(array), distribution)(generator, place.shape, place.dtype, *args)
     bump(tensor)
     return tensor
 
 
 def uniform_(tensor: Any, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Any:
     """Numbers uniform in [a, b)."""
-    return _draw(tensor, random.uniform, a, b, generator=generator)
+    return _draw(tensor, "uniform", a, b, generator=generator)
 
 
 def normal_(tensor: Any, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Any:
     """Normal numbers."""
-    return _draw(tensor, random.normal, mean, std, own_array(tensor).flags.c_contiguous, generator=generator)
+    return _draw(tensor, "normal", mean, std, own_array(tensor).flags.c_contiguous, generator=generator)
 
 
 def constant_(tensor: Any, val: float) -> Any:
@@ -204,25 +205,25 @@ def trunc_normal_(
             stacklevel=2,
         )
     array = own_array(tensor)
-    shape, dtype = array.shape, array.dtype
+    shape, dtype, draw = array.shape, array.dtype, gpurandom.source(array)
 
     def inside(bound: float) -> float:
         return (1.0 + math.erf((bound - mean) / std / math.sqrt(2.0))) / 2.0
 
     if inside(b) - inside(a) > 0.3:
-        numbers = random.normal(generator, shape, dtype, mean, std)
+        numbers = draw.normal(generator, shape, dtype, mean, std)
         while (outside := (numbers < dtype.type(a)) | (numbers > dtype.type(b))).any():
-            numbers = np.where(outside, random.normal(generator, shape, dtype, mean, std), numbers)
+            numbers = np.where(outside, draw.normal(generator, shape, dtype, mean, std), numbers)
         return _write(tensor, numbers)
     # So few would fall inside that uniform numbers are drawn instead and kept with the probability of the bell's height.
     peak = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2
-    numbers = np.zeros(shape, dtype)
-    pending = np.ones(shape, np.bool_)
+    numbers = xp(array).zeros(shape, dtype)
+    pending = xp(array).ones(shape, np.bool_)
     while pending.any():
-        candidates = random.uniform(generator, shape, dtype, a, b)
+        candidates = draw.uniform(generator, shape, dtype, a, b)
         numbers = np.where(pending, candidates, numbers)
         height = ((candidates - mean) / std) ** 2 * -0.5 - peak
-        pending &= np.log(random.uniform(generator, shape, dtype)) > height
+        pending &= np.log(draw.uniform(generator, shape, dtype)) > height
     return _write(tensor, numbers)
 
 
@@ -239,7 +240,7 @@ def orthogonal_(tensor: Any, gain: float = 1, generator: Generator | None = None
     array = own_array(tensor)
     rows = array.shape[0]
     columns = array.size // rows
-    drawn = random.normal(generator, (rows, columns), array.dtype)
+    drawn = gpurandom.source(array).normal(generator, (rows, columns), array.dtype)
     q, r = np.linalg.qr(drawn.T if rows < columns else drawn)
     q = q * np.sign(np.diagonal(r))
     return _write(tensor, ((q.T if rows < columns else q) * gain).reshape(array.shape))
@@ -253,7 +254,7 @@ def sparse_(tensor: Any, sparsity: float, std: float = 0.01, generator: Generato
     array = own_array(tensor)
     rows, columns = array.shape
     for column in range(columns):
-        array[random.permutation(None, rows)[: math.ceil(sparsity * rows)], column] = 0
+        array[gpurandom.source(array).permutation(None, rows)[: math.ceil(sparsity * rows)], column] = 0
     return tensor
 
 

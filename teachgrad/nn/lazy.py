@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
-
 from teachgrad import dtypes
+from teachgrad.gpu import xp
 from teachgrad.nn.conv import Conv1d, Conv2d, Conv3d
 from teachgrad.nn.linear import Linear
 from teachgrad.nn.module import Module
@@ -36,7 +35,7 @@ class UninitializedParameter(Parameter):
 
     def materialize(self, shape: tuple[int, ...]) -> None:
         """Gives the parameter its shape; from now on it is an ordinary one."""
-        self._data = np.empty(shape, self._data.dtype)
+        self._data = xp(self._data).empty(shape, self._data.dtype)
         self.__class__ = Parameter  # type: ignore[assignment]
 
 
@@ -52,7 +51,7 @@ class _Lazy(Module):
         self._shapes = {name: p._data.shape for name, p in self._parameters.items() if p is not None}
         for name, parameter in list(self._parameters.items()):
             if parameter is not None:
-                self._parameters[name] = UninitializedParameter(dtype=dtypes.of(parameter._data.dtype))
+                self._parameters[name] = UninitializedParameter(True, parameter.device, dtypes.of(parameter._data.dtype))
 
     def _shape_for(self, name: str, count: int) -> tuple[int, ...]:
         raise NotImplementedError
@@ -133,7 +132,7 @@ class _LazyBatchNorm(_Lazy):
     def _shape_for(self, name: str, count: int) -> tuple[int, ...]:
         for buffer in (self.running_mean, self.running_var):
             if buffer is not None and buffer._data.shape != (count,):
-                buffer._data = np.zeros(count, buffer._data.dtype)
+                buffer._data = xp(buffer._data).zeros(count, buffer._data.dtype)
         return (count,)
 
 

@@ -204,7 +204,7 @@ class Module(Tree, StateDict):
             raise TypeError(
                 f"cannot assign '{type_name(param)}' object to parameter '{name}' (torch.nn.Parameter or None required)"
             )
-        if param is not None and param._node is not None:
+        if param is not None and param.grad_fn is not None:
             raise ValueError(
                 f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. To "
                 f"express '{name}' as a function of another Tensor, compute the value in the forward() method."
@@ -296,7 +296,7 @@ class Module(Tree, StateDict):
             raise TypeError(
                 f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
             )
-        return self._apply(lambda t: t.to(device=device, dtype=dtype if t._data.dtype.kind in "fc" else None))
+        return self._apply(lambda t: t.to(device=device, dtype=dtype if t._data.dtype.kind in "fcV" else None))
 
     def type(self: Self, dst_type: Any) -> Self:
         """Converts all parameters and buffers to `dst_type`."""
@@ -313,6 +313,10 @@ class Module(Tree, StateDict):
     def half(self: Self) -> Self:
         """Converts the floating parameters and buffers to float16."""
         return self.to(dtypes.float16)
+
+    def bfloat16(self: Self) -> Self:
+        """Converts the floating parameters and buffers to bfloat16."""
+        return self.to(dtypes.bfloat16)
 
     def cpu(self: Self) -> Self:
         """Moves all parameters and buffers to the CPU."""
@@ -359,7 +363,7 @@ def clear_gradients(parameters: Iterable[Any], set_to_none: bool) -> None:
         if set_to_none:
             parameter._grad = None
             continue
-        if grad._node is not None:
+        if grad.grad_fn is not None:
             grad.detach_()
         else:
             grad.requires_grad_(False)

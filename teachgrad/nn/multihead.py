@@ -99,10 +99,8 @@ class MultiheadAttention(Module):
         """The output, of the query's shape, and the attention weights (N, L, S), or None."""
         turned = self.batch_first and query.dim() == 3
         if turned:
-            if query is key and key is value:
-                query = key = value = query.transpose(1, 0)
-            else:
-                query, key, value = (x.transpose(1, 0) for x in (query, key, value))
+            given = {id(x): x.transpose(1, 0) for x in (query, key, value)}  # the same tensor stays the same
+            query, key, value = (given[id(x)] for x in (query, key, value))
         output, weights = F.multi_head_attention_forward(
             query, key, value, self.embed_dim, self.num_heads, self.in_proj_weight, self.in_proj_bias, self.bias_k,
             self.bias_v, self.add_zero_attn, self.dropout, self.out_proj.weight, self.out_proj.bias,

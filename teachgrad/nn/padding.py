@@ -8,8 +8,9 @@ from teachgrad.nn import functional as F
 from teachgrad.nn.module import Module
 
 __all__ = [
-    "CircularPad1d", "CircularPad2d", "ConstantPad1d", "ConstantPad2d", "ConstantPad3d", "ReflectionPad1d",
-    "ReflectionPad2d", "ReplicationPad1d", "ReplicationPad2d", "ZeroPad1d", "ZeroPad2d",
+    "CircularPad1d", "CircularPad2d", "CircularPad3d", "ConstantPad1d", "ConstantPad2d", "ConstantPad3d",
+    "ReflectionPad1d", "ReflectionPad2d", "ReflectionPad3d", "ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d",
+    "ZeroPad1d", "ZeroPad2d", "ZeroPad3d",
 ]  # fmt: skip
 
 
@@ -61,6 +62,12 @@ class ZeroPad1d(ZeroPad2d):
     n = 1
 
 
+class ZeroPad3d(ZeroPad2d):
+    """ZeroPad2d for volumes. Mirrors `torch.nn.ZeroPad3d`."""
+
+    n = 3
+
+
 class _CopyingPad(Module):
     """Adds pixels that are copied from the picture."""
 
@@ -92,6 +99,12 @@ class ReflectionPad1d(ReflectionPad2d):
     n = 1
 
 
+class ReflectionPad3d(ReflectionPad2d):
+    """ReflectionPad2d for volumes. Mirrors `torch.nn.ReflectionPad3d`."""
+
+    n = 3
+
+
 class ReplicationPad2d(_CopyingPad):
     """Adds copies of the border. Mirrors `torch.nn.ReplicationPad2d`."""
 
@@ -104,6 +117,12 @@ class ReplicationPad1d(ReplicationPad2d):
     n = 1
 
 
+class ReplicationPad3d(ReplicationPad2d):
+    """ReplicationPad2d for volumes. Mirrors `torch.nn.ReplicationPad3d`."""
+
+    n = 3
+
+
 class CircularPad2d(_CopyingPad):
     """Adds the other side of the picture. Mirrors `torch.nn.CircularPad2d`."""
 
@@ -114,3 +133,9 @@ class CircularPad1d(CircularPad2d):
     """CircularPad2d for sequences. Mirrors `torch.nn.CircularPad1d`."""
 
     n = 1
+
+
+class CircularPad3d(CircularPad2d):
+    """CircularPad2d for volumes. Mirrors `torch.nn.CircularPad3d`."""
+
+    n = 3

@@ -9,6 +9,7 @@ import numpy as np
 from teachgrad import devices, dtypes, errors, refusals
 from teachgrad.autograd import views
 from teachgrad.autograd.variable import TensorBase, wrap
+from teachgrad.conjugates import meet
 from teachgrad.tensor import Tensor
 
 __all__ = ["Buffer", "Parameter"]
@@ -25,9 +26,10 @@ def _shared(data: Any, cls: type[Tensor], requires_grad: bool) -> Any:
             AttributeError(f"'{type(data).__name__}' object has no attribute 'detach'"),
             f"{cls.__name__} is made of a tensor, for instance nn.{cls.__name__}(torch.randn(3)).",
         )
-    if requires_grad and array.dtype.kind not in "fc":
+    if requires_grad and array.dtype.kind not in "fcV":
         raise refusals.only_floats("Only Tensors of floating point and complex dtype can require gradients")
     tensor = wrap(array, cls)
+    meet(array.dtype)
     tensor._requires_grad = requires_grad
     return tensor
 
@@ -84,11 +86,10 @@ class Buffer(Tensor):
 
 def empty_parameter(shape: tuple[int, ...], device: Any = None, dtype: Any = None) -> Parameter:
     """A parameter whose numbers `reset_parameters` is about to write. Raises RuntimeError for a negative size."""
-    devices.resolve(device)
     if any(size < 0 for size in shape):
         size = next(size for size in shape if size < 0)
         raise RuntimeError(f"Trying to create tensor with negative dimension {size}: {list(shape)}")
-    return Parameter(wrap(np.empty(shape, (dtype or dtypes.get_default_dtype()).numpy)))
+    return Parameter(wrap(devices.makers(device).empty(shape, (dtype or dtypes.get_default_dtype()).numpy)))
 
 
 Parameter.__module__ = "torch.nn.parameter"  # print(type(p)) shows what it shows in the lessons

@@ -9,7 +9,7 @@ from teachgrad.nn.module import Module
 
 __all__ = [
     "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AvgPool1d", "AvgPool2d",
-    "AvgPool3d", "MaxPool1d", "MaxPool2d", "MaxPool3d",
+    "AvgPool3d", "LPPool1d", "LPPool2d", "MaxPool1d", "MaxPool2d", "MaxPool3d", "MaxUnpool1d", "MaxUnpool2d",
 ]  # fmt: skip
 
 
@@ -165,3 +165,58 @@ class AdaptiveMaxPool1d(AdaptiveMaxPool2d):
     """AdaptiveMaxPool2d for sequences (N, C, L). Mirrors `torch.nn.AdaptiveMaxPool1d`."""
 
     function = "adaptive_max_pool1d"
+
+
+class LPPool2d(Module):
+    """The p-norm of each window of (N, C, H, W). Mirrors `torch.nn.LPPool2d`."""
+
+    function: ClassVar[str] = "lp_pool2d"
+
+    def __init__(self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> None:
+        super().__init__()
+        self.norm_type, self.kernel_size, self.stride, self.ceil_mode = norm_type, kernel_size, stride, ceil_mode
+
+    def forward(self, input: Any) -> Any:
+        """The smaller pictures."""
+        return getattr(F, self.function)(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return (
+            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
+            f"ceil_mode={self.ceil_mode}"
+        )
+
+
+class LPPool1d(LPPool2d):
+    """LPPool2d for sequences (N, C, L). Mirrors `torch.nn.LPPool1d`."""
+
+    function = "lp_pool1d"
+
+
+class MaxUnpool2d(Module):
+    """Puts the pixels that MaxPool2d took back to their places, with zeros between. Mirrors `torch.nn.MaxUnpool2d`."""
+
+    n: ClassVar[int] = 2
+
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
+        super().__init__()
+        given = (kernel_size, kernel_size if stride is None else stride, padding)
+        self.kernel_size, self.stride, self.padding = (
+            (value,) * self.n if isinstance(value, int) else tuple(value) for value in given
+        )
+
+    def forward(self, input: Any, indices: Any, output_size: Any = None) -> Any:
+        """The larger pictures."""
+        unpool = getattr(F, f"max_unpool{self.n}d")
+        return unpool(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class MaxUnpool1d(MaxUnpool2d):
+    """MaxUnpool2d for sequences (N, C, L). Mirrors `torch.nn.MaxUnpool1d`."""
+
+    n = 1

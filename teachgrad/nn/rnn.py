@@ -17,6 +17,7 @@ from teachgrad.nn.cells import GATES, STEPS, States
 from teachgrad.nn.module import Module
 from teachgrad.nn.parameter import empty_parameter
 from teachgrad.nn.utils.rnn import PackedSequence
+from teachgrad.ops.table import OPS
 
 __all__ = ["GRU", "LSTM", "RNN", "RNNBase"]
 
@@ -98,31 +99,49 @@ class RNNBase(Module):
         states = self._checked_states(states, batch, data.dtype)
         if packed and input.sorted_indices is not None and hx is not None:
             states = tuple(state.index_select(1, input.sorted_indices) for state in states)
-        data, finals = self._run_layers(data, states, batch_sizes)
+        whole = self._runs_whole(data, packed)
+        data, finals = self._run_layers(data, states, batch_sizes, whole)
         if packed:
             if input.unsorted_indices is not None:
                 finals = tuple(state.index_select(1, input.unsorted_indices) for state in finals)
             return input._replace(data=data), finals
         if self.batch_first:
-            data = data.transpose(0, 1)
+            data = data.transpose(0, 1) if whole else data.transpose_(0, 1)
         if single:
             return data.squeeze(batch_dim), tuple(state.squeeze(1) for state in finals)
         return data, finals
 
-    def _run_layers(self, data: Any, states: States, batch_sizes: list[int] | None) -> tuple[Any, States]:
+    def _runs_whole(self, data: Any, packed: bool) -> bool:
+        """Does PyTorch's build for CPUs compute each layer as one op? An LSTM of float32 without projection."""
+        return (
+            self.mode == "LSTM" and not (self.proj_size or packed) and data.dtype == torch.float32 and data.numel() > 0
+        )
+
+    def _run_layers(self, data: Any, states: States, batch_sizes: list[int] | None, whole: bool) -> tuple[Any, States]:
         """Sends the sequence through all layers, each in one or both directions."""
         finals: list[States] = []
+        data = data.contiguous() if whole else data
+        starts = states if whole else [state.unbind(0) for state in states]
         for layer, suffixes in enumerate(self._suffixes):
             outputs = []
             for suffix in suffixes:
-                start = tuple(state[len(finals)] for state in states)
-                output, final = self._run_direction(data, start, batch_sizes, suffix)
+                start = tuple(layers[len(finals)] for layers in starts)
+                run = self._run_direction if not whole else self._run_whole
+                output, final = run(data, start, batch_sizes, suffix)
                 outputs.append(output)
                 finals.append(final)
             data = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
             if self.dropout and layer < self.num_layers - 1:
                 data = F.dropout(data, self.dropout, self.training)
         return data, tuple(torch.stack(list(of_all_layers)) for of_all_layers in zip(*finals, strict=True))
+
+    def _run_whole(self, data: Any, start: States, _: list[int] | None, suffix: str) -> tuple[Any, States]:
+        """One layer of an LSTM in one direction as one op."""
+        weights = [self._weight(name + suffix) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+        if not self.bias:
+            weights[2:] = [torch.zeros(4 * self.hidden_size)] * 2
+        output, *final = OPS["mkldnn_rnn_layer"]([data, *weights, *start], suffix.endswith("_reverse"))[:3]
+        return output, tuple(final)
 
     def _run_direction(
         self, data: Any, start: States, batch_sizes: list[int] | None, suffix: str

@@ -1,13 +1,14 @@
-"""Layers that only change the shape: `Flatten`, `Unflatten`."""
+"""Layers that only change the shape or the order: `Flatten`, `Unflatten`, `ChannelShuffle`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from teachgrad.nn import functional as F
 from teachgrad.nn.module import Module
 
-__all__ = ["Flatten", "Unflatten"]
+__all__ = ["ChannelShuffle", "Flatten", "Unflatten"]
 
 
 class Flatten(Module):
@@ -53,3 +54,19 @@ class Unflatten(Module):
     def extra_repr(self) -> str:
         """The arguments."""
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
+
+
+class ChannelShuffle(Module):
+    """Mixes groups of channels: one channel of each in turn. Mirrors `torch.nn.ChannelShuffle`."""
+
+    def __init__(self, groups: int) -> None:
+        super().__init__()
+        self.groups = groups
+
+    def forward(self, input: Any) -> Any:
+        """The channels in their new order."""
+        return F.channel_shuffle(input, self.groups)
+
+    def extra_repr(self) -> str:
+        """The number of groups."""
+        return f"groups={self.groups}"

@@ -17,93 +17,98 @@ from teachgrad.ops.table import OPS, composite, op, raw
 # -- the entries -----------------------------------------------------------------------------------------------
 op(
     "leaky_relu(self; negative_slope)", "LeakyReluBackward0", "where(self > 0, self, self * negative_slope)",
-    self="where(self > 0, grad, grad * negative_slope)", refuses={"biu": "leaky_relu_cpu"},
+    self="where(self > 0, grad, grad * negative_slope)", refuses={"biuc": "leaky_relu_cpu"},
     samples=["F.leaky_relu(x)", "F.leaky_relu(x - 1, 0.3)", "F.leaky_relu(x * 0)"],
 )  # fmt: skip
 op(
     "elu(self; alpha, scale=1, input_scale=1)", "EluBackward0",
     "where(self > 0, self * scale, expm1(minimum(self, 0) * input_scale) * (alpha * scale))",
     self="where(self > 0, grad * scale, grad * (alpha * scale * input_scale) * exp(self * input_scale))",
-    refuses={"biu": "elu_cpu"},
+    refuses={"biuc": "elu_cpu"},
     samples=["F.elu(x)", "F.elu(x * 2, alpha=0.5)", "F.selu(x)", "F.elu(x * 0)"],
 )  # fmt: skip
 op(
     "celu(self; alpha)", "CeluBackward0", "where(self > 0, self, expm1(minimum(self, 0) / alpha) * alpha)",
-    self="where(self > 0, grad, grad * exp(self / alpha))", refuses={"biu": "elu_cpu"},
+    self="where(self > 0, grad, grad * exp(self / alpha))", refuses={"biuc": "elu_cpu"},
     samples=["F.celu(x)", "F.celu(x, 2.0)"],
 )  # fmt: skip
 op(
     "gelu.erf(self)", "GeluBackward0", "self * normal_cdf(self)",
-    self="grad * (normal_cdf(self) + self * normal_pdf(self))", refuses={"biu": "GeluKernelImpl"},
+    self="grad * (normal_cdf(self) + self * normal_pdf(self))", refuses={"biuc": "GeluKernelImpl"},
     samples=["F.gelu(x)", "F.gelu(x * 3)"],
 )  # fmt: skip
 op(
     "gelu.tanh(self)", "GeluBackward0", "self * tanh_cdf(self)",
-    self="grad * (tanh_cdf(self) + self * tanh_pdf(self))", refuses={"biu": "GeluKernelImpl"},
+    self="grad * (tanh_cdf(self) + self * tanh_pdf(self))", refuses={"biuc": "GeluKernelImpl"},
     samples=["F.gelu(x, approximate='tanh')"],
 )  # fmt: skip
 op(
     "silu(self)", "SiluBackward0", "self * sigmoid(self)",
-    self="grad * sigmoid(self) * (1 + self * (1 - sigmoid(self)))", refuses={"biu": "silu_cpu"},
+    self="grad * sigmoid(self) * (1 + self * (1 - sigmoid(self)))",
+    refuses={"G": "silu", "biu": "silu_cpu"},
     samples=["F.silu(x)", "F.silu(x * 4)"],
 )  # fmt: skip
 op(
     "mish(self)", "MishBackward0", "self * tanh(log1p(exp(self)))",
-    self="mish_slope(grad, self)", refuses={"biu": "mish_cpu"},
+    self="mish_slope(grad, self)", refuses={"biuc": "mish_cpu"},
     samples=["F.mish(x)", "F.mish(x * 3)"],
 )  # fmt: skip
 op(
     "softplus(self; beta, threshold)", "SoftplusBackward0",
     "where(self * beta > threshold, self, log1p(exp(minimum(self * beta, threshold))) / beta)",
-    self="where(self * beta > threshold, grad, grad * sigmoid(self * beta))", refuses={"biu": "softplus_cpu"},
+    self="where(self * beta > threshold, grad, grad * sigmoid(self * beta))", refuses={"biuc": "softplus_cpu"},
     samples=["F.softplus(x)", "F.softplus(x * 9, beta=2, threshold=3)"],
 )  # fmt: skip
 op(
     "log_sigmoid(self)", "LogSigmoidBackward0", "minimum(self, 0) - log1p(exp(-abs(self)))",
-    self="grad * sigmoid(-self)", refuses={"biu": "log_sigmoid_cpu"},
+    self="grad * sigmoid(-self)", refuses={"biuc": "log_sigmoid_cpu"},
     samples=["F.logsigmoid(x)", "F.logsigmoid(x * 5)"],
 )  # fmt: skip
 op(
     "hardtanh(self; min_val, max_val)", "HardtanhBackward0",
     "clip(self, number_like(self, min_val), number_like(self, max_val))",
+    refuses={"c": "NotImplementedError: clamp is not supported for complex types"},
     self="where((self > min_val) & (self < max_val), grad, 0)",
     samples=["F.hardtanh(x)", "F.hardtanh(x, -0.1, 0.2)", "F.relu6(x * 9)", "F.relu6(x * 0 + 6)"],
 )  # fmt: skip
 # PyTorch's 1/6 is one of float32, whatever the dtype.
 op(
     "hardsigmoid(self)", "HardsigmoidBackward0", "clip(self / 6 + 0.5, 0, 1)",
-    self="where((self > -3) & (self < 3), grad * 0.1666666716337204, 0)", refuses={"biu": "hardsigmoid_cpu"},
+    self="where((self > -3) & (self < 3), grad * 0.1666666716337204, 0)", refuses={"biuc": "hardsigmoid_cpu"},
     samples=["F.hardsigmoid(x * 3)"],
 )  # fmt: skip
 op(
     "hardswish(self)", "HardswishBackward0", "self * clip(self + 3, 0, 6) / 6",
     self="where(self <= -3, 0, where(self < 3, grad * (self / 3 + 0.5), grad))",
-    refuses={"biu": "hardswish_cpu"},
+    refuses={"biuc": "hardswish_cpu"},
     samples=["F.hardswish(x * 3)"],
 )  # fmt: skip
 op(
     "hardshrink(self; lambd)", "HardshrinkBackward0", "where((self >= -lambd) & (self <= lambd), 0, self)",
-    self="where((self >= -lambd) & (self <= lambd), 0, grad)", refuses={"biu": "hardshrink_cpu"},
+    self="where((self >= -lambd) & (self <= lambd), 0, grad)", refuses={"biuc": "hardshrink_cpu"},
     samples=["F.hardshrink(x)"],
 )  # fmt: skip
 op(
     "softshrink(self; lambd)", "SoftshrinkBackward0", "sign(self) * maximum(abs(self) - lambd, 0)",
-    self="where((self >= -lambd) & (self <= lambd), 0, grad)", refuses={"biu": "softshrink_check"},
+    self="where((self >= -lambd) & (self <= lambd), 0, grad)", refuses={"biuc": "softshrink_check"},
     samples=["F.softshrink(x)"],
 )  # fmt: skip
 op(
     "threshold(self; threshold, value)", "ThresholdBackward0",
     "where(self <= threshold, number_like(self, value), self)",
+    refuses={"c": "threshold_cpu"},
     self="where(self <= threshold, 0, grad)",
     samples=["F.threshold(x, 0.1, 20)"],
 )  # fmt: skip
 op(
     "prelu.kernel(self, slope)", "PreluKernelBackward0", "where(self > 0, self, self * slope)",
+    refuses={"c": "prelu_cpu"},
     self="where(self > 0, grad, grad * slope)", slope="folded(where(self > 0, 0, grad * self), slope_shape)",
     samples=["F.prelu(x, u)", "F.prelu(x, v[:1])"],
 )  # fmt: skip
 op(
     "glu(self; dim)", "GluBackward0", "glu_of(self, dim)",
+    refuses={"c": "glu_cpu"},
     self="glu_slope(grad, self, dim)",
     samples=["F.glu(b)", "F.glu(x, 0)"],
 )  # fmt: skip

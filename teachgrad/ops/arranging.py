@@ -12,6 +12,7 @@ import numpy as np
 
 from teachgrad import errors
 from teachgrad.autograd.variable import TensorBase, wrap
+from teachgrad.gpu import on_gpu, xp
 from teachgrad.ops import dims, overwriting
 from teachgrad.ops.shape import flatten, reshape
 from teachgrad.ops.table import OPS, composite, op, public, raw
@@ -41,7 +42,7 @@ def repeated(self: Any, repeats: tuple[int, ...]) -> Any:
 def diagonal_of(self: Any, offset: int, dim1: int, dim2: int) -> Any:
     """A view of the elements (n, n + offset) of the dimensions `dim1` and `dim2`, as the last dimension."""
     seen = np.diagonal(self, offset, dim1, dim2)
-    if self.flags.writeable:
+    if not on_gpu(self) and self.flags.writeable:
         seen.flags.writeable = True  # NumPy makes it read-only as a caution
     return seen
 
@@ -49,7 +50,7 @@ def diagonal_of(self: Any, offset: int, dim1: int, dim2: int) -> Any:
 @raw
 def diagonal_backward(grad: Any, shape: tuple[int, ...], offset: int, dim1: int, dim2: int) -> Any:
     """Zeros of `shape` with `grad` on a diagonal."""
-    whole = np.zeros(shape, grad.dtype)
+    whole = xp(grad).zeros(shape, grad.dtype)
     diagonal_of(whole, offset, dim1, dim2)[...] = grad
     return whole
 
@@ -244,7 +245,7 @@ def tile(input: Any, *dims: Any) -> Any:
 
 
 @public("repeat_interleave")
-def repeat_interleave(input: Any, repeats: Any, dim: int | None = None) -> Any:
+def repeat_interleave(input: Any, repeats: Any, dim: int | None = None, *, output_size: int | None = None) -> Any:
     """Each element repeated on the spot, all so often or each as its entry in `repeats` says.
 
     Mirrors `torch.repeat_interleave`.
@@ -254,7 +255,7 @@ def repeat_interleave(input: Any, repeats: Any, dim: int | None = None) -> Any:
     dim = dims.one("repeat_interleave", input, dim)
     shape = input._data.shape
     counts = repeats._data if isinstance(repeats, TensorBase) else np.asarray(repeats)
-    if (counts < 0).any():
+    if not on_gpu(counts) and (counts < 0).any():
         raise RuntimeError("Repeats must be non-negative")
     if not isinstance(repeats, TensorBase):
         wide = OPS["expand"](OPS["unsqueeze"](input, dim + 1), (*shape[: dim + 1], repeats, *shape[dim + 1 :]))
@@ -266,7 +267,9 @@ def repeat_interleave(input: Any, repeats: Any, dim: int | None = None) -> Any:
             f"input.size({dim}) = "
             f"{shape[dim]}"
         )
-    return OPS["index_select"](input, wrap(np.repeat(np.arange(shape[dim]), counts)), dim)
+    ends = np.cumsum(np.broadcast_to(counts, (shape[dim],)))
+    places = np.searchsorted(ends, xp(ends).arange(int(ends[-1]) if ends.size else 0), "right")
+    return OPS["index_select"](input, wrap(places), dim)
 
 
 # -- diagonals and triangles -----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import numpy as np
 
 from teachgrad import errors
 from teachgrad.autograd.variable import wrap
+from teachgrad.gpu import on_gpu
 from teachgrad.ops.table import LIVE, RAW, raw
 
 RAW.update(
@@ -73,8 +74,13 @@ RAW.update(
 )
 
 
+def dtype_of(value: Any) -> Any:
+    """The dtype of an array, or of a Python number as NumPy would make it one."""
+    return value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
+
+
 def _whole(value: Any) -> bool:
-    return np.asarray(value).dtype.kind in "biu"
+    return dtype_of(value).kind in "biu"
 
 
 @raw
@@ -130,7 +136,9 @@ def fmod(self: Any, other: Any) -> Any:
 
 
 def _check_divisor(self: Any, other: Any) -> None:
-    kinds = np.asarray(self).dtype.kind + np.asarray(other).dtype.kind
+    if on_gpu(self) or on_gpu(other):
+        return  # where PyTorch does not look either: the quotient of a division by 0 is undefined
+    kinds = dtype_of(self).kind + dtype_of(other).kind
     if kinds != "bb" and _whole(self) and _whole(other) and np.any(np.equal(other, 0)):
         raise errors.zero_division()
 
@@ -161,6 +169,15 @@ def clip(self: Any, lower: Any, upper: Any) -> Any:
     if lower is not None:
         self = np.maximum(self, lower)
     return self if upper is None else np.minimum(self, upper)
+
+
+@raw
+def logaddexp_of(self: Any, other: Any) -> Any:
+    """log(e^a + e^b), computed around the larger one so that nothing overflows."""
+    if "c" not in (self.dtype.kind, other.dtype.kind):
+        return np.logaddexp(self, other)
+    larger = np.where(self.real >= other.real, self, other)
+    return (np.log(np.exp(np.where(self.real >= other.real, other, self) - larger) + 1) + larger)[()]
 
 
 @raw

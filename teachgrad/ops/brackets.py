@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from teachgrad import gpu
 from teachgrad.autograd import views
 from teachgrad.autograd.variable import TensorBase
 from teachgrad.ops import refusals
@@ -79,7 +80,7 @@ def parse(shape: tuple[int, ...], index: Any, *, reading: bool) -> tuple[list[St
 
 def _width(indices: list[Any]) -> int:
     """How many dimensions `indices` take."""
-    return sum(max(i.ndim, 1) if isinstance(i, np.ndarray) and i.dtype == np.bool_ else 1 for i in indices)
+    return sum(max(i.ndim, 1) if not isinstance(i, slice) and i.dtype == np.bool_ else 1 for i in indices)
 
 
 def _as_tuple(index: Any) -> tuple[Any, ...]:
@@ -105,10 +106,14 @@ def _dimensions(item: Any) -> int:
     return 1
 
 
+def _is_array(data: Any) -> bool:
+    return isinstance(data, np.ndarray | np.generic) or gpu.on_gpu(data)
+
+
 def _is_flag(item: Any) -> bool:
     """Is it a single bool in a tensor or an array?"""
     data = item._data if isinstance(item, TensorBase) else item
-    return isinstance(data, np.ndarray | np.generic) and data.ndim == 0 and data.dtype.kind == "b"
+    return _is_array(data) and data.ndim == 0 and data.dtype.kind == "b"
 
 
 def _as_integer(item: Any) -> int | None:
@@ -116,7 +121,7 @@ def _as_integer(item: Any) -> int | None:
     if isinstance(item, int):
         return item
     data = item._data if isinstance(item, TensorBase) else item
-    if isinstance(data, np.ndarray | np.generic) and data.ndim == 0 and data.dtype.kind in "iu":
+    if _is_array(data) and data.ndim == 0 and data.dtype.kind in "iu":
         return int(data)
     return None
 
@@ -160,9 +165,17 @@ def index_array(item: Any) -> Any:
     return data if data.dtype.kind == "b" else data.astype(np.int64)
 
 
-def checked(shape: tuple[int, ...], indices: list[Any]) -> tuple[Any, ...]:
-    """`indices` for a tensor of `shape`. Raises IndexError if a mask has another shape or an integer is out of bounds."""
-    dim = 0
+def checked(array: Any, indices: list[Any]) -> tuple[Any, ...]:
+    """`indices` for `array`, where it is. Raises IndexError if a mask has another shape or an integer is out of bounds.
+
+    What lies on a GPU is not looked at: that would mean to wait for it.
+    """
+    shape, dim = array.shape, 0
+    on_gpu = gpu.on_gpu(array)
+    if on_gpu:
+        indices = [index if isinstance(index, slice) else gpu.to_device(index) for index in indices]
+    elif any(gpu.on_gpu(index) for index in indices):
+        raise RuntimeError("indices should be either on cpu or on the same device as the indexed tensor (cpu)")
     lengths: list[tuple[int, ...]] = []
     for n, index in enumerate(indices):
         if isinstance(index, slice):
@@ -170,10 +183,10 @@ def checked(shape: tuple[int, ...], indices: list[Any]) -> tuple[Any, ...]:
         elif index.dtype.kind == "b":
             if index.shape != shape[dim : dim + index.ndim]:
                 raise refusals.wrong_mask(index.shape, n, shape, dim)
-            lengths.append((int(np.count_nonzero(index)),))
+            lengths.append((1 if on_gpu else int(np.count_nonzero(index)),))
             dim += index.ndim
         else:
-            if index.size:
+            if index.size and not on_gpu:
                 size = shape[dim]
                 if index.min() < -size or index.max() >= size:
                     first = index[(index < -size) | (index >= size)][0]

@@ -8,7 +8,7 @@ from typing import Any
 from weakref import ref
 
 from teachgrad import errors
-from teachgrad.autograd import graph, views
+from teachgrad.autograd import fit, graph, views
 from teachgrad.autograd.modes import GRAD_MODE
 from teachgrad.autograd.saved import ACTIVE, pack
 from teachgrad.autograd.variable import ARRAYS, TensorBase, _new, _tensor_class, wrap
@@ -21,11 +21,14 @@ HELPERS: dict[str, Any] = {
     "_cast_floats": convert.to_floats,
     "_edge_of": graph.edge_of,
     "_fit": convert.fit,
+    "_fitted": fit.fitted,
+    "_fitted_live": fit.fitted_live,
     "_freed": errors.freed,
     "_grad_enabled": GRAD_MODE.get,
     "_new": _new,
     "_next_birth": graph.next_birth,
     "_no_bools": convert.no_bools,
+    "_no_complex_gradient": convert.no_complex_gradient,
     "_number": convert.number,
     "_operand": convert.operand,
     "_own_array": views.own_array,

@@ -12,8 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from teachgrad import dtypes, errors
-from teachgrad.autograd.variable import TensorBase, wrap
+from teachgrad import dtypes, errors, gpu
+from teachgrad.autograd.graph import edge_of
+from teachgrad.autograd.variable import ARRAYS, TensorBase, wrap
+from teachgrad.bfloats import NeedsFloat32, cast, guarded
+from teachgrad.conjugates import meet
+from teachgrad.ops.arrays import dtype_of
 from teachgrad.ops.table import OPS, Op
 
 NUMBERS = (bool, int, float, complex, np.generic)
@@ -23,20 +27,22 @@ NUMBERS = (bool, int, float, complex, np.generic)
 def promote(*arrays: Any) -> tuple[Any, ...]:
     """The operands cast to the one dtype in which PyTorch would compute."""
     dtype = dtypes.result_numpy_dtype(arrays)
+    meet(dtype)
     return tuple(array if array.dtype is dtype else array.astype(dtype) for array in arrays)
 
 
 def promote_number(array: Any, *numbers: Any) -> Any:
     """`array` cast to the dtype in which PyTorch would combine it with Python numbers (None: no number)."""
     dtype = dtypes.result_numpy_dtype((array, *(number for number in numbers if number is not None)))
-    return array if array.dtype is dtype else array.astype(dtype)
+    meet(dtype)
+    return array if array.dtype is dtype else cast(array, dtype)
 
 
 def to_floats(array: Any) -> Any:
     """Integers and bools as numbers of the default dtype; floats as they are."""
-    if array.dtype.kind in "fc":
+    if array.dtype.kind in "fcV":
         return array
-    return array.astype(dtypes.get_default_dtype().numpy)
+    return cast(array, dtypes.get_default_dtype().numpy)
 
 
 def number(name: str, value: Any) -> Any:
@@ -44,6 +50,8 @@ def number(name: str, value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, NUMBERS):
+        if isinstance(value, complex) and name in OPS and "c" in "".join(OPS[name].refuses):
+            raise refused(name, np.empty(0, dtypes.of_number(value).numpy))
         return value
     raise _wrong_operand(OPS[name], 1, ("Tensor", value))
 
@@ -58,7 +66,7 @@ def as_tensor(value: Any, others: Sequence[Any]) -> Any:
             if isinstance(each, TensorBase) and each._data.dtype.kind == "f":
                 return wrap(each._data.dtype.type(value))
     dtype = dtypes.result_type(value, *(each._data for each in others if isinstance(each, TensorBase)))
-    return wrap(dtype.numpy.type(value))
+    return wrap(dtype.numpy.type(value) if dtype is not dtypes.bfloat16 else guarded(dtype.numpy.type(value)))
 
 
 def operand(value: Any) -> Any:
@@ -68,8 +76,13 @@ def operand(value: Any) -> Any:
     return value if isinstance(value, NUMBERS) else NotImplemented
 
 
-def fit(*tensors: TensorBase | None) -> tuple[tuple[tuple[int, ...], Any] | None, ...]:
-    """The shape and dtype to which the gradient of each tensor must come back."""
+def fit(*tensors: TensorBase | None) -> tuple[tuple[Any, ...] | None, ...]:
+    """The shape and dtype to which the gradient of each tensor must come back; True if from a GPU to the CPU, too."""
+    if gpu.MODULES and len({gpu.on_gpu(t._data) for t in tensors if t is not None}) > 1:
+        return tuple(
+            (t._data.shape, t._data.dtype, not gpu.on_gpu(t._data)) if t is not None and t._requires_grad else None
+            for t in tensors
+        )
     return tuple((t._data.shape, t._data.dtype) if t is not None and t._requires_grad else None for t in tensors)
 
 
@@ -85,11 +98,37 @@ def same_dtype(first: Any, second: Any) -> None:
     raise RuntimeError(f"{names[0]} did not match {names[1]}")
 
 
-def refused(kernel: str, array: Any) -> Exception:
-    """The error for a dtype that an op has no computation for; `kernel` is what PyTorch calls the op in that message."""
-    if " " in kernel:
-        return RuntimeError(kernel)
-    return errors.not_for_dtype(kernel, dtypes.of(array.dtype).scalar_name)
+def refused(name: str, array: Any) -> Exception:
+    """The error for a dtype that the op `name` has no computation for. The table names PyTorch's kernel, or the sentence."""
+    kernel = next(kernel for kinds, kernel in OPS[name].refuses.items() if array.dtype.kind in kinds.lower())
+    if " " not in kernel:
+        return errors.not_for_dtype(kernel, dtypes.of(array.dtype).scalar_name)
+    text = kernel.removeprefix("NotImplementedError: ")
+    return RuntimeError(text) if text is kernel else NotImplementedError(text)
+
+
+def _across(op: Op, operands: Sequence[Any], rest: Sequence[Any], error: Exception) -> Any:
+    """What an op gives whose operands are on the CPU and on a GPU: a single number of the CPU may take part, no more."""
+    tensors = [each for each in operands if isinstance(each, TensorBase)]
+    here = [gpu.on_gpu(tensor._data) for tensor in tensors]
+    if len(set(here)) < 2:
+        return None
+    alone = [t for t, there in zip(tensors, here, strict=True) if not there and not t._data.ndim]
+    if op.pointwise and len(alone) == here.count(False) and any(t._data.__class__ in ARRAYS for t in alone):
+        return op(*(_as_scalar(each) if any(each is t for t in alone) else each for each in operands), *rest)
+    raise errors.other_device(op, tensors) from error
+
+
+def _as_scalar(tensor: Any) -> Any:
+    """The same tensor for a graph, with a NumPy scalar in place of its 0-d array, which is all that CuPy takes."""
+    twin = wrap(tensor._data[()])
+    twin._node, twin._output_nr, twin._requires_grad = edge_of(tensor), tensor._output_nr, tensor._requires_grad
+    return twin
+
+
+def no_complex_gradient(name: str) -> RuntimeError:
+    """The error for an op that PyTorch computes with complex numbers, but does not differentiate."""
+    return RuntimeError(f"{name} does not support automatic differentiation for outputs with complex dtype.")
 
 
 def rescue(name: str, error: Exception, *arguments: Any) -> Any:
@@ -98,6 +137,10 @@ def rescue(name: str, error: Exception, *arguments: Any) -> Any:
     """
     op = OPS[name]
     operands = arguments[0] if op.list_input else arguments[: len(op.inputs)]
+    if isinstance(error, NeedsFloat32):
+        from teachgrad.ops.bfloat import in_float32
+
+        return in_float32(op, arguments)
     if isinstance(error, AttributeError):
         if op.numbers_first and isinstance(operands[1], TensorBase) and isinstance(operands[0], NUMBERS):
             return op(as_tensor(operands[0], operands), *arguments[1:])
@@ -105,11 +148,16 @@ def rescue(name: str, error: Exception, *arguments: Any) -> Any:
             optional = not op.list_input and op.is_optional(op.inputs[position])
             if not isinstance(value, TensorBase) and not (value is None and optional):
                 raise _wrong_operand(op, position, operands) from None
+    if isinstance(error, TypeError) and gpu.MODULES:
+        result = _across(op, operands, arguments[len(op.inputs) :], error)
+        if result is not None:
+            return result
     if isinstance(error, OverflowError):
         return op(*_wrapped(op, arguments))
     arrays = [each._data if isinstance(each, TensorBase) else each for each in operands if each is not None]
     if isinstance(error, TypeError) and op.pointwise:
-        raise _refusal(op, arrays) or error from None
+        plain = dict(zip(op.plain, arguments[len(op.inputs) :], strict=False))
+        raise _refusal(op, arrays + [plain[n] for n in op.promotes if plain.get(n) is not None]) or error from None
     if isinstance(error, ValueError):
         clash = errors.broadcast(*(np.shape(array) for array in arrays))
         raise clash or error from None
@@ -137,14 +185,13 @@ def _wrapped(op: Op, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _refusal(op: Op, operands: list[Any]) -> Exception | None:
     """Why NumPy would not compute `op` on these operands, in PyTorch's words."""
-    if op.name.partition(".")[0] in ("sub", "rsub") and all(np.asarray(each).dtype == np.bool_ for each in operands):
+    if op.name.partition(".")[0] in ("sub", "rsub") and all(dtype_of(each) == np.bool_ for each in operands):
         return errors.bool_subtraction(
             "two bool tensors" if isinstance(operands[1], np.ndarray | np.generic) else "a bool tensor"
         )
     if op.name == "neg":
         return errors.bool_negation()
     dtype = dtypes.result_type(*operands)
-    for kinds, kernel in op.refuses.items():
-        if dtype.numpy.kind in kinds:
-            return refused(kernel, np.empty(0, dtype.numpy))
+    if any(dtype.numpy.kind in kinds.lower() for kinds in op.refuses):
+        return refused(op.name, np.empty(0, dtype.numpy))
     return None

@@ -23,6 +23,7 @@ import numpy as np
 
 from teachgrad import dtypes, errors
 from teachgrad.autograd.variable import TensorBase
+from teachgrad.gpu import xp
 from teachgrad.ops.table import LIVE, composite, op, public, raw
 
 Sizes = tuple[int, ...]
@@ -32,7 +33,7 @@ def columns(image: Any, kernel: Sizes, out: Sizes, stride: Sizes, padding: Sizes
     """The shifted copies of `image` (N, C, *size) for each kernel position: shape (N, C, *kernel, *out)."""
     around = [(0, 0), (0, 0), *((p, p) for p in padding)]
     padded = np.pad(image, around) if any(padding) else image
-    copies = np.empty((*image.shape[:2], *kernel, *out), image.dtype)
+    copies = xp(image).empty((*image.shape[:2], *kernel, *out), image.dtype)
     for place in np.ndindex(*kernel):
         copies[(slice(None), slice(None), *place)] = padded[_window(place, out, stride, dilation)]
     return copies
@@ -42,7 +43,7 @@ def added_back(copies: Any, size: Sizes, stride: Sizes, padding: Sizes, dilation
     """The transpose of `columns`: adds each copy (N, C, *kernel, *out) to its place in an image (N, C, *size)."""
     n = len(size)
     kernel, out = copies.shape[2 : 2 + n], copies.shape[2 + n :]
-    padded: Any = np.zeros((*copies.shape[:2], *(s + 2 * p for s, p in zip(size, padding, strict=True))), copies.dtype)
+    padded: Any = xp(copies).zeros((*copies.shape[:2], *(s + 2 * p for s, p in zip(size, padding, strict=True))), copies.dtype)
     for place in np.ndindex(*kernel):
         padded[_window(place, out, stride, dilation)] += copies[(slice(None), slice(None), *place)]
     return padded[(..., *(slice(p, p + s) for s, p in zip(size, padding, strict=True)))]
@@ -116,8 +117,8 @@ def channel_sum(F: Any, grad: Any) -> Any:
 op(
     "convolution(self, weight, bias; stride=1, padding=0, dilation=1, groups=1)", "ConvolutionBackward0",
     "convolve(self, weight, bias, stride, padding, dilation, groups)",
-    self="convolution_back(grad, weight, None, self_shape[2:], stride, padding, dilation, groups)",
-    weight="convolution_weight(grad, self, weight_shape, stride, padding, dilation, groups)",
+    self="convolution_back(grad, conj(weight), None, self_shape[2:], stride, padding, dilation, groups)",
+    weight="convolution_weight(grad, conj(self), weight_shape, stride, padding, dilation, groups)",
     bias="channel_sum(grad)",
     samples=[
         "F.conv1d(b, b[:, :, :2])", "F.conv1d(b, b, u[:2])", "F.conv1d(b[0], b[:, :, :2], v[:2])", "torch.conv1d(b, b)",
@@ -133,8 +134,8 @@ op(
 op(
     "convolution_back(self, weight, bias; size=1, stride=1, padding=0, dilation=1, groups=1)", "ConvolutionBackward0",
     "convolve_back(self, weight, bias, size, stride, padding, dilation, groups)",
-    self="convolution(grad, weight, None, stride, padding, dilation, groups)",
-    weight="convolution_weight(self, grad, weight_shape, stride, padding, dilation, groups)",
+    self="convolution(grad, conj(weight), None, stride, padding, dilation, groups)",
+    weight="convolution_weight(conj(self), grad, weight_shape, stride, padding, dilation, groups)",
     bias="channel_sum(grad)",
     samples=[
         "F.conv_transpose1d(c, k[:, None, :3])", "F.conv_transpose1d(c, c.view(4, 2, 5), v[:2], stride=2, padding=1)",
@@ -148,8 +149,8 @@ op(
 op(
     "convolution_weight(self, image; shape, stride, padding, dilation, groups)", "ConvolutionBackward0",
     "convolve_weight(self, image, shape, stride, padding, dilation, groups)",
-    self="convolution(image, grad, None, stride, padding, dilation, groups)",
-    image="convolution_back(self, grad, None, image_shape[2:], stride, padding, dilation, groups)",
+    self="convolution(conj(image), grad, None, stride, padding, dilation, groups)",
+    image="convolution_back(conj(self), grad, None, image_shape[2:], stride, padding, dilation, groups)",
     samples=["F.conv1d(b, b, stride=2, padding=1)"],
 )  # fmt: skip
 

@@ -168,6 +168,8 @@ def movedim(input: Any, source: Any, destination: Any) -> Any:
     for name, part, wrapped in zip(("source", "destination"), given, (origins, places), strict=True):
         if len(set(wrapped)) < len(wrapped):
             raise RuntimeError(f"movedim: repeated dim in `{name}` ({part})")
+    if not input._data.ndim:
+        return OPS["alias"](input)
     staying = (dim for dim in range(input._data.ndim) if dim not in origins)
     moved = dict(zip(places, origins, strict=True))
     return OPS["permute"](input, tuple(moved[n] if n in moved else next(staying) for n in range(input._data.ndim)))
@@ -316,8 +318,9 @@ def _become(tensor: Any, name: str, *args: Any) -> Any:
     seen = OPS[name](as_it_was(tensor, False), *args)
     tensor._data = seen._data
     bump(tensor)
-    if seen._node is not None:
-        views.rebase(tensor, seen._node)
+    node = views.history(seen)
+    if node is not None:
+        views.set_history(tensor, node)  # of the view alone, even if it is one: its base does not change
     return tensor
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from teachgrad import errors
 from teachgrad.autograd.variable import TensorBase
+from teachgrad.gpu import xp
 from teachgrad.ops.table import LIVE, RAW, raw
 
 Dims = int | tuple[int, ...] | None
@@ -104,9 +105,22 @@ def expand_back(grad: Any, shape: tuple[int, ...], dim: Dims = None, keepdim: bo
     """The transpose of summing over `dim`: each element repeated for all those that were summed to it."""
     if not keepdim and dim is not None:
         grad = grad.reshape(kept(shape, dim))
-    out = np.empty(shape, grad.dtype)  # quicker than np.broadcast_to, and BLAS is slow on its repeated elements
+    out = xp(grad).empty(shape, grad.dtype)  # quicker than np.broadcast_to, and BLAS is slow on its repeated elements
     out[...] = grad
     return out
+
+
+def zeroth(array: Any) -> Any:
+    """The place of the one element of a 0-d array: 0, where the array is."""
+    return xp(array).zeros((), np.int64)[()]
+
+
+def axes(array: Any) -> list[Any]:
+    """0, 1, 2, ... along each dimension of `array`, shaped so that together they index all of it."""
+    count = xp(array).arange
+    return [
+        count(n).reshape([-1 if d == axis else 1 for d in range(array.ndim)]) for axis, n in enumerate(array.shape)
+    ]
 
 
 def _expand_back_live(grad: Any, shape: tuple[int, ...], dim: Dims = None, keepdim: bool = False) -> Any:

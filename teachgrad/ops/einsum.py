@@ -156,3 +156,16 @@ def _pair(a: Any, b: Any, summed: list[int]) -> Any:
     shape = [left[d] for d in shared + only_a] + [1] * len(summed) + [right[d] for d in only_b]
     placed = shared + only_a + summed + only_b
     return LIVE["bmm"](rows, columns).view(shape).permute([placed.index(d) for d in range(len(placed))])
+
+
+@public("kron")
+def kron(input: Any, other: Any) -> Any:
+    """Kronecker's product: a block of `other` for each element of `input`, which it is multiplied by.
+
+    Mirrors `torch.kron`: out[i * m + k] = input[i] * other[k] along each dimension, where m is the size of `other`.
+    """
+    ndim = max(input._data.ndim, other._data.ndim)
+    have, want = (((1,) * (ndim - each._data.ndim) + each._data.shape) for each in (input, other))
+    blocks = LIVE["unsafe_view"](input, tuple(n for size in have for n in (size, 1)))
+    inner = LIVE["unsafe_view"](other, tuple(n for size in want for n in (1, size)))
+    return LIVE["unsafe_view"](blocks * inner, tuple(a * b for a, b in zip(have, want, strict=True)))

@@ -15,7 +15,8 @@ import numpy as np
 
 from teachgrad import return_types
 from teachgrad.autograd.variable import TensorBase
-from teachgrad.ops import dims
+from teachgrad.gpu import xp
+from teachgrad.ops import dims, scans
 from teachgrad.ops.table import LIVE, composite, op, public, raw
 
 
@@ -24,8 +25,7 @@ from teachgrad.ops.table import LIVE, composite, op, public, raw
 def extreme(self: Any, largest: bool, dim: dims.Dims, keepdim: bool, name: str) -> Any:
     """The largest or the smallest element along `dim`; nan if one is nan."""
     _not_empty(self, dim, name)
-    ufunc: Any = np.maximum if largest else np.minimum
-    return ufunc.reduce(self, axis=dim, keepdims=keepdim)
+    return (self.max if largest else self.min)(axis=dim, keepdims=keepdim)
 
 
 def _not_empty(self: Any, dim: dims.Dims, name: str) -> None:
@@ -55,7 +55,7 @@ def place_of(self: Any, largest: bool, dim: int | None, keepdim: bool, name: str
 def _at(self: Any, indices: Any, dim: int | None, keepdim: bool) -> tuple[Any, Any]:
     """The values at `indices`, which still have the dimension `dim`, and the indices."""
     if dim is None:  # a number
-        return self, indices
+        return self.copy(), indices
     values = np.take_along_axis(self, indices, dim)
     return (values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))
 
@@ -64,7 +64,7 @@ def _at(self: Any, indices: Any, dim: int | None, keepdim: bool) -> tuple[Any, A
 def extreme_at(self: Any, largest: bool, dim: int | None, keepdim: bool, name: str) -> tuple[Any, Any]:
     """The largest or smallest element along `dim`, and where it is."""
     if dim is None:
-        return self, np.int64(0)
+        return self.copy(), dims.zeroth(self)
     values = extreme(self, largest, dim, keepdim, name)
     return values, (np.argmax if largest else np.argmin)(self, axis=dim, keepdims=keepdim)
 
@@ -76,13 +76,13 @@ def ranked_at(self: Any, rank: Any, dim: int | None, keepdim: bool, name: str) -
     With rank -1 a nan is the median if there is one, with rank -2 nans do not count.
     """
     if dim is None:
-        return self, np.int64(0)
+        return self.copy(), dims.zeroth(self)
     _not_empty(self, dim, name)
     order = np.argsort(self, axis=dim, kind="stable")
     size = self.shape[dim]
     if rank >= 0:
-        return _at(self, np.take(order, [rank], dim), dim, keepdim)
-    nans = np.isnan(self) if self.dtype.kind == "f" else np.zeros(self.shape, bool)
+        return _at(self, order[(slice(None),) * dim + (slice(rank, rank + 1),)], dim, keepdim)
+    nans = self != self
     counted = size - nans.sum(dim, keepdims=True)
     wanted = np.maximum(counted - 1, 0) // 2
     indices = np.take_along_axis(order, wanted, dim)
@@ -95,7 +95,7 @@ def ranked_at(self: Any, rank: Any, dim: int | None, keepdim: bool, name: str) -
 def middle(self: Any, rank: int, name: str) -> Any:
     """The lower median of all elements; nan for none."""
     if not self.size:
-        return self.dtype.type(np.nan)
+        return xp(self).full((), np.nan, self.dtype)[()]
     return ranked_at(self.reshape(-1), rank, 0, False, name)[0]
 
 
@@ -103,14 +103,16 @@ def middle(self: Any, rank: int, name: str) -> Any:
 def most_common(self: Any, dim: int | None, keepdim: bool) -> tuple[Any, Any]:
     """The most frequent element along `dim` (of several, the smallest), and where it stands last."""
     if dim is None:
-        return self, np.int64(0)
+        return self.copy(), dims.zeroth(self)
     _not_empty(self, dim, "mode")
-
-    def last_place(line: Any) -> Any:
-        values, counts = np.unique(line, return_counts=True)
-        return [np.flatnonzero(line == values[counts.argmax()])[-1]]
-
-    return _at(self, np.apply_along_axis(last_place, dim, self), dim, keepdim)
+    order = np.argsort(self, axis=dim, kind="stable")
+    ranked = np.moveaxis(np.take_along_axis(self, order, dim), dim, -1)
+    places = xp(self).arange(ranked.shape[-1])
+    begins = xp(self).zeros(ranked.shape, np.int64)  # where the run of equals begins
+    begins[..., 1:] = np.where(ranked[..., 1:] != ranked[..., :-1], places[1:], 0)
+    lengths = places - scans.running(np.maximum, begins, ranked.ndim - 1)
+    best = np.moveaxis(lengths.argmax(-1, keepdims=True), -1, dim)  # the end of the first of the longest runs
+    return _at(self, np.take_along_axis(order, best, dim), dim, keepdim)
 
 
 # -- the entries -----------------------------------------------------------------------------------------------
@@ -118,13 +120,14 @@ for _name, _largest in (("max", True), ("min", False)):
     _node = _name.capitalize()
     op(
         f"{_name}.all(self)", f"{_node}Backward1", f"extreme(self, {_largest}, None, False, '{_name}')",
-        self="among_equals(grad, self, result)",
+        self="among_equals(grad, self, result)", refuses={"c": f"{_name}_all"},
         samples=[f"x.{_name}()", f"s.{_name}()", f"x.relu().{_name}()"],
     )  # fmt: skip
     op(
         f"{_name}.dim(self; dim, keepdim) -> values, !indices", f"{_node}Backward0",
         f"extreme_at(self, {_largest}, dim, keepdim, '{_name}')",
         self="put_back(grad, indices, dim, keepdim, self_shape)",
+        refuses={"c": f"{_name}(): does not support complex input"},
         samples=[
             f"x.{_name}(0)", f"torch.{_name}(b, 1, keepdim=True)", f"x.relu().{_name}(dim=-1)",
             f"s.{_name}(0)", f"i.{_name}(0)", f"x.{_name}(2)", f"torch.zeros(2, 0).{_name}(1)",
@@ -134,7 +137,7 @@ for _name, _largest in (("max", True), ("min", False)):
     op(
         f"a{_name}.dims(self; dim, keepdim)", f"A{_name}Backward0",
         f"extreme(self, {_largest}, dim, keepdim, 'a{_name}')",
-        self="among_equals(grad, self, result, dim, keepdim)",
+        self="among_equals(grad, self, result, dim, keepdim)", refuses={"c": f"{_name}_values_cpu"},
         samples=[
             f"x.a{_name}()", f"x.a{_name}(0)", f"b.a{_name}((0, 2), True)", f"x.relu().a{_name}(1)",
             f"i.a{_name}(0)",
@@ -143,6 +146,7 @@ for _name, _largest in (("max", True), ("min", False)):
     op(
         f"arg{_name}.dim(self; dim, keepdim)", None,
         f"place_of(self, {_largest}, dim, keepdim, 'arg{_name}')",
+        refuses={"c": f"arg{_name}(): does not support complex input"},
         samples=[
             f"x.arg{_name}()", f"x.arg{_name}(1)", f"b.arg{_name}(0, keepdim=True)", f"mask.arg{_name}()",
             f"s.arg{_name}()",
@@ -151,29 +155,32 @@ for _name, _largest in (("max", True), ("min", False)):
 for _name, _rank in (("median", -1), ("nanmedian", -2)):
     op(
         f"{_name}.all(self)", f"{_name.capitalize()}Backward0", f"middle(self, {_rank}, '{_name}')",
-        self="among_equals(grad, self, result)",
+        self="among_equals(grad, self, result)", refuses={"c": "median_cpu"},
         samples=[f"x.{_name}()", f"s.{_name}()", f"b.{_name}()", f"x.log().{_name}()"],
     )  # fmt: skip
     op(
         f"{_name}.dim(self; dim, keepdim) -> values, !indices", f"{_name.capitalize()}Backward1",
         f"ranked_at(self, {_rank}, dim, keepdim, '{_name}')",
-        self="put_back(grad, indices, dim, keepdim, self_shape)",
+        self="put_back(grad, indices, dim, keepdim, self_shape)", refuses={"c": "median_out"},
         samples=[f"x.{_name}(0)", f"b.{_name}(1, True)", f"x.{_name}(1)", f"s.{_name}(0)", f"i.{_name}(0)"],
     )  # fmt: skip
 op(
     "kthvalue.dim(self; k, dim, keepdim) -> values, !indices", "KthvalueBackward0",
     "ranked_at(self, k - 1, dim, keepdim, 'kthvalue')",
+    refuses={"c": "kthvalue_cpu"},
     self="put_back(grad, indices, dim, keepdim, self_shape)",
     samples=["x.kthvalue(2)", "b.kthvalue(3, 1, True)", "x.kthvalue(4)"],
 )  # fmt: skip
 op(
     "mode.dim(self; dim, keepdim) -> values, !indices", "ModeBackward0", "most_common(self, dim, keepdim)",
+    refuses={"c": "mode_cpu"},
     self="put_back(grad, indices, dim, keepdim, self_shape)",
     samples=["x.relu().mode()", "x.mode(0, True)", "idx.mode(1)"],
 )  # fmt: skip
 op(
     "aminmax.dim(self; dim, keepdim) -> min, max", "AminmaxBackward0",
     "(extreme(self, False, dim, keepdim, 'aminmax'), extreme(self, True, dim, keepdim, 'aminmax'))",
+    refuses={"c": "aminmax_cpu"},
     self="added(among_equals(grads[0], self, min, dim, keepdim), among_equals(grads[1], self, max, dim, keepdim))",
     samples=["x.aminmax()", "x.aminmax(dim=1)", "torch.aminmax(x, dim=0, keepdim=True)"],
 )  # fmt: skip

@@ -8,7 +8,8 @@ import numpy as np
 
 from teachgrad import dtypes, errors
 from teachgrad.autograd.variable import TensorBase, wrap
-from teachgrad.ops import pointwise  # noqa: F401 - the entries that are called below
+from teachgrad.bfloats import cast, widened
+from teachgrad.ops import dims, pointwise  # noqa: F401 - the entries that are called below
 from teachgrad.ops.convert import NUMBERS, as_tensor, no_bools, number
 from teachgrad.ops.table import OPS, public
 
@@ -45,8 +46,12 @@ def _scaled(input: Any, other: Any, alpha: Any) -> tuple[Any, Any, Any]:
 
 
 @public("rsub", method=False)
-def rsub(input: Any, other: Any) -> Any:
-    """`other - input`. Mirrors `torch.rsub`."""
+def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+    """`other - alpha * input`. Mirrors `torch.rsub`."""
+    if alpha != 1:
+        if isinstance(other, TensorBase):
+            return OPS["rsub.alpha"](input, other, alpha)
+        return OPS["rsub.number_alpha"](dims.tensor("rsub", input), number("rsub.tensor", other), alpha)
     if isinstance(other, bool):
         no_bools(other)
     return _by_kind("rsub", input, other)
@@ -148,8 +153,8 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
 def _limit(input: Any, sign: int) -> Any:
     """A bound that binds nothing."""
     dtype = input._data.dtype
-    if dtype.kind in "fc":
-        return wrap(dtype.type(sign * np.inf))
+    if dtype.kind in "fcV":
+        return wrap(cast(np.float32(sign * np.inf), dtype))
     limits = np.iinfo(dtype)
     return wrap(dtype.type(limits.max if sign > 0 else limits.min))
 
@@ -230,4 +235,4 @@ def equal(input: Any, other: Any) -> bool:
     for position, (name, value) in enumerate((("input", input), ("other", other)), 1):
         if not isinstance(value, TensorBase):
             raise errors.not_a_tensor("equal", name, position, value)
-    return bool(input._data.shape == other._data.shape and (input._data == other._data).all())
+    return bool(input._data.shape == other._data.shape and (widened(input._data) == widened(other._data)).all())

@@ -21,6 +21,7 @@ from teachgrad import errors
 from teachgrad.autograd import views
 from teachgrad.autograd.modes import GRAD_MODE
 from teachgrad.autograd.variable import TensorBase, bump, wrap
+from teachgrad.gpu import add_at, on_gpu, xp
 from teachgrad.ops import brackets, dims, overwriting, refusals
 from teachgrad.ops.shape import expanded_shape
 from teachgrad.ops.table import METHODS, OPS, RAW, composite, op, public, raw
@@ -42,7 +43,7 @@ def sliced(self: Any, dim: int, start: Any, end: Any, step: int) -> Any:
 @raw
 def select_backward(grad: Any, shape: tuple[int, ...], dim: int, index: int) -> Any:
     """Zeros of `shape` with `grad` in the layer `index` along `dim`."""
-    whole = np.zeros(shape, grad.dtype)
+    whole = xp(grad).zeros(shape, grad.dtype)
     whole[(slice(None),) * dim + (index,)] = grad
     return whole
 
@@ -50,7 +51,7 @@ def select_backward(grad: Any, shape: tuple[int, ...], dim: int, index: int) -> 
 @raw
 def slice_backward(grad: Any, shape: tuple[int, ...], dim: int, start: Any, end: Any, step: int) -> Any:
     """Zeros of `shape` with `grad` in the layers that the slice took."""
-    whole = np.zeros(shape, grad.dtype)
+    whole = xp(grad).zeros(shape, grad.dtype)
     whole[(slice(None),) * dim + (slice(start, end, step),)] = grad
     return whole
 
@@ -58,7 +59,7 @@ def slice_backward(grad: Any, shape: tuple[int, ...], dim: int, start: Any, end:
 @raw
 def picked(self: Any, indices: tuple[Any, ...]) -> Any:
     """The elements that masks and arrays of integers name, copied."""
-    return np.asarray(self[indices], order="C")
+    return xp(self).asarray(self[indices], order="C")
 
 
 @raw
@@ -66,7 +67,7 @@ def put_at(self: Any, values: Any, indices: tuple[Any, ...], accumulate: bool) -
     """A copy of `self` with `values` at the named elements, or added to them."""
     result = self.copy()
     if accumulate:
-        np.add.at(result, indices, values)
+        add_at(result, indices, values)
     else:
         result[indices] = values
     return result
@@ -156,7 +157,7 @@ def getitem(self: Any, index: Any) -> Any:
     for name, arguments in steps:
         self = OPS[name](self, *arguments)
     if indices is not None:
-        return OPS["index"](self, brackets.checked(self._data.shape, indices))
+        return OPS["index"](self, brackets.checked(self._data, indices))
     return self if steps else OPS["alias"](self)
 
 
@@ -172,14 +173,19 @@ def setitem(self: Any, index: Any, value: Any) -> None:
         raise refusals.cannot_assign(self, value)
     steps, indices = brackets.parse(self._data.shape, index, reading=False)
     if not (GRAD_MODE.get() and (self._requires_grad or (not number and value._requires_grad))):
+        if indices is not None and not number:
+            views.check_overlap(self, value, whole=True)
         _assign(self, steps, indices, value if number else value._data)
         return
     if number:
-        value = wrap(np.array(value).astype(self._data.dtype))
+        value = wrap(xp(self._data).asarray(value).astype(self._data.dtype))
     for name, arguments in steps:
         self = OPS[name](self, *arguments)
     if indices is not None:
-        checked = brackets.checked(self._data.shape, indices)
+        views.check_in_place(self, value)
+        checked = brackets.checked(self._data, indices)
+        views.check_overlap(self, value, whole=True)
+        value = _as_put(value)
         _check_put(self._data, value._data, checked)
         overwriting.overwrite(self, "index_put", value, checked, False)
     elif value._data.shape == self._data.shape:
@@ -196,12 +202,13 @@ def _assign(self: Any, steps: list[brackets.Step], indices: list[Any] | None, va
     target = views.own_array(self)
     for name, arguments in steps:
         target = RAW[name.replace(".", "_")](target, *arguments)
-    if not target.flags.writeable:
+    if views.repeats(target):
         raise errors.shared_elements()
-    array = isinstance(value, np.ndarray | np.generic) and not isinstance(value, np.integer)
+    array = on_gpu(value) or (isinstance(value, np.ndarray | np.generic) and not isinstance(value, np.integer))
     if indices is not None:
-        place: Any = brackets.checked(target.shape, indices)
+        place: Any = brackets.checked(target, indices)
         if array:
+            value = value.reshape(_without_leading_ones(value.shape))
             _check_put(target, value, place)
     else:
         place = ...
@@ -210,6 +217,12 @@ def _assign(self: Any, steps: list[brackets.Step], indices: list[Any] | None, va
             expanded_shape(wrap(value), target.shape)  # raises PyTorch's error if the shapes do not fit
     target[place] = value
     bump(self)
+
+
+def _as_put(value: Any) -> Any:
+    """A tensor without leading dimensions of size 1."""
+    shape = _without_leading_ones(value._data.shape)
+    return value if shape == value._data.shape else OPS["view"](value, shape)
 
 
 def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -245,6 +258,8 @@ def select(input: Any, dim: int, index: int) -> Any:
 @public("narrow")
 def narrow(input: Any, dim: int, start: Any, length: int) -> Any:
     """`length` layers along a dimension, from `start` on: a view. Mirrors `torch.narrow`."""
+    if not dims.tensor("narrow", input)._data.ndim:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     dim, start = dims.one("narrow", input, dim), whole_number(start)
     size = input._data.shape[dim]
     if length < 0:
@@ -259,7 +274,7 @@ def narrow(input: Any, dim: int, start: Any, length: int) -> Any:
 
 def _put(function: str, input: Any, indices: Any, values: Any) -> tuple[Any, tuple[Any, ...]]:
     arrays = [brackets.index_array(item) for item in indices]
-    checked = brackets.checked(dims.tensor(function, input)._data.shape, arrays)
+    checked = brackets.checked(dims.tensor(function, input)._data, arrays)
     _check_put(input._data, values._data, checked)
     return values, checked
 

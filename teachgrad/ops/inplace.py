@@ -8,6 +8,7 @@ Every op of the table that treats each element alike gets one. `views.py` says w
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from teachgrad.autograd import views
 from teachgrad.autograd.graph import edge_of
 from teachgrad.autograd.modes import GRAD_MODE
 from teachgrad.autograd.variable import ARRAYS, TensorBase, wrap
-from teachgrad.ops.table import METHODS, OPS, Op
+from teachgrad.ops.table import FUNCTIONS, METHODS, OPS, RAW, Op
 
 
 def in_place(function: Callable[..., Any], *, keeps_input: bool = True) -> Callable[..., Any]:
@@ -26,12 +27,21 @@ def in_place(function: Callable[..., Any], *, keeps_input: bool = True) -> Calla
         if not isinstance(self, TensorBase):
             raise errors.not_a_tensor(function.__name__ + "_", "input", 1, self)
         views.check_in_place(self, *args)
+        views.check_overlap(self, *args)
         recorded = GRAD_MODE.get() and any(isinstance(a, TensorBase) and a._requires_grad for a in (self, *args))
         before = as_it_was(self, keeps_input and recorded)
-        result = function(before, *args, **kwargs)
+        try:
+            result = function(before, *args, **kwargs)
+        except TypeError as error:
+            error.args = tuple(str(text).replace(f"{function.__name__}()", f"{function.__name__}_()", 1) for text in error.args)
+            raise
+        if result._data.shape != self._data.shape:
+            raise errors.in_place_shape(self._data.shape, result._data.shape)
         have, want = self._data.dtype, result._data.dtype
         if have is not want and dtypes.of(want).category > dtypes.of(have).category:
-            raise errors.cannot_cast(dtypes.of(want).scalar_name, dtypes.of(have).scalar_name)
+            target = dtypes.of(have)
+            clamping = function.__name__.startswith("clamp")  # whose message names the C type
+            raise errors.cannot_cast(dtypes.of(want).scalar_name, target.c_name if clamping else target.scalar_name)
         views.write(self, result)
         return self
 
@@ -44,46 +54,71 @@ def as_it_was(tensor: TensorBase, keep: bool) -> Any:
     """A tensor with the history and the present value of `tensor`, which is about to change."""
     before = wrap(tensor._data)
     if tensor._requires_grad:
-        before._node = tensor._node or (edge_of(tensor) if tensor._view is not None else None)
+        if RAW.get("_grad_enabled", GRAD_MODE.get)():
+            before._node = tensor._node or (edge_of(tensor) if tensor._view is not None else None)
         before._output_nr, before._requires_grad = tensor._output_nr, True
     if keep and tensor._data.__class__ in ARRAYS:
         before._data = tensor._data.copy()
     return before
 
 
+_FACES = frozenset(
+    """add addbmm addcdiv addcmul addmm addmv addr baddbmm clamp clamp_max clamp_min clip copysign cumprod cumsum div divide
+    floor_divide fmod lerp nan_to_num pow remainder round square sub subtract true_divide""".split()
+)
+"""Functions over ops that have an in-place form."""
+
+_CHECKED_LATE = frozenset({"detach_", "requires_grad_", "resize_", "zero_"})
+"""In-place methods that are allowed where others are not, or that check for themselves."""
+
+_FUNCTIONS = frozenset(
+    """abs_ acos_ acosh_ addmv_ arccos_ arccosh_ arcsin_ arcsinh_ arctan_ arctanh_ asin_ asinh_ atan_ atanh_ ceil_ clamp_
+    clamp_max_ clamp_min_ clip_ conj_physical_ cos_ cosh_ deg2rad_ erf_ erfc_ exp2_ exp_ expm1_ fix_ floor_ frac_ gcd_ i0_ lcm_ ldexp_ log10_
+    log1p_ log2_ log_ logit_ nan_to_num_ neg_ negative_ rad2deg_ reciprocal_ relu_ round_ rsqrt_ sigmoid_ sin_ sinc_ sinh_
+    sqrt_ square_ tan_ tanh_ trunc_ xlogy_""".split()
+)
+"""In-place methods that are functions, too: `torch.relu_(x)`."""
+
+
 def derive() -> None:
     """Adds the in-place methods of the table's pointwise ops and of the face functions over them."""
     for name, function in list(METHODS.items()):
+        key = f"{name}_"
         if isinstance(function, Op):
-            if function.in_place and f"{name}_" not in METHODS:
-                METHODS[f"{name}_"] = LateInPlace(function, f"{name}_")
-        elif name in (
-            "add",
-            "sub",
-            "subtract",
-            "floor_divide",
-            "div",
-            "divide",
-            "remainder",
-            "fmod",
-            "pow",
-            "square",
-            "clamp",
-            "clip",
-            "clamp_min",
-            "clamp_max",
-            "round",
-        ):
-            METHODS[f"{name}_"] = in_place(function)
+            if function.in_place and key not in METHODS:
+                METHODS[key] = LateInPlace(function, key)
+        elif name in _FACES and key not in METHODS:
+            METHODS[key] = in_place(function)
+        elif name.endswith("_") and not name.endswith("__") and name not in _CHECKED_LATE:
+            METHODS[name] = _checked_first(function)
+    FUNCTIONS.update((name, METHODS[name]) for name in _FUNCTIONS & METHODS.keys())
+
+
+def _checked_first(method: Callable[..., Any]) -> Callable[..., Any]:
+    """An in-place method that asks whether the tensor may be changed before it looks at its other arguments."""
+
+    @functools.wraps(method)
+    def checked(input: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(input, TensorBase):
+            views.check_in_place(input, *args)
+        return method(input, *args, **kwargs)
+
+    return checked
 
 
 class LateInPlace:
-    """Stands in the class Tensor for an in-place method until it is first used."""
+    """Stands in the class Tensor for an in-place method until it is first used; also callable, as `torch.relu_`."""
 
     __slots__ = ("key", "op")
 
     def __init__(self, op: Op, key: str) -> None:
         self.op, self.key = op, key
+
+    def __call__(self, input: Any, *args: Any, **kwargs: Any) -> Any:
+        """The method as a function. Raises TypeError if `input` is no tensor."""
+        if not isinstance(input, TensorBase):
+            raise errors.not_a_tensor(self.key, "input", 1, input)
+        return getattr(input, self.key)(*args, **kwargs)
 
     def __get__(self, tensor: Any, cls: type) -> Any:
         method = in_place(self.op.front, keeps_input="self" in self.op.saved)

@@ -23,61 +23,61 @@ from teachgrad.ops.table import FUNCTIONS, LIVE, METHODS, OPS, RAW, op, public
 # -- the entries -----------------------------------------------------------------------------------------------
 op(
     "dot(self, tensor)", "DotBackward0", "dot_of(self, tensor)",
-    self="grad * tensor", tensor="grad * self",
+    self="grad * conj(tensor)", tensor="grad * conj(self)",
     samples=["torch.dot(v, u)", "v.dot(v)"],
 )  # fmt: skip
 op(
-    "vdot(self, other)", "VdotBackward0", "dot_of(self, other, 'vdot')",
-    self="grad * other", other="grad * self",
+    "vdot(self, other)", "VdotBackward0", "dot_of(conj(self), other, 'vdot')",
+    self="conj(grad) * other", other="grad * self",
     samples=["torch.vdot(v, u)"],
 )  # fmt: skip
 op(
     "mv(self, vec)", "MvBackward0", "mv_of(self, vec)",
-    self="outer(grad, vec)", vec="self.T @ grad",
+    self="outer(grad, conj(vec))", vec="conj(self).T @ grad",
     samples=["torch.mv(m, v)", "x.mv(u)", "x.t().mv(x[:, 0])"],
 )  # fmt: skip
 op(
     "mm(self, mat2)", "MmBackward0", "mm_of(self, mat2)",
-    self="grad @ mat2.T", mat2="self.T @ grad",
+    self="grad @ conj(mat2).T", mat2="conj(self).T @ grad",
     samples=["torch.mm(x, m)", "x.mm(y.t())", "x.t().mm(y)"],
 )  # fmt: skip
 op(
     "bmm(self, mat2)", "BmmBackward0", "bmm_of(self, mat2)",
-    self="grad @ mat2.mT", mat2="self.mT @ grad",
+    self="grad @ conj(mat2).mT", mat2="conj(self).mT @ grad",
     samples=["torch.bmm(b, c)", "b.bmm(b.transpose(1, 2))"],
 )  # fmt: skip
 op(
     "addmm.plain(self, mat1, mat2; beta=1, alpha=1)", "AddmmBackward0",
     "addmm_of(self, mat1, mat2, beta, alpha)",
-    self="folded(scaled(grad, beta), self_shape)", mat1="scaled(grad @ mat2.T, alpha)",
-    mat2="scaled(mat1.T @ grad, alpha)",
+    self="folded(scaled(grad, conj(beta)), self_shape)", mat1="scaled(grad @ conj(mat2).T, conj(alpha))",
+    mat2="scaled(conj(mat1).T @ grad, conj(alpha))",
     samples=["torch.addmm(v, x, m)", "torch.addmm(x, x, m, beta=0.5, alpha=2)", "m.addmm(m, m, beta=2)"],
 )  # fmt: skip
 op(
     "addmv.plain(self, mat, vec; beta=1, alpha=1)", "AddmvBackward0", "addmv_of(self, mat, vec, beta, alpha)",
-    self="folded(scaled(grad, beta), self_shape)", mat="scaled(outer(grad, vec), alpha)",
-    vec="scaled(mat.T @ grad, alpha)",
+    self="folded(scaled(grad, conj(beta)), self_shape)", mat="scaled(outer(grad, conj(vec)), conj(alpha))",
+    vec="scaled(conj(mat).T @ grad, conj(alpha))",
     samples=["torch.addmv(v, m, u)", "torch.addmv(s, m, u, beta=3, alpha=0.5)"],
 )  # fmt: skip
 op(
     "addr.plain(self, vec1, vec2; beta=1, alpha=1)", "AddrBackward0",
     "addr_of(self, vec1, vec2, beta, alpha)",
-    self="folded(scaled(grad, beta), self_shape)", vec1="scaled(grad @ vec2, alpha)",
-    vec2="scaled(grad.T @ vec1, alpha)",
+    self="folded(scaled(grad, conj(beta)), self_shape)", vec1="scaled(grad @ conj(vec2), conj(alpha))",
+    vec2="scaled(grad.T @ conj(vec1), conj(alpha))",
     samples=["torch.addr(m, v, u)", "torch.addr(m, v, u, beta=2, alpha=3)"],
 )  # fmt: skip
 op(
     "addbmm.plain(self, batch1, batch2; beta=1, alpha=1)", "AddbmmBackward0",
     "addbmm_of(self, batch1, batch2, beta, alpha)",
-    self="folded(scaled(grad, beta), self_shape)", batch1="scaled(grad @ batch2.mT, alpha)",
-    batch2="scaled(batch1.mT @ grad, alpha)",
+    self="folded(scaled(grad, conj(beta)), self_shape)", batch1="scaled(grad @ conj(batch2).mT, conj(alpha))",
+    batch2="scaled(conj(batch1).mT @ grad, conj(alpha))",
     samples=["torch.addbmm(torch.ones(3, 5), b, c)", "torch.addbmm(s, b, c, beta=2)"],
 )  # fmt: skip
 op(
     "baddbmm.plain(self, batch1, batch2; beta=1, alpha=1)", "BaddbmmBackward0",
     "baddbmm_of(self, batch1, batch2, beta, alpha)",
-    self="folded(scaled(grad, beta), self_shape)", batch1="scaled(grad @ batch2.mT, alpha)",
-    batch2="scaled(batch1.mT @ grad, alpha)",
+    self="folded(scaled(grad, conj(beta)), self_shape)", batch1="scaled(grad @ conj(batch2).mT, conj(alpha))",
+    batch2="scaled(conj(batch1).mT @ grad, conj(alpha))",
     samples=["torch.baddbmm(torch.ones(2, 3, 5), b, c)", "torch.baddbmm(s, b, c, alpha=2)"],
 )  # fmt: skip
 for _name in ("dot", "vdot", "mv", "mm", "bmm"):
@@ -217,7 +217,11 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
     else:
         left, right = ([d % size for d in each] for each, size in zip(dims, (n, m), strict=True))
     for i, j in zip(left, right, strict=True):
-        if a._data.shape[i] != b._data.shape[j]:
+        if a._data.shape[i] == 1 != b._data.shape[j]:
+            b = b.sum(j, True)
+        elif b._data.shape[j] == 1 != a._data.shape[i]:
+            a = a.sum(i, True)
+        elif a._data.shape[i] != b._data.shape[j]:
             raise RuntimeError(
                 f"contracted dimensions need to match, but first has size {a._data.shape[i]} in dim {i - n * last} and "
                 f"second has size {b._data.shape[j]} in dim {j}"

@@ -16,7 +16,8 @@ import numpy as np
 
 from teachgrad import dtypes, errors
 from teachgrad.autograd.variable import wrap
-from teachgrad.ops import reduce_arrays
+from teachgrad.gpu import on_gpu, xp
+from teachgrad.ops import dims, reduce_arrays
 from teachgrad.ops.table import LIVE, composite, op, raw
 
 _UNSIGNED = {np.dtype(np.int64): np.uint64, np.dtype(np.uint8): np.uint8}
@@ -26,6 +27,7 @@ _UNSIGNED = {np.dtype(np.int64): np.uint64, np.dtype(np.uint8): np.uint8}
 op(
     "mse_loss(self, target; reduction)", "MseLossBackward0",
     "reduced(squared(floats(self - target, 'mse_cpu')), reduction)",
+    refuses={"c": "mse_cpu"},
     self="spread_loss(grad, self_shape, reduction) * (2 * (self - target))",
     target="spread_loss(grad, self_shape, reduction) * (2 * (target - self))", pointwise=True,
     samples=["F.mse_loss(x, y)", "F.mse_loss(x, y, reduction='sum')", "F.mse_loss(x, y, reduction='none')"],
@@ -33,6 +35,7 @@ op(
 op(
     "smooth_l1_loss(self, target; reduction, beta)", "SmoothL1LossBackward0",
     "reduced(smooth_l1(floats(self - target, 'smooth_l1_cpu'), beta), reduction)",
+    refuses={"c": "smooth_l1_cpu"},
     self="spread_loss(grad, self_shape, reduction) * clip((self - target) / beta, -1, 1)",
     target="spread_loss(grad, self_shape, reduction) * clip((target - self) / beta, -1, 1)", pointwise=True,
     samples=["F.smooth_l1_loss(x, y)", "F.smooth_l1_loss(x, 3 * y, reduction='none', beta=0.3)"],
@@ -40,6 +43,7 @@ op(
 op(
     "huber_loss(self, target; reduction, delta)", "HuberLossBackward0",
     "reduced(smooth_l1(floats(self - target, 'huber_cpu'), delta) * delta, reduction)",
+    refuses={"c": "huber_cpu"},
     self="spread_loss(grad, self_shape, reduction) * clip(self - target, -delta, delta)",
     target="spread_loss(grad, self_shape, reduction) * clip(target - self, -delta, delta)", pointwise=True,
     samples=["F.huber_loss(x, y)", "F.huber_loss(x, 3 * y, reduction='sum', delta=0.3)"],
@@ -48,7 +52,7 @@ op(
     "nll_loss.rows(self, target, weight; reduction='mean', ignore_index=-100)", "NllLossBackward0",
     "nll_of(self, target, weight, reduction, ignore_index)",
     self="nll_slope(grad, self_shape, self_dtype, target, weight, reduction, ignore_index)",
-    refuses={"biu": "nll_loss_out_frame"},
+    refuses={"biuc": "nll_loss_out_frame"},
     samples=[
         "F.nll_loss(x, labels)", "F.nll_loss(x, labels, reduction='sum')",
         "F.nll_loss(x, labels, reduction='none')", "F.nll_loss(x, labels, weight=v.detach().abs())",
@@ -59,12 +63,13 @@ op(
     "nll_loss2d(self, target, weight; reduction='mean', ignore_index=-100)", "NllLoss2DBackward0",
     "nll_of(self, target, weight, reduction, ignore_index)",
     self="nll_slope(grad, self_shape, self_dtype, target, weight, reduction, ignore_index)",
-    refuses={"biu": "nll_loss2d_forward_out_frame"},
+    refuses={"biuc": "nll_loss2d_forward_out_frame"},
     samples=["F.nll_loss(b, idx[:, :1].repeat(1, 4))"],
 )  # fmt: skip
 op(
     "binary_cross_entropy(self, target, weight; reduction='mean')", "BinaryCrossEntropyBackward0",
     "reduced(weighted(bce_of(self, target), weight), reduction)",
+    refuses={"c": "binary_cross_entropy"},
     self="bce_slope(spread_loss(grad, self_shape, reduction), self, target, weight)",
     target="bce_target_slope(spread_loss(grad, self_shape, reduction), self, weight)",
     samples=[
@@ -88,6 +93,7 @@ op(
 
 op(
     "xlogy.tensors(self, other)", "XlogyBackward0", "xlogy_of(self, other)",
+    refuses={"c": "xlogy_cpu"},
     pointwise=True, floats=True, self="where(self == 0, 0, grad * log(other))", other="grad * self / other",
     samples=["F.kl_div(x, p, reduction='sum')", "F.kl_div(x, mask.to(x.dtype), reduction='batchmean')"],
 )  # fmt: skip
@@ -126,7 +132,7 @@ def spread_loss(F: Any, grad: Any, shape: tuple[int, ...], reduction: str) -> An
 @raw
 def floats(self: Any, kernel: str) -> Any:
     """`self`, if its elements are floats; raises NotImplementedError, naming PyTorch's kernel, if not."""
-    if self.dtype.kind not in "fc":
+    if self.dtype.kind not in "fcV":
         raise errors.not_for_dtype(kernel, dtypes.of(self.dtype).scalar_name)
     return self
 
@@ -158,13 +164,15 @@ def _places(shape: tuple[int, ...], target: Any, weight: Any, ignore_index: int)
     classes = shape[1] if len(shape) > 1 else shape[0]
     counts = None
     # Read as an unsigned number, -1 is large: one maximum finds the targets below 0 and those beyond the last class.
+    # On a GPU nobody waits for the answer, so all targets are counted, and none is found to be wrong.
     if target.size and (
-        np.maximum.reduce(target.view(_UNSIGNED[target.dtype]), axis=None) >= classes or ignore_index >= 0
+        on_gpu(target)
+        or np.maximum.reduce(target.view(_UNSIGNED[target.dtype]), axis=None) >= classes or ignore_index >= 0
     ):
         counts = target != ignore_index
         target = np.where(counts, target, 0)
         wrong = (target < 0) | (target >= classes)
-        if wrong.any():
+        if not on_gpu(target) and wrong.any():
             raise errors.explained(
                 IndexError(f"Target {target[wrong][0]} is out of bounds."),
                 f"There are {classes} classes, numbered from 0 to {classes - 1}.",
@@ -174,8 +182,8 @@ def _places(shape: tuple[int, ...], target: Any, weight: Any, ignore_index: int)
     if len(shape) == 1:
         return target, counts
     if len(shape) == 2:
-        return (np.arange(shape[0]), target), counts
-    rows, *inner = np.ogrid[tuple(slice(n) for n in target.shape)]
+        return (xp(target).arange(shape[0]), target), counts
+    rows, *inner = dims.axes(target)
     return (rows, target, *inner), counts
 
 
@@ -197,7 +205,7 @@ def _nll_slopes(shape: tuple[int, ...], dtype: Any, target: Any, weight: Any, re
     scale = 1.0
     if reduction == "mean":
         scale = 1 / (target.size if counts is None else reduce_arrays.sum(counts).astype(dtype))
-    slopes = np.zeros(shape, dtype)
+    slopes = xp(target).zeros(shape, dtype)
     slopes[place] = -scale if counts is None else -scale * counts
     return slopes
 
@@ -233,7 +241,7 @@ def bce_of(self: Any, target: Any) -> Any:
         names = [dtypes.of(array.dtype).scalar_name for array in (target, self)]
         raise RuntimeError(f"Found dtype {names[0]} but expected {names[1]}")
     floats(self, "binary_cross_entropy")
-    if self.size and not ((self >= 0) & (self <= 1)).all():
+    if not on_gpu(self) and self.size and not ((self >= 0) & (self <= 1)).all():
         raise errors.explained(
             RuntimeError("all elements of input should be between 0 and 1"),
             "The input must be probabilities. Apply sigmoid first, or use binary_cross_entropy_with_logits.",
@@ -258,7 +266,7 @@ def bce_target_slope(F: Any, grad: Any, self: Any, weight: Any) -> Any:
 @raw
 def bce_logits_of(self: Any, target: Any, pos_weight: Any) -> Any:
     """The same for x = sigmoid(z), computed from z without a logarithm of 0."""
-    if target.dtype.kind != "f":
+    if target.dtype.kind not in "fV":
         raise errors.cannot_cast("Float", dtypes.of(target.dtype).scalar_name)
     rest = np.log1p(np.exp(-np.abs(self))) + np.maximum(-self, 0)
     if pos_weight is not None:

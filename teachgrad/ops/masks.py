@@ -6,12 +6,14 @@ x.masked_select(mask)       the gradient goes back to the places where the mask 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from teachgrad import dtypes, errors
 from teachgrad.autograd.variable import TensorBase
+from teachgrad.gpu import add_at, on_gpu, xp
 from teachgrad.ops import dims, overwriting
 from teachgrad.ops.table import OPS, composite, op, public, raw
 from teachgrad.sizes import bad_arguments
@@ -21,7 +23,9 @@ from teachgrad.sizes import bad_arguments
 @raw
 def masked(self: Any, mask: Any, value: Any) -> Any:
     """`value` where the mask is True, else `self`; both broadcast."""
-    return np.asarray(np.where(mask, np.asarray(value, self.dtype), self), order="C")
+    make = xp(self)
+    value = self.dtype.type(value) if isinstance(value, bool | int | float | complex) else value.astype(self.dtype)
+    return make.asarray(np.where(mask, value, self), order="C")
 
 
 @raw
@@ -34,16 +38,16 @@ def unmasked(self: Any, mask: Any) -> Any:
 @raw
 def mask_filled_from(self: Any, mask: Any, source: Any) -> Any:
     """A copy of `self` with the elements of `source`, in order, where the mask is True."""
-    result = np.array(self)
+    result = xp(self).array(np.broadcast_to(self, np.broadcast_shapes(self.shape, mask.shape)))
     mask = np.broadcast_to(mask, result.shape)
-    result[mask] = source.reshape(-1)[: np.count_nonzero(mask)]
+    result[mask] = source.reshape(-1)[: int(np.count_nonzero(mask))]
     return result
 
 
 @raw
 def front_part(self: Any, mask: Any, shape: tuple[int, ...]) -> Any:
     """The elements where the mask is True, in order, at the beginning of zeros of `shape`."""
-    flat = np.zeros(int(np.prod(shape)), self.dtype)
+    flat = xp(self).zeros(math.prod(shape), self.dtype)
     chosen = self[np.broadcast_to(mask, self.shape)]
     flat[: chosen.size] = chosen
     return flat.reshape(shape)
@@ -58,9 +62,9 @@ def taken(self: Any, index: Any) -> Any:
 @raw
 def with_put(self: Any, index: Any, source: Any, accumulate: bool) -> Any:
     """A copy of `self` with `source` at (or added to) the places `index` of the flattened array."""
-    flat = np.array(self).reshape(-1)
+    flat = xp(self).array(self).reshape(-1)
     if accumulate:
-        np.add.at(flat, index.reshape(-1), source.reshape(-1))
+        add_at(flat, index.reshape(-1), source.reshape(-1))
     else:
         flat[index.reshape(-1)] = source.reshape(-1)
     return flat.reshape(self.shape)
@@ -91,12 +95,13 @@ op(
 )  # fmt: skip
 op(
     "masked_scatter(self, mask, source)", "MaskedScatterBackward0", "mask_filled_from(self, mask, source)",
-    self="masked_fill_number(grad, mask, 0)", source="masked_scatter_back(grad, mask, source_shape)",
+    self="sum_to_size(masked_fill_number(grad, mask, 0), self_shape)",
+    source="masked_scatter_back(grad, mask, source_shape)",
     samples=["x.masked_scatter(mask, y)", "(x * 1).masked_scatter_(mask, y)", "torch.masked_scatter(x, mask, v)"],
 )  # fmt: skip
 op(
     "masked_scatter_back(self, mask; shape)", "MaskedScatterBackwardBackward0", "front_part(self, mask, shape)",
-    self="masked_scatter(new_zeros(grad, mask_shape), mask, grad)", samples=["x.masked_scatter(mask, y * y)"],
+    self="masked_scatter(new_zeros(grad, self_shape), mask, grad)", samples=["x.masked_scatter(mask, y * y)"],
 )  # fmt: skip
 op(
     "take(self, index)", "TakeBackward0", "taken(self, index)", self="put(new_zeros(grad, self_shape), index, grad, True)",
@@ -181,7 +186,7 @@ def _flat_places(function: str, input: Any, index: Any) -> Any:
         kind = dtypes.of(index._data.dtype).scalar_name
         raise RuntimeError(f"{function}(): Expected a long tensor for index, but got {kind}")
     size, data = input._data.size, index._data
-    if data.size and (data.min() < -size or data.max() >= size):
+    if not on_gpu(data) and data.size and (data.min() < -size or data.max() >= size):
         worst = int(data[(data < -size) | (data >= size)][0])
         raise IndexError(f"out of range: tried to access index {worst} on a tensor of {size} elements.")
     return index

@@ -4,37 +4,45 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from teachgrad import devices, gpu
+from teachgrad.bfloats import cast
+from teachgrad.conjugates import meet
 from teachgrad.ops.table import op, raw
 
 
 @raw
 def copy_of(self: Any) -> Any:
     """A copy in the same memory order; NumPy scalars need none, they never change."""
-    return self.copy("K")
+    return self.copy("C" if 0 in self.strides else "K")  # an expanded tensor has no order of its own
 
 
 @raw
 def cast_to(self: Any, dtype: Any) -> Any:
     """`self` with another NumPy dtype; a complex number loses its imaginary part on the way to a real one."""
+    meet(dtype)
     if self.dtype.kind == "c" and dtype.kind not in "cb":
         self = self.real
-    return self.astype(dtype)
+    return cast(self.copy() if 0 in self.strides else self, dtype)
+
+
+@raw
+def moved_to(self: Any, dtype: Any, place: Any) -> Any:
+    """`self` in the memory of another device, with the NumPy dtype `dtype`; the one copy that crosses."""
+    return devices.put(cast_to(self, dtype) if self.dtype is not dtype else self, place)
 
 
 @raw
 def spread(self: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of `shape` with the elements of `self` added at the flat positions `index`."""
-    flat = np.zeros(shape, self.dtype).reshape(-1)
-    np.add.at(flat, index, self)
+    flat = gpu.xp(self).zeros(shape, self.dtype).reshape(-1)
+    gpu.add_at(flat, index, self)
     return flat.reshape(shape)
 
 
 @raw
 def overwritten(self: Any, piece: Any, index: Any) -> Any:
     """A copy of `self` with `piece` at the flat positions `index`."""
-    flat = np.array(self).reshape(-1)
+    flat = gpu.xp(self).array(self).reshape(-1)
     flat[index] = piece
     return flat.reshape(self.shape)
 
@@ -54,6 +62,14 @@ op(
     samples=["x.double()", "x.to(torch.float16)"],
 )
 op("to_copy.whole(self; dtype)", None, "cast_to(self, dtype)", samples=["x.int()", "x.bool()"])
+# To another device, and in backward home again.
+op(
+    "to_copy.device(self; dtype, place, home)",
+    "ToCopyBackward0",
+    "moved_to(self, dtype, place)",
+    self="to_copy_device(grad, self_dtype, home, place)",
+)
+op("to_copy.whole_device(self; dtype, place, home)", None, "moved_to(self, dtype, place)")
 # What in-place changes of views leave behind (autograd/views.py): a view read off its changed base, and its inverse.
 op(
     "read_flat(self; index)",

@@ -12,19 +12,24 @@ from typing import Any
 import numpy as np
 
 from teachgrad import dtypes, errors
+from teachgrad.gpu import add_at, on_gpu, xp
 from teachgrad.ops import dims
+from teachgrad.ops.einsum import einsum
 from teachgrad.ops.table import LIVE, composite, op, public, raw
 
 
 # -- what the forward expressions compute ----------------------------------------------------------------------
 def _shifted(self: Any, dim: int | None, name: str) -> Any:
     """`self` less its largest element along `dim`, so that the exponentials do not overflow; float16 as float32."""
-    if self.dtype.kind not in "fc":
+    if self.dtype.kind not in "fcV":
         last = "lastdim_" if dim is None or dim == self.ndim - 1 else ""
         raise errors.not_for_dtype(f"{name}_{last}kernel_impl", dtypes.of(self.dtype).scalar_name)
     if self.dtype.itemsize == 2:
         self = self.astype(np.float32)
-    return self - np.maximum.reduce(self, axis=dim, keepdims=True) if self.size else self
+    if not self.size:
+        return self
+    top = self.max(axis=dim, keepdims=True)
+    return self - top if on_gpu(self) else np.subtract(self, top, order="C")
 
 
 @raw
@@ -59,7 +64,7 @@ def rows_of(weight: Any, indices: Any) -> Any:
             ),
             "The input of an embedding are row numbers. Convert with .long().",
         )
-    if indices.size and (indices.min() < 0 or indices.max() >= len(weight)):
+    if not on_gpu(indices) and indices.size and (indices.min() < 0 or indices.max() >= len(weight)):
         raise errors.explained(
             IndexError("index out of range in self"), f"The table has {len(weight)} rows, from 0 on."
         )
@@ -69,8 +74,8 @@ def rows_of(weight: Any, indices: Any) -> Any:
 @raw
 def rows_back(self: Any, indices: Any, count: int, padding_idx: int) -> Any:
     """Zeros of `count` rows, with each gradient added to its row; none to the row `padding_idx`."""
-    table = np.zeros((count, self.shape[-1]), self.dtype)
-    np.add.at(table, indices, self)
+    table = xp(self).zeros((count, self.shape[-1]), self.dtype)
+    add_at(table, indices, self)
     if padding_idx >= 0:
         table[padding_idx] = 0
     return table
@@ -88,7 +93,7 @@ def rows_again(self: Any, indices: Any, padding_idx: int) -> Any:
 @raw
 def standardised(self: Any, ndim: int, eps: float) -> Any:
     """The last `ndim` dimensions shifted and scaled to mean 0 and variance 1, and the scale: (x - mean) * scale, scale."""
-    if self.dtype.kind != "f":
+    if self.dtype.kind not in "fV":
         raise errors.not_for_dtype("LayerNormKernelImpl", dtypes.of(self.dtype).scalar_name)
     last = tuple(range(self.ndim - ndim, self.ndim))
     wide = self.astype(np.float64)
@@ -113,6 +118,35 @@ def padded(self: Any, pad: tuple[tuple[int, int], ...], value: float) -> Any:
     return np.pad(self, [(max(a, 0), max(b, 0)) for a, b in pad], constant_values=value)
 
 
+@raw
+def summed(equation: str, *arrays: Any) -> Any:
+    """`einsum`, under a name for rules."""
+    return np.einsum(equation, *arrays, optimize=True)
+
+
+LIVE["summed"] = einsum
+
+
+@raw
+def bags_of(table: Any, sample: Any, indices: Any, share: Any) -> Any:
+    """For each bag the sum of its rows, each times its share."""
+    if table.dtype.kind not in "fcV":
+        raise RuntimeError(
+            "Expected tensor for argument #1 'weight' to have one of the following scalar types: Half, BFloat16, Float, "
+            f"Double; but got torch.{_tensor_kind(table).removeprefix('CPU').removesuffix('Type')}Tensor instead (while "
+            "checking arguments for embedding_bag)"
+        )
+    rows = rows_of(table, indices)
+    return share @ (rows if sample is None else rows * sample[:, None])
+
+
+@composite
+def bags_slope(F: Any, grad: Any, sample: Any, share: Any) -> Any:
+    """What each row of each bag receives."""
+    rows = F.constant(share.T) @ grad
+    return rows if sample is None else rows * F.unsqueeze(sample, 1)
+
+
 @dims.in_rules
 def unpadding(pad: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
     """The padding that undoes `pad`."""
@@ -122,6 +156,7 @@ def unpadding(pad: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
 # -- the entries -----------------------------------------------------------------------------------------------
 op(
     "softmax.int(self; dim)", "SoftmaxBackward0", "softmax_of(self, dim)",
+    refuses={"c": "softmax_lastdim_kernel_impl"},
     self="(grad - sum(grad * result, dim, True)) * result",
     samples=[
         "F.softmax(x, dim=1)", "torch.softmax(x, 0)", "x.softmax(-1)", "F.softmin(v, 0)", "F.softmax(s, 0)",
@@ -131,6 +166,7 @@ op(
 )  # fmt: skip
 op(
     "log_softmax.int(self; dim)", "LogSoftmaxBackward0", "log_softmax_of(self, dim)",
+    refuses={"c": "log_softmax_lastdim_kernel_impl"},
     self="grad - exp(result) * sum(grad, dim, True)",
     samples=[
         "F.log_softmax(x, dim=1)", "x.log_softmax(0)", "torch.log_softmax(b, 1)",
@@ -139,6 +175,7 @@ op(
 )  # fmt: skip
 op(
     "embedding.rows(table, indices; padding_idx)", "EmbeddingBackward0", "rows_of(table, indices)",
+    refuses={"G": "embedding"},
     table="embedding_back(grad, indices, count(table_shape, 0), padding_idx)",
     samples=[
         "F.embedding(i, x)", "F.embedding(idx, m)", "F.embedding(idx, m, padding_idx=1)",
@@ -160,6 +197,7 @@ op(
 op(
     "native_layer_norm(self, weight, bias; ndim=1, eps=1e-05) -> result, !scale", "NativeLayerNormBackward0",
     "normed(self, weight, bias, ndim, eps)",
+    refuses={"c": "LayerNormKernelImpl"},
     self="layer_norm_slope(grad if weight is None else grad * weight, self, ndim, eps)",
     weight="folded(grad * standardised(self, ndim, eps)[0], weight_shape)", bias="folded(grad, bias_shape)",
     samples=[
@@ -173,6 +211,29 @@ op(
     samples=[
         "F.pad(x, (1, 2))", "F.pad(x, (1, 0, 0, 2), value=5.0)", "F.pad(x, (-1, 1))",
         "F.pad(v, (1, 1, 1, 1))", "F.pad(x, (1,))",
+    ],
+)  # fmt: skip
+
+op(
+    "rrelu_with_noise(self; slopes)", "RreluWithNoiseBackward0", "self * slopes", self="grad * constant(slopes)", keeps=["slopes"],
+    refuses={"c": "leaky_relu_cpu"},
+    samples=["F.rrelu(x)", "F.rrelu(-p, 0.1, 0.5)"],
+)  # fmt: skip
+op(
+    "trilinear(self, matrices, other)", "TrilinearBackward0", "summed('ni,oij,nj->no', self, matrices, other)",
+    refuses={"G": "_trilinear"},
+    self="summed('no,oij,nj->ni', grad, matrices, other)", matrices="summed('no,ni,nj->oij', grad, self, other)",
+    other="summed('no,oij,ni->nj', grad, matrices, self)",
+    samples=["F.bilinear(x, y, b.transpose(1, 2)[:, :3, :3].contiguous(), v[:2])", "F.bilinear(x, k[:2], c[:, :3])"],
+)  # fmt: skip
+op(
+    "embedding_bag.shares(table, sample=None; indices=None, share=None, padding_idx=-1)", "EmbeddingBagBackward0",
+    "bags_of(table, sample, indices, share)",
+    table="embedding_back(bags_slope(grad, sample, share), constant(indices), count(table_shape, 0), padding_idx)",
+    sample="sum(bags_slope(grad, None, share) * embedding_again(table, constant(indices), padding_idx), 1)",
+    samples=[
+        "F.embedding_bag(idx, m)", "F.embedding_bag(idx, m, mode='sum')",
+        "F.embedding_bag(idx, m, mode='sum', per_sample_weights=p[:, :2])",
     ],
 )  # fmt: skip
 

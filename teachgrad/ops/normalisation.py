@@ -17,7 +17,7 @@ import numpy as np
 
 from teachgrad.autograd.variable import wrap
 from teachgrad.ops import convolution  # noqa: F401 - channel_sum
-from teachgrad.ops.table import LIVE, composite, op, raw
+from teachgrad.ops.table import LIVE, RAW, composite, op, public, raw
 
 
 @composite
@@ -91,6 +91,7 @@ def batch_normed(self: Any, weight: Any, bias: Any, mean: Any, var: Any, eps: fl
 op(
     "native_batch_norm(self, weight, bias; mean=None, var=None, eps=1e-05) -> result, !used_mean, !used_var",
     "NativeBatchNormBackward0", "batch_normed(self, weight, bias, mean, var, eps)",
+    refuses={"c": "batch_norm"},
     self="batch_slope(grad, self, weight, mean, var, eps)",
     weight="channel_sum(grad * batch_standard(self, mean, var, eps)[0])", bias="channel_sum(grad)",
     samples=[
@@ -132,7 +133,56 @@ def group_normed(F: Any, self: Any, weight: Any, bias: Any, groups: int, eps: fl
 op(
     "native_group_norm(self, weight, bias; groups=1, eps=1e-05)", "NativeGroupNormBackward0",
     "group_normed(self, weight, bias, groups, eps)",
+    refuses={"c": "GroupNormKernelImpl"},
     self="group_slope(grad, self, weight, groups, eps)",
     weight="channel_sum(grad * group_standard(self, groups, eps))", bias="channel_sum(grad)",
     samples=["F.group_norm(c, 2)", "F.group_norm(c, 4, b[0, 0], b[1, 1])", "F.group_norm(b, 1, v)", "F.group_norm(b, 3)"],
 )  # fmt: skip
+
+
+# -- weights whose length is a number of its own ----------------------------------------------------------------
+@composite
+def slice_sum(F: Any, self: Any, dim: int) -> Any:
+    """The sum over all dimensions but `dim`, which stay with size 1."""
+    return F.sum(self, tuple(d for d in range(self.ndim) if d != dim), True)
+
+
+@raw
+def scaled_slices(self: Any, g: Any, dim: int) -> tuple[Any, Any]:
+    """g * v / |v|, with the norms |v| of the slices along `dim`; and the norms."""
+    norms = np.sqrt(RAW["slice_sum"](self * self, dim))
+    return self * (g / norms), norms
+
+
+@composite
+def scaled_slices_slope(F: Any, grad: Any, self: Any, g: Any, dim: int) -> Any:
+    """The gradient of v: only what is at right angles to v can change its direction."""
+    square = F.slice_sum(self * self, dim)
+    return g / F.sqrt(square) * (grad - self * (F.slice_sum(grad * self, dim) / square))
+
+
+op(
+    "weight_norm_interface(self, g; dim) -> result, !norms", "WeightNormInterfaceBackward0",
+    "scaled_slices(self, g, dim)", self="scaled_slices_slope(grad, self, g, dim)",
+    refuses={"c": "weight_norm_kernel"},
+    g="slice_sum(grad * self, dim) / sqrt(slice_sum(self * self, dim))",
+)  # fmt: skip
+
+
+@public("norm_except_dim", method=False)
+def norm_except_dim(v: Any, pow: float = 2, dim: int = 0) -> Any:
+    """The norm of each slice along `dim`, with sizes 1 elsewhere; of all of `v` if `dim` is -1.
+
+    Mirrors `torch.norm_except_dim`.
+    """
+    if dim == -1:
+        return v.norm(pow)
+    return LIVE["linalg_vector_norm"](v, pow, tuple(d for d in range(v.dim()) if d != dim), True)
+
+
+@public("_weight_norm", method=False)
+def weight_norm(v: Any, g: Any, dim: int = 0) -> Any:
+    """g * v / |v|, with the norms of the slices along `dim`. Mirrors `torch._weight_norm`."""
+    if dim in (0, v.dim() - 1):
+        return LIVE["weight_norm_interface"](v.contiguous(), g.contiguous(), dim)[0]
+    return v * (g / norm_except_dim(v, 2, dim))

@@ -15,7 +15,9 @@ import numpy as np
 
 from teachgrad import errors
 from teachgrad.autograd import views
-from teachgrad.autograd.variable import TensorBase, bump, wrap
+from teachgrad.autograd.variable import ARRAYS, TensorBase, bump, wrap
+from teachgrad.conjugates import meet
+from teachgrad.gpu import xp
 from teachgrad.ops.inplace import as_it_was
 from teachgrad.ops.table import OPS, composite, op, public, raw
 
@@ -24,6 +26,7 @@ from teachgrad.ops.table import OPS, composite, op, public, raw
 def filled(self: Any, value: Any) -> Any:
     """An array like `self` with `value` (a number, or an array that broadcasts to it) everywhere."""
     result = np.empty_like(self)
+    meet(result.dtype)
     result[...] = value
     return result
 
@@ -58,10 +61,15 @@ def as_it_came(F: Any, grad: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     return grad if have is dtype else F.to_copy(grad, dtype)
 
 
+_APART = frozenset({"index_add", "index_copy", "index_put", "masked_scatter", "put", "scatter", "scatter_add"})
+"""Ops whose other tensors must not lie in the same memory at all."""
+
+
 def overwrite(tensor: Any, name: str, *args: Any, keep: bool = False) -> Any:
     """Changes `tensor` in place as the op `name` says. `keep`: do its rules need the old values?"""
     views.check_in_place(tensor, *args)
-    if tensor._data.__class__ is np.ndarray and not tensor._data.flags.writeable:
+    views.check_overlap(tensor, *args, whole=name in _APART)
+    if tensor._data.__class__ in ARRAYS and views.repeats(tensor._data):
         raise errors.shared_elements()
     views.write(tensor, OPS[name](as_it_was(tensor, keep), *args))
     return tensor
@@ -71,8 +79,9 @@ def overwrite(tensor: Any, name: str, *args: Any, keep: bool = False) -> Any:
 def copy_(input: Any, src: Any, non_blocking: bool = False) -> Any:
     """Overwrites the tensor with the values of `src`, broadcast and cast. Mirrors `torch.Tensor.copy_`."""
     if not isinstance(src, TensorBase):
-        src = wrap(np.asarray(src, input._data.dtype))
+        src = wrap(xp(input._data).asarray(src, input._data.dtype))
     views.check_in_place(input, src)
+    views.check_overlap(input, src)
     clash = errors.broadcast(input._data.shape, src._data.shape)
     if clash is not None:
         raise clash
@@ -103,7 +112,7 @@ def fill(input: Any, value: Any) -> Any:
 def zero_(input: Any) -> Any:
     """Overwrites all elements with 0. Mirrors `torch.Tensor.zero_`."""
     data = input._data
-    if not input._requires_grad and data.__class__ is np.ndarray and data.flags.writeable:  # x.grad.zero_() in a loop
+    if not input._requires_grad and data.__class__ is np.ndarray and not views.repeats(data):  # x.grad.zero_() in a loop
         data.fill(0)
         bump(input)
         return input

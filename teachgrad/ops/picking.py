@@ -14,18 +14,17 @@ from typing import Any
 import numpy as np
 
 from teachgrad import errors
-from teachgrad.autograd.variable import TensorBase
+from teachgrad.autograd.variable import TensorBase, wrap
+from teachgrad.gpu import add_at, on_gpu, xp
 from teachgrad.ops import dims, overwriting, refusals
 from teachgrad.ops.shape import reshape
-from teachgrad.ops.table import OPS, composite, op, public, raw
+from teachgrad.ops.table import LIVE, OPS, composite, op, public, raw
 
 
 # -- what the forward expressions compute ----------------------------------------------------------------------
 def grid(index: Any, dim: int) -> tuple[Any, ...]:
     """Arrays to index with so that dimension `dim` is read from `index` and the others stay in step with it."""
-    axes = [
-        np.arange(n).reshape([-1 if d == axis else 1 for d in range(index.ndim)]) for axis, n in enumerate(index.shape)
-    ]
+    axes = dims.axes(index)
     axes[dim] = index
     return tuple(axes)
 
@@ -33,39 +32,49 @@ def grid(index: Any, dim: int) -> tuple[Any, ...]:
 @raw
 def read_places(self: Any, index: Any, dim: int) -> Any:
     """self[..., index[...], ...] along `dim`."""
-    return np.asarray(self[grid(index, dim)], order="C") if index.ndim else np.asarray(self)[()]
+    if not index.size:
+        return xp(self).empty(index.shape, self.dtype)
+    if not self.ndim or not index.ndim:
+        return xp(self).asarray(self).reshape(-1)[index]
+    return xp(self).asarray(self[grid(index, dim)], order="C")
 
 
 @raw
 def write_places(self: Any, index: Any, src: Any, dim: int, accumulate: bool) -> Any:
     """A copy of `self` with `src`, a number or an array, put at the places `index` along `dim`, or added there."""
-    if not index.ndim:
-        return np.asarray(self + src if accumulate else src, self.dtype)
-    result = self.copy()
-    if not isinstance(src, int | float):
-        src = src[tuple(slice(n) for n in index.shape)]
+    result, index = xp(self).array(self), np.atleast_1d(index)
+    if not index.size:
+        return result
+    flat = result.reshape(-1) if not self.ndim else result  # a number counts as having one dimension
+    if not isinstance(src, int | float | complex):
+        src = np.atleast_1d(src)[tuple(slice(n) for n in index.shape)]
     if accumulate:
-        np.add.at(result, grid(index, dim), src)
+        add_at(flat, grid(index, dim), src)
     else:
-        result[grid(index, dim)] = src
+        flat[grid(index, dim)] = src
     return result
 
 
 @raw
 def layers_at(self: Any, index: Any, dim: int) -> Any:
     """The layers `index` along `dim`."""
-    return np.take(self, index, dim)
+    if not self.ndim:
+        return np.asarray(self).reshape(1)[index.reshape(-1)].reshape(())
+    return np.take(self, np.atleast_1d(index), dim)
 
 
 @raw
 def with_layers(self: Any, index: Any, source: Any, dim: int, accumulate: bool) -> Any:
     """A copy of `self` with `source`, a number or an array, as its layers `index` along `dim`, or added to them."""
-    result = np.array(self)
-    place = (slice(None),) * dim + (index,)
+    result = xp(self).array(self)
+    layers = result if self.ndim else result.reshape(1)
+    place = (slice(None),) * dim + (np.atleast_1d(index),)
+    if not isinstance(source, int | float | complex):
+        source = source if source.ndim == layers.ndim else source.reshape(1)
     if accumulate:
-        np.add.at(result, place, source)
+        add_at(layers, place, source)
     else:
-        result[place] = source
+        layers[place] = source
     return result
 
 
@@ -135,6 +144,11 @@ op(
     self="index_fill(grad, index, dim, 0)",
     samples=["x.index_fill(1, i, 2.)", "torch.index_fill(x, 0, i[:1], 0)", "(x * 1).index_fill_(0, i[1:], 3)"],
 )  # fmt: skip
+op(
+    "index_fill.tensor(self, index, value; dim)", "IndexFillBackward1", "with_layers(self, index, value, dim, False)",
+    self="index_fill(grad, index, dim, 0)", value="sum(index_select(grad, once(index), dim))",
+    samples=["x.index_fill(1, i, s)", "(x * 1).index_fill_(0, i[1:], s)"],
+)  # fmt: skip
 
 
 @composite
@@ -143,15 +157,24 @@ def times(_: Any, value: Any, factor: Any) -> Any:
     return value if factor == 1 else value * factor
 
 
+@raw
+def once(index: Any) -> Any:
+    """Each place once, however often it is named."""
+    return xp(index).unique(index)
+
+
+LIVE["once"] = lambda index: wrap(once(index._data))
+
+
 # -- what the functions below check ----------------------------------------------------------------------------
 def _indexed(function: str, input: Any, dim: Any, index: Any) -> int:
     """`dim` counted from 0. Raises unless `index` is a tensor of integers that are places along `dim`."""
     place = dims.one(function, input, dim)
     if not isinstance(index, TensorBase):
         raise errors.not_a_tensor(function, "index", 2, index)
-    if index._data.dtype.name not in ("int64", "int32"):
+    if index._data.dtype.name not in ("int64", "int32") and index._data.size:
         raise RuntimeError(f"{function}(): Expected dtype int32/int64 for index")
-    if index._data.ndim != input._data.ndim and max(index._data.ndim, input._data.ndim) > 1:
+    if index._data.size and index._data.ndim != input._data.ndim and max(index._data.ndim, input._data.ndim) > 1:
         name = "input" if function == "gather" else "self"
         raise RuntimeError(f"Index tensor must have the same number of dimensions as {name} tensor")
     return place
@@ -160,7 +183,7 @@ def _indexed(function: str, input: Any, dim: Any, index: Any) -> int:
 def _in_bounds(input: Any, dim: int, index: Any) -> None:
     size = input._data.shape[dim] if input._data.ndim else 1
     data = index._data
-    if data.size and (data.min() < 0 or data.max() >= size):
+    if not on_gpu(data) and data.size and (data.min() < 0 or data.max() >= size):
         raise refusals.place_out_of_bounds(int(data[(data < 0) | (data >= size)][0]), dim, size)
 
 
@@ -181,7 +204,7 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> An
     """Reads along `dim` at the places `index`, a tensor of integers. Mirrors `torch.gather`."""
     dim = _indexed("gather", input, dim, index)
     have, want = input._data.shape, index._data.shape
-    if any(n > have[d] for d, n in enumerate(want) if d != dim and have):
+    if index._data.size and any(n > have[d] for d, n in enumerate(want) if d != dim and have):
         raise RuntimeError(
             "Size does not match at dimension "
             f"{next(d for d, n in enumerate(want) if d != dim and n > have[d])} expected index "
@@ -202,6 +225,8 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
             f"{input._data.ndim} dimensions for input, and {indices._data.ndim} dimensions for indices"
         )
     dim = dims.one("take_along_dim", input, dim)
+    if on_gpu(indices._data) or (indices._data < 0).any():
+        indices = OPS["where.tensors"](indices < 0, indices + input._data.shape[dim], indices)
     have, want = list(input._data.shape), list(indices._data.shape)
     rest = np.broadcast_shapes((*have[:dim], 1, *have[dim + 1 :]), (*want[:dim], 1, *want[dim + 1 :]))
     wide = OPS["expand"](input, (*rest[:dim], have[dim], *rest[dim + 1 :]))
@@ -226,23 +251,36 @@ def _scatter(function: str, input: Any, dim: int, index: Any, src: Any) -> int:
 
 
 @public("scatter")
-def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None) -> Any:
+def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Any:
     """A copy of `input` with `src` (a tensor or a number) written along `dim` at the places `index`.
 
-    Mirrors `torch.scatter`.
+    With `reduce`, "add" or "multiply", what stood there counts too; that has no gradient. Mirrors `torch.scatter`.
     """
     src = value if src is None else src
     dim = _scatter("scatter", input, dim, index, src)
+    if reduce is not None:
+        return _reduced(input, index, src, dim, reduce)
     if isinstance(src, TensorBase):
         return OPS["scatter"](input, index, src, dim)
     return OPS["scatter.number"](input, index, dim, src)
 
 
+def _reduced(input: Any, index: Any, src: Any, dim: int, reduce: str) -> Any:
+    if reduce not in ("add", "multiply"):
+        raise RuntimeError("reduce argument must be either add or multiply.")
+    name = "scatter.reduced" if isinstance(src, TensorBase) else "scatter.reduced_number"
+    return OPS[name](input, index, src, dim, reduce)
+
+
 @public("scatter_", function=False)
-def scatter_(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None) -> Any:
+def scatter_(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Any:
     """`scatter`, in place. Mirrors `torch.Tensor.scatter_`."""
     src = value if src is None else src
     dim = _scatter("scatter", input, dim, index, src)
+    if reduce is not None:
+        return overwriting.overwrite(
+            input, "scatter.reduced" if isinstance(src, TensorBase) else "scatter.reduced_number", index, src, dim, reduce
+        )
     if isinstance(src, TensorBase):
         return overwriting.overwrite(input, "scatter", index, src, dim)
     return overwriting.overwrite(input, "scatter.number", index, dim, src)
@@ -267,7 +305,9 @@ def index_select(input: Any, dim: int, index: Any) -> Any:
     """The layers `index`, a vector of integers, along a dimension, copied. Mirrors `torch.index_select`."""
     dim = _layers("index_select", input, dim, index)
     size, data = input._data.shape[dim] if input._data.ndim else 1, index._data
-    if data.size and (data.min() < 0 or data.max() >= size):
+    if not input._data.ndim and data.size != 1:
+        raise RuntimeError(f"index_select(): Index to scalar can have only 1 value, got {data.size} value(s)")
+    if not on_gpu(data) and data.size and (data.min() < 0 or data.max() >= size):
         raise errors.explained(
             IndexError("index out of range in self"), f"The places along dimension {dim} are 0 to {size - 1}."
         )
@@ -319,10 +359,15 @@ def index_copy_(input: Any, dim: int, index: Any, source: Any) -> Any:
 @public("index_fill")
 def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
     """A copy of `input` with a number in its layers `index`. Mirrors `torch.index_fill`."""
-    return OPS["index_fill"](input, index, _layers("index_fill", input, dim, index), value)
+    name = "index_fill.tensor" if isinstance(value, TensorBase) else "index_fill"
+    dim = _layers("index_fill", input, dim, index)
+    return OPS[name](input, index, *((value, dim) if isinstance(value, TensorBase) else (dim, value)))
 
 
 @public("index_fill_", function=False)
 def index_fill_(input: Any, dim: int, index: Any, value: Any) -> Any:
     """`index_fill`, in place. Mirrors `torch.Tensor.index_fill_`."""
-    return overwriting.overwrite(input, "index_fill", index, _layers("index_fill", input, dim, index), value)
+    dim = _layers("index_fill", input, dim, index)
+    if isinstance(value, TensorBase):
+        return overwriting.overwrite(input, "index_fill.tensor", index, value, dim)
+    return overwriting.overwrite(input, "index_fill", index, dim, value)

@@ -16,6 +16,7 @@ import numpy as np
 
 from teachgrad import dtypes, errors
 from teachgrad.autograd.variable import TensorBase
+from teachgrad.gpu import xp
 from teachgrad.ops import dims, refusals
 from teachgrad.ops.dimensions import atleast_1d, atleast_2d, atleast_3d
 from teachgrad.ops.shape import reshape
@@ -33,7 +34,7 @@ def joined(arrays: list[Any], dim: int) -> Any:
         arrays = [array.astype(dtype) for array in arrays]
     real = [array for array in arrays if array.shape != (0,)] or arrays[:1]
     try:
-        return np.asarray(np.concatenate(real, dim), order="C")
+        return xp(real[0]).asarray(np.concatenate(real, dim), order="C")
     except ValueError:
         raise refusals.cannot_join([array.shape for array in real], dim) from None
 
@@ -48,7 +49,7 @@ def stacked(arrays: list[Any], dim: int) -> Any:
     if any(array.shape != arrays[0].shape for array in arrays):
         raise refusals.cannot_stack([array.shape for array in arrays])
     shape = arrays[0].shape
-    stack = np.empty(shape[:dim] + (len(arrays),) + shape[dim:], arrays[0].dtype)
+    stack = xp(arrays[0]).empty(shape[:dim] + (len(arrays),) + shape[dim:], arrays[0].dtype)
     before: tuple[Any, ...] = (slice(None),) * dim
     for place, array in enumerate(arrays):
         stack[(*before, place)] = array
@@ -166,7 +167,7 @@ def split_back(F: Any, grads: list[Any], sizes: list[int], shape: tuple[int, ...
 @raw
 def new_zeros(self: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of another shape in the dtype of `self`."""
-    return np.zeros(shape, self.dtype)
+    return xp(self).zeros(shape, self.dtype)
 
 
 # -- put together ----------------------------------------------------------------------------------------------
@@ -274,15 +275,15 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> Any:
 @public("split_with_sizes")
 def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> Any:
     """Views of consecutive parts of the given sizes. Mirrors `torch.split_with_sizes`."""
-    dim = dims.one("split_with_sizes", _splittable("split", input), dim)
-    sizes, total = list(split_sizes), input._data.shape[dim]
+    place = dims.one("split_with_sizes", _splittable("split", input), dim)
+    sizes, total = list(split_sizes), input._data.shape[place]
     if sum(sizes) != total or min(sizes, default=0) < 0:
         raise RuntimeError(
             f"split_with_sizes expects split_sizes to sum exactly to {total} (input tensor's size at dimension "
             f"{dim}), but got "
             f"split_sizes={sizes}"
         )
-    return OPS["split_with_sizes"](input, tuple(sizes), dim)
+    return OPS["split_with_sizes"](input, tuple(sizes), place)
 
 
 @public("chunk")
@@ -301,14 +302,16 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> Any:
 def unbind(input: Any, dim: int = 0) -> Any:
     """The layers along a dimension, as views without that dimension. Mirrors `torch.unbind`."""
     if not dims.tensor("unbind", input)._data.ndim:
-        raise no_dimensions(dim)
+        raise no_dimensions(dims.one("unbind", input, dim))
     return OPS["unbind"](input, dims.one("unbind", input, dim))
 
 
 @public("tensor_split")
 def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> Any:
     """So many views of nearly equal parts, or the parts between the given places. Mirrors `torch.tensor_split`."""
-    dim = dims.one("tensor_split", _splittable("tensor_split", input), dim)
+    if not dims.tensor("tensor_split", input)._data.ndim:
+        raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
+    dim = dims.one("tensor_split", input, dim)
     total = input._data.shape[dim]
     if isinstance(indices_or_sections, TensorBase):
         indices_or_sections = indices_or_sections.tolist()  # type: ignore[attr-defined]

@@ -7,6 +7,7 @@ tanh, sigmoid, sqrt), the rule says it with `result`, and the node keeps the res
 
 from __future__ import annotations
 
+import cmath
 import math
 from typing import Any
 
@@ -14,18 +15,21 @@ from teachgrad import errors
 from teachgrad.ops import arrays  # noqa: F401 - fills the namespace that the expressions below use
 from teachgrad.ops.table import composite, op, pointwise
 
+_NO_CLAMP = "NotImplementedError: clamp is not supported for complex types"
 _NO_SLOPE = {"self": "grad * 0"}  # a staircase: flat wherever it has a derivative
 
 # -- arithmetic -----------------------------------------------------------------------------------------------
 pointwise("add(self, other)", "AddBackward0", "self + other", numbers_first=True, self="grad", other="grad")
-pointwise("add.alpha(self, other; alpha)", "AddBackward0", "self + alpha * other", self="grad", other="grad * alpha")
+pointwise(
+    "add.alpha(self, other; alpha)", "AddBackward0", "self + alpha * other", self="grad", other="grad * conj(alpha)"
+)
 pointwise(
     "sub(self, other)", "SubBackward0", "self - other", numbers_first=True, mixed="no_bools",
     self="grad", other="-grad", also=["subtract"],
 )  # fmt: skip
 pointwise(
     "sub.alpha(self, other; alpha)", "SubBackward0", "self - alpha * other", mixed="no_bools",
-    self="grad", other="-grad * alpha",
+    self="grad", other="-grad * conj(alpha)",
 )  # fmt: skip
 pointwise(
     "rsub.tensor(self, other)", "RsubBackward0", "other - self", numbers=False, mixed="no_bools",
@@ -36,57 +40,57 @@ pointwise(
 )  # fmt: skip
 pointwise(
     "mul(self, other)", "MulBackward0", "self * other", numbers_first=True,
-    self="grad * other", other="grad * self", also=["multiply"],
+    self="grad * conj(other)", other="grad * conj(self)", also=["multiply"],
 )  # fmt: skip
 pointwise(
     "div(self, other)", "DivBackward0", "self / other", floats=True, domain="positive", numbers_first=True,
-    self="grad / other", other="-grad * ((self / other) / other)", also=["divide", "true_divide"],
+    self="grad / conj(other)", other="-grad * conj((self / other) / other)", also=["divide", "true_divide"],
 )  # fmt: skip
 pointwise(
     "div.floor(self, other)", "DivBackward2", "floor_divide(self, other)", domain="positive", numbers_first=True,
-    refuses={"b": "div_floor_cpu"},
+    refuses={"bc": "div_floor_cpu"},
     self="zeros(grad)", other="zeros(grad)", shown={"self": "grad * 0", "other": "grad * 0"},
 )  # fmt: skip
 pointwise(
     "div.trunc(self, other)", "DivBackward2", "truncated_quotient(self, other)", domain="positive", numbers_first=True,
-    refuses={"b": "div_trunc_cpu"},
+    refuses={"bc": "div_trunc_cpu"},
     self="zeros(grad)", other="zeros(grad)", shown={"self": "grad * 0", "other": "grad * 0"},
 )  # fmt: skip
 pointwise(
     "floor_divide.tensor(self, other)", "NotImplemented", "floor_divide(self, other)", domain="positive", numbers=False,
-    refuses={"b": "div_floor_cpu"},
+    refuses={"bc": "div_floor_cpu"},
     self="no_rule('floor_divide')", other="no_rule('floor_divide')", shown={"self": "?", "other": "?"},
 )  # fmt: skip
 pointwise(
     "floor_divide.number(self; number)", "NotImplemented", "floor_divide(self, number)", promotes=["number"],
-    refuses={"b": "div_floor_cpu"},
+    refuses={"bc": "div_floor_cpu"},
     self="no_rule('floor_divide')",
 )  # fmt: skip
 pointwise(
     "floor_divide.of_number(self; number)", "NotImplemented", "floor_divide(number, self)", promotes=["number"],
-    refuses={"b": "div_floor_cpu"},
+    refuses={"bc": "div_floor_cpu"},
     domain="positive", self="no_rule('floor_divide')",
 )  # fmt: skip
 pointwise(
     "remainder.tensor(self, other)", "RemainderBackward1", "remainder(self, other)", domain="positive", numbers=False,
-    refuses={"b": "remainder_cpu"}, self="grad", other="-grad * floor_quotient(self, other)",
+    refuses={"bc": "remainder_cpu"}, self="grad", other="-grad * floor_quotient(self, other)",
     shown={"other": "-grad * floor(self / other)"},
 )  # fmt: skip
 pointwise(
     "remainder.number(self; number)", "RemainderBackward0", "remainder(self, number)", promotes=["number"],
-    refuses={"b": "remainder_cpu"}, self="grad",
+    refuses={"bc": "remainder_cpu"}, self="grad",
 )  # fmt: skip
 pointwise(
     "remainder.of_number(self; number)", "NotImplemented", "remainder(number, self)", promotes=["number"],
-    domain="positive", refuses={"b": "remainder_cpu"}, self="no_rule('remainder')",
+    domain="positive", refuses={"bc": "remainder_cpu"}, self="no_rule('remainder')",
 )  # fmt: skip
 pointwise(
     "fmod.tensor(self, other)", "FmodBackward1", "fmod(self, other)", domain="positive", numbers=False,
-    refuses={"b": "fmod_cpu"}, self="grad", other="-grad * trunc(self / other)",
+    refuses={"bc": "fmod_cpu"}, self="grad", other="-grad * trunc(self / other)",
 )  # fmt: skip
 pointwise(
     "fmod.number(self; number)", "FmodBackward0", "fmod(self, number)", promotes=["number"],
-    refuses={"b": "fmod_cpu"}, self="grad",
+    refuses={"bc": "fmod_cpu"}, self="grad",
 )  # fmt: skip
 pointwise(
     "pow.number(self; exponent)", "PowBackward0", "power(self, exponent)", promotes=["exponent"],
@@ -100,7 +104,7 @@ pointwise(
 )  # fmt: skip
 pointwise(
     "pow.base(exponent; base)", "PowBackward2", "power(base, exponent)", promotes=["base"], refuses={"b": "pow"},
-    exponent="grad * result * log_of_number(base)", shown={"exponent": "grad * result * log(base)"},
+    exponent="grad * conj(result * log_of_number(base))", shown={"exponent": "grad * (result * log(base))"},
 )  # fmt: skip
 pointwise("neg(self)", "NegBackward0", "-self", self="-grad", also=["negative"])
 pointwise(
@@ -109,25 +113,37 @@ pointwise(
     "1 / self",
     floats=True,
     domain="positive",
-    self="-grad * result * result",
+    self="-grad * conj(result * result)",
 )
 pointwise(
-    "abs(self)", "AbsBackward0", "abs(self)", refuses={"b": "abs_cpu"}, self="grad * sign(self)", also=["absolute"]
+    "abs(self)",
+    "AbsBackward0",
+    "abs(self)",
+    refuses={"b": "abs_cpu"},
+    self="grad * sgn(self)",
+    also=["absolute"],
+    shown={"self": "grad * sign(self)"},
 )
-pointwise("sign(self)", "SignBackward0", "sign_of(self)", self="zeros(grad)", shown=_NO_SLOPE)
+pointwise(
+    "sign(self)", "SignBackward0", "sign_of(self)", self="zeros(grad)", shown=_NO_SLOPE,
+    refuses={
+        "c": "NotImplementedError: Unlike NumPy, torch.sign is not intended to support complex numbers. "
+        "Please use torch.sgn instead."
+    },
+)  # fmt: skip
 
 # -- exponentials and logarithms ------------------------------------------------------------------------------
-pointwise("exp(self)", "ExpBackward0", "exp(self)", floats=True, self="grad * result")
-pointwise("exp2(self)", "Exp2Backward0", "exp2(self)", floats=True, self="grad * result * 0.6931471805599453")
-pointwise("expm1(self)", "Expm1Backward0", "expm1(self)", floats=True, self="grad * (result + 1)")
-pointwise("log(self)", "LogBackward0", "log(self)", floats=True, domain="positive", self="grad / self")
+pointwise("exp(self)", "ExpBackward0", "exp(self)", floats=True, self="grad * conj(result)")
+pointwise("exp2(self)", "Exp2Backward0", "exp2(self)", floats=True, self="grad * conj(result) * 0.6931471805599453")
+pointwise("expm1(self)", "Expm1Backward0", "expm1(self)", floats=True, self="grad * (conj(result) + 1)")
+pointwise("log(self)", "LogBackward0", "log(self)", floats=True, domain="positive", self="grad / conj(self)")
 pointwise(
     "log2(self)",
     "Log2Backward0",
     "log2(self)",
     floats=True,
     domain="positive",
-    self="grad / (self * 0.6931471805599453)",
+    self="grad / (conj(self) * 0.6931471805599453)",
 )
 pointwise(
     "log10(self)",
@@ -135,35 +151,37 @@ pointwise(
     "log10(self)",
     floats=True,
     domain="positive",
-    self="grad / (self * 2.302585092994046)",
+    self="grad / (conj(self) * 2.302585092994046)",
 )
-pointwise("log1p(self)", "Log1PBackward0", "log1p(self)", floats=True, domain="positive", self="grad / (self + 1)")
-pointwise("sqrt(self)", "SqrtBackward0", "sqrt(self)", floats=True, domain="positive", self="grad / (2 * result)")
+pointwise(
+    "log1p(self)", "Log1PBackward0", "log1p(self)", floats=True, domain="positive", self="grad / (conj(self) + 1)"
+)
+pointwise("sqrt(self)", "SqrtBackward0", "sqrt(self)", floats=True, domain="positive", self="grad / (2 * conj(result))")
 pointwise(
     "rsqrt(self)",
     "RsqrtBackward0",
     "1 / sqrt(self)",
     floats=True,
     domain="positive",
-    self="-0.5 * grad * result**3",
+    self="-0.5 * grad * conj(result) ** 3",
 )
 pointwise(
-    "logaddexp(self, other)", "LogaddexpBackward0", "logaddexp(self, other)", numbers=False, in_place=False,
+    "logaddexp(self, other)", "LogaddexpBackward0", "logaddexp_of(self, other)", numbers=False, in_place=False,
     refuses={"biu": "logaddexp_cpu"},
-    self="grad / (1 + exp(other - self))", other="grad / (1 + exp(self - other))",
+    self="grad / conj(1 + exp(other - self))", other="grad / conj(1 + exp(self - other))",
 )  # fmt: skip
 
 # -- trigonometry ---------------------------------------------------------------------------------------------
-pointwise("sin(self)", "SinBackward0", "sin(self)", floats=True, self="grad * cos(self)")
-pointwise("cos(self)", "CosBackward0", "cos(self)", floats=True, self="-grad * sin(self)")
-pointwise("tan(self)", "TanBackward0", "tan(self)", floats=True, self="grad * (1 + result**2)")
+pointwise("sin(self)", "SinBackward0", "sin(self)", floats=True, self="grad * conj(cos(self))")
+pointwise("cos(self)", "CosBackward0", "cos(self)", floats=True, self="-grad * conj(sin(self))")
+pointwise("tan(self)", "TanBackward0", "tan(self)", floats=True, self="grad * (1 + conj(result) ** 2)")
 pointwise(
     "asin(self)",
     "AsinBackward0",
     "arcsin(self)",
     floats=True,
     domain="unit",
-    self="grad / sqrt(1 - self * self)",
+    self="grad / conj(sqrt(1 - self * self))",
     also=["arcsin"],
 )
 pointwise(
@@ -172,7 +190,7 @@ pointwise(
     "arccos(self)",
     floats=True,
     domain="unit",
-    self="-grad / sqrt(1 - self * self)",
+    self="-grad / conj(sqrt(1 - self * self))",
     also=["arccos"],
 )
 pointwise(
@@ -180,28 +198,29 @@ pointwise(
     "AtanBackward0",
     "arctan(self)",
     floats=True,
-    self="grad / (self * self + 1)",
+    self="grad / conj(self * self + 1)",
     also=["arctan"],
 )
 pointwise(
     "atan2(self, other)", "Atan2Backward0", "arctan2(self, other)", floats=True, domain="positive", numbers=False,
+    refuses={"C": "atan2_cpu"},
     self="grad * other / (self * self + other * other)", other="-grad * self / (self * self + other * other)",
     also=["arctan2"],
 )  # fmt: skip
-pointwise("sinh(self)", "SinhBackward0", "sinh(self)", floats=True, self="grad * cosh(self)")
-pointwise("cosh(self)", "CoshBackward0", "cosh(self)", floats=True, self="grad * sinh(self)")
-pointwise("tanh(self)", "TanhBackward0", "tanh(self)", floats=True, self="grad * (1 - result * result)")
+pointwise("sinh(self)", "SinhBackward0", "sinh(self)", floats=True, self="grad * conj(cosh(self))")
+pointwise("cosh(self)", "CoshBackward0", "cosh(self)", floats=True, self="grad * conj(sinh(self))")
+pointwise("tanh(self)", "TanhBackward0", "tanh(self)", floats=True, self="grad * conj(1 - result * result)")
 pointwise(
     "asinh(self)",
     "AsinhBackward0",
     "arcsinh(self)",
     floats=True,
-    self="grad / sqrt(self * self + 1)",
+    self="grad / conj(sqrt(self * self + 1))",
     also=["arcsinh"],
 )
 pointwise(
     "acosh(self)", "AcoshBackward0", "arccosh(self)", floats=True, domain="above one",
-    self="grad / sqrt(self * self - 1)", also=["arccosh"],
+    self="grad / conj(sqrt(self * self - 1))", also=["arccosh"],
 )  # fmt: skip
 pointwise(
     "atanh(self)",
@@ -209,23 +228,28 @@ pointwise(
     "arctanh(self)",
     floats=True,
     domain="unit",
-    self="grad / (1 - self * self)",
+    self="grad / conj(1 - self * self)",
     also=["arctanh"],
 )
 pointwise(
     "hypot(self, other)", "HypotBackward0", "hypot(self, other)", domain="positive", numbers=False,
-    refuses={"biu": "hypot_cpu"},
+    refuses={"biu": "hypot_cpu", "C": "hypot_cpu"},
     self="grad * (self / result)", other="grad * (other / result)",
 )  # fmt: skip
 
 pointwise(
-    "deg2rad(self)", "Deg2RadBackward0", "self * 0.017453292519943295", floats=True, self="grad * 0.017453292519943295"
-)
-pointwise("rad2deg(self)", "Rad2DegBackward0", "self * 57.29577951308232", floats=True, self="grad * 57.29577951308232")
+    "deg2rad(self)", "Deg2RadBackward0", "self * 0.017453292519943295", floats=True,
+    refuses={"c": "deg2rad is not supported for complex tensors."}, self="grad * 0.017453292519943295",
+)  # fmt: skip
+pointwise(
+    "rad2deg(self)", "Rad2DegBackward0", "self * 57.29577951308232", floats=True,
+    refuses={"c": "rad2deg is not supported for complex tensors."}, self="grad * 57.29577951308232",
+)  # fmt: skip
 
 # -- kinks and steps ------------------------------------------------------------------------------------------
 pointwise(
-    "relu(self)", "ReluBackward0", "maximum(self, 0)", refuses={"b": "Boolean inputs not supported for relu"},
+    "relu(self)", "ReluBackward0", "maximum(self, 0)",
+    refuses={"b": "Boolean inputs not supported for relu", "c": _NO_CLAMP},
     self="relu_slope(grad, result)", shown={"self": "where(result > 0, grad, 0)"},
 )  # fmt: skip
 op(
@@ -237,54 +261,63 @@ pointwise(
     "SigmoidBackward0",
     "sigmoid_of(self)",
     floats=True,
-    self="grad * (1 - result) * result",
+    self="grad * conj(1 - result) * conj(result)",
 )
 pointwise(
     "clamp.numbers(self; min, max)", "ClampBackward1", "clip(self, min, max)", promotes=["min", "max"],
+    refuses={"c": _NO_CLAMP},
     self="where(inside(self, min, max), grad, 0)",
 )  # fmt: skip
 pointwise(
-    "clamp_min.number(self; min)", "ClampMinBackward0", "maximum(self, min)", promotes=["min"],
+    "clamp_min.number(self; min)", "ClampMinBackward0", "maximum(self, min)", promotes=["min"], refuses={"c": _NO_CLAMP},
     self="where(self >= min, grad, 0)",
 )  # fmt: skip
 pointwise(
-    "clamp_max.number(self; max)", "ClampMaxBackward0", "minimum(self, max)", promotes=["max"],
+    "clamp_max.number(self; max)", "ClampMaxBackward0", "minimum(self, max)", promotes=["max"], refuses={"c": _NO_CLAMP},
     self="where(self <= max, grad, 0)",
 )  # fmt: skip
 pointwise(
     "clamp_min.tensor(self, min)", "ClampMinBackward1", "maximum(self, min)", numbers=False,
+    refuses={"c": "maximum_cpu"},
     self="where(self >= min, grad, 0)", min="where(self < min, grad, 0)",
 )  # fmt: skip
 pointwise(
     "clamp_max.tensor(self, max)", "ClampMaxBackward1", "minimum(self, max)", numbers=False,
+    refuses={"c": "minimum_cpu"},
     self="where(self <= max, grad, 0)", max="where(self > max, grad, 0)",
 )  # fmt: skip
 pointwise(
     "clamp.tensors(self, min, max)", "ClampBackward0", "minimum(maximum(self, min), max)", numbers=False,
+    refuses={"c": _NO_CLAMP},
     self="where((self >= min) & (self <= max), grad, 0)", min="where((self < min) & (min < max), grad, 0)",
     max="where((self > max) | (max < min), grad, 0)",
 )  # fmt: skip
 for _name in ("floor", "ceil", "trunc"):
     pointwise(
-        f"{_name}(self)", f"{_name.title()}Backward0", f"{_name}(self)", refuses={"b": f"{_name}_vml_cpu"},
+        f"{_name}(self)", f"{_name.title()}Backward0", f"{_name}(self)",
+        refuses={
+            "b": f"{_name}_vml_cpu", "C": f"NotImplementedError: {_name} is not supported for complex inputs",
+        },
         self="zeros(grad)", shown=_NO_SLOPE, also=["fix"] if _name == "trunc" else [],
     )  # fmt: skip
-pointwise("frac(self)", "FracBackward0", "fraction(self)", refuses={"biu": "frac_cpu"}, self="grad")
+pointwise("frac(self)", "FracBackward0", "fraction(self)", refuses={"biu": "frac_cpu", "C": "frac_cpu"}, self="grad")
 pointwise(
-    "round.whole(self)", "RoundBackward0", "round_to(self, 0)", refuses={"b": "round_vml_cpu"},
+    "round.whole(self)", "RoundBackward0", "round_to(self, 0)", refuses={"bc": "round_vml_cpu"},
     self="zeros(grad)", shown=_NO_SLOPE,
 )  # fmt: skip
 pointwise(
-    "round.decimals(self; decimals)", "RoundBackward1", "round_to(self, decimals)", refuses={"biu": "round_cpu"},
+    "round.decimals(self; decimals)", "RoundBackward1", "round_to(self, decimals)", refuses={"biuc": "round_cpu"},
     self="zeros(grad)", shown=_NO_SLOPE,
 )  # fmt: skip
 # Where two arguments tie, each receives half of the gradient.
 pointwise(
     "maximum(self, other)", "MaximumBackward0", "maximum(self, other)", numbers=False, in_place=False,
+    refuses={"c": "maximum not implemented for complex tensors."},
     self="share(grad, self, other)", other="share(grad, other, self)",
 )  # fmt: skip
 pointwise(
     "minimum(self, other)", "MinimumBackward0", "minimum(self, other)", numbers=False, in_place=False,
+    refuses={"c": "minimum not implemented for complex tensors."},
     self="share(grad, other, self)", other="share(grad, self, other)",
 )  # fmt: skip
 pointwise(
@@ -297,7 +330,10 @@ for _name, _sign, _also in (
     ("eq", "==", []), ("ne", "!=", ["not_equal"]), ("lt", "<", ["less"]), ("le", "<=", ["less_equal"]),
     ("gt", ">", ["greater"]), ("ge", ">=", ["greater_equal"]),
 ):  # fmt: skip
-    pointwise(f"{_name}(self, other)", None, f"self {_sign} other", also=_also, in_place=False)
+    pointwise(
+        f"{_name}(self, other)", None, f"self {_sign} other", also=_also, in_place=False,
+        refuses={} if _name in ("eq", "ne") else {"c": f"{_name}_cpu"},
+    )  # fmt: skip
 for _name in ("logical_and", "logical_or", "logical_xor"):
     pointwise(f"{_name}(self, other)", None, f"{_name}(self, other)", numbers=False)
 for _name in ("bitwise_and", "bitwise_or", "bitwise_xor"):
@@ -330,20 +366,22 @@ def power_slope(F: Any, grad: Any, self: Any, exponent: Any) -> Any:
     if isinstance(exponent, int | float | complex):
         if exponent == 0:
             return grad * 0
-        return grad * (self * 2) if exponent == 2 else grad * (exponent * F.pow(self, exponent - 1))
-    return F.where(exponent == 0, grad * 0, grad * (exponent * F.pow(self, exponent - 1)))
+        return grad * F.conj(self * 2 if exponent == 2 else exponent * F.pow(self, exponent - 1))
+    return F.where(exponent == 0, grad * 0, grad * F.conj(exponent * F.pow(self, exponent - 1)))
 
 
 @composite
 def exponent_slope(F: Any, grad: Any, self: Any, result: Any) -> Any:
     """d/dn x^n = x^n log x, taken as 0 where x = 0 and the result is 0."""
     log = F.log(self * 1.0)  # integers become floats
-    return F.where((self == 0) & (result == 0), grad * 0, grad * (result * log))
+    return F.where((self == 0) & (result == 0), grad * 0, grad * F.conj(result * log))
 
 
 @composite
-def log_of_number(F: Any, base: Any) -> float:
+def log_of_number(F: Any, base: Any) -> Any:
     """The natural logarithm of a Python number, -inf at 0."""
+    if isinstance(base, complex):
+        return cmath.log(base)
     return math.log(base) if base > 0 else -math.inf if base == 0 else math.nan
 
 

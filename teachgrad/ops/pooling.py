@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from teachgrad import dtypes, errors
+from teachgrad import errors
+from teachgrad.gpu import add_at, xp
 from teachgrad.ops.convolution import Sizes
 from teachgrad.ops.convolution import _window as window
 from teachgrad.ops.table import LIVE, op, public, raw
@@ -21,7 +22,7 @@ from teachgrad.ops.table import LIVE, op, public, raw
 def _places(array: Any, n: int) -> Any:
     """The numbers 0, 1, 2, ... of the pixels of a plane, in its shape."""
     size = array.shape[-n:]
-    return np.arange(math.prod(size)).reshape(size)
+    return xp(array).arange(math.prod(size)).reshape(size)
 
 
 def _grown(array: Any, out: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, fill: Any) -> Any:
@@ -40,7 +41,7 @@ def largest_in_windows(
     self: Any, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, out: Sizes
 ) -> tuple[Any, Any]:
     """The largest pixel of each window, and its number within the plane."""
-    lowest = -np.inf if self.dtype.kind == "f" else np.iinfo(self.dtype).min
+    lowest = -np.inf if self.dtype.kind in "fV" else np.iinfo(self.dtype).min
     pixels = _grown(self, out, kernel, stride, padding, dilation, lowest)
     numbers = _grown(_places(self, len(out)), out, kernel, stride, padding, dilation, -1)
     best: Any = None
@@ -61,26 +62,39 @@ def largest_in_windows(
 @raw
 def planes_from(self: Any, indices: Any, shape: Sizes, n: int) -> Any:
     """Zeros of `shape` with each number of `self` added at its place in its plane, the last `n` dimensions."""
-    planes = np.zeros((math.prod(shape[:-n]), math.prod(shape[-n:])), self.dtype)
-    rows = np.arange(len(planes))[:, None]
-    np.add.at(planes, (rows, indices.reshape(len(planes), -1)), self.reshape(len(planes), -1))
+    planes = xp(self).zeros((math.prod(shape[:-n]), math.prod(shape[-n:])), self.dtype)
+    rows = xp(self).arange(len(planes))[:, None]
+    flat = len(planes), math.prod(self.shape[-n:])
+    add_at(planes, (rows, indices.reshape(flat)), self.reshape(flat))
+    return planes.reshape(shape)
+
+
+@raw
+def planes_with(self: Any, indices: Any, shape: Sizes, n: int) -> Any:
+    """Zeros of `shape` with each number of `self` at its place in its plane; of several for one place, the last."""
+    planes = xp(self).zeros((math.prod(shape[:-n]), math.prod(shape[-n:])), self.dtype)
+    rows = xp(self).arange(len(planes))[:, None]
+    flat = len(planes), math.prod(self.shape[-n:])
+    planes[rows, indices.reshape(flat)] = self.reshape(flat)
     return planes.reshape(shape)
 
 
 @raw
 def planes_at(self: Any, indices: Any, n: int) -> Any:
     """The numbers at `indices` of each plane: the transpose of `planes_from`."""
-    planes = self.reshape(math.prod(self.shape[:-n]), -1)
-    return np.take_along_axis(planes, indices.reshape(len(planes), -1), 1).reshape(indices.shape)
+    planes = self.reshape(math.prod(self.shape[:-n]), math.prod(self.shape[-n:]))
+    return np.take_along_axis(planes, indices.reshape(len(planes), math.prod(indices.shape[-n:])), 1).reshape(indices.shape)
 
 
-def _counts(size: Sizes, out: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, include: bool, divisor: Any) -> Any:
+def _counts(
+    make: Any, size: Sizes, out: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, include: bool, divisor: Any
+) -> Any:
     """By how much the sum of each window is divided, shape `out`: its pixels, with or without the padding."""
     if divisor is not None:
         return divisor
     counts: Any = 1
     for length, o, k, s, p in zip(size, out, kernel, stride, padding, strict=True):
-        starts = np.arange(o) * s - p
+        starts = make.arange(o) * s - p
         ends = np.minimum(starts + k, length + p)
         inside = np.minimum(ends, length) - np.maximum(starts, 0)
         counts = np.multiply.outer(counts, ends - starts if include else inside)
@@ -94,10 +108,10 @@ def mean_of_windows(
     """The mean of each window."""
     dilation = (1,) * len(out)
     pixels = _grown(self, out, kernel, stride, padding, dilation, 0)
-    total = np.zeros((*self.shape[: -len(out)], *out), self.dtype)
+    total = xp(self).zeros((*self.shape[: -len(out)], *out), self.dtype)
     for place in np.ndindex(*kernel):
         total += pixels[window(place, out, stride, dilation)]
-    counts = _counts(self.shape[-len(out) :], out, kernel, stride, padding, include, divisor)
+    counts = _counts(xp(self), self.shape[-len(out) :], out, kernel, stride, padding, include, divisor)
     return (total / counts).astype(self.dtype, copy=False)
 
 
@@ -108,59 +122,15 @@ def spread_over_windows(
     """Planes of `size` with each number shared among the pixels of its window: the transpose of `mean_of_windows`."""
     n = len(size)
     out, dilation = self.shape[-n:], (1,) * n
-    shares = (self / _counts(size, out, kernel, stride, padding, include, divisor)).astype(self.dtype, copy=False)
+    shares = (self / _counts(xp(self), size, out, kernel, stride, padding, include, divisor)).astype(self.dtype, copy=False)
     ends = (
         max((o - 1) * s + k, length + 2 * p)
         for o, s, k, length, p in zip(out, stride, kernel, size, padding, strict=True)
     )
-    planes: Any = np.zeros((*self.shape[:-n], *ends), self.dtype)
+    planes: Any = xp(self).zeros((*self.shape[:-n], *ends), self.dtype)
     for place in np.ndindex(*kernel):
         planes[window(place, out, stride, dilation)] += shares
     return planes[(..., *(slice(p, p + length) for p, length in zip(padding, size, strict=True)))]
-
-
-def _bounds(size: int, out: int) -> list[tuple[int, int]]:
-    """Where the windows begin and end that divide `size` pixels evenly among `out` outputs; they may overlap by one."""
-    return [(i * size // out, -(-(i + 1) * size // out)) for i in range(out)]
-
-
-def _means(size: int, out: int, dtype: Any) -> Any:
-    """The matrix that takes these means: (out, size)."""
-    matrix = np.zeros((out, size), dtype)
-    for row, (start, end) in zip(matrix, _bounds(size, out), strict=True):
-        row[start:end] = 1 / (end - start)
-    return matrix
-
-
-@raw
-def adaptive_means(self: Any, out: Sizes) -> Any:
-    """Means of windows that divide each plane evenly: rows first, then columns."""
-    if self.dtype.kind != "f":
-        raise errors.not_for_dtype("adaptive_avg_pool2d", dtypes.of(self.dtype).scalar_name)
-    height, width = self.shape[-2:]
-    return _means(height, out[0], self.dtype) @ self @ _means(width, out[1], self.dtype).T
-
-
-@raw
-def adaptive_shares(self: Any, size: Sizes) -> Any:
-    """The transpose of `adaptive_means`: each number shared among the pixels of its window."""
-    height, width = self.shape[-2:]
-    return _means(size[0], height, self.dtype).T @ self @ _means(size[1], width, self.dtype)
-
-
-@raw
-def adaptive_largest(self: Any, out: Sizes) -> tuple[Any, Any]:
-    """The largest pixel of windows that divide each plane evenly, and its number within the plane."""
-    values = np.empty((*self.shape[:-2], *out), self.dtype)
-    indices = np.empty(values.shape, np.int64)
-    width = self.shape[-1]
-    for i, (top, bottom) in enumerate(_bounds(self.shape[-2], out[0])):
-        for j, (left, right) in enumerate(_bounds(width, out[1])):
-            pixels = self[..., top:bottom, left:right].reshape(*self.shape[:-2], -1)
-            best = pixels.argmax(-1)
-            values[..., i, j] = np.take_along_axis(pixels, best[..., None], -1)[..., 0]
-            indices[..., i, j] = (top + best // (right - left)) * width + left + best % (right - left)
-    return values, indices
 
 
 for _n in (2, 3):
@@ -169,12 +139,14 @@ for _n in (2, 3):
         f"MaxPool{_n}DWithIndicesBackward0",
         "largest_in_windows(self, kernel, stride, padding, dilation, out)",
         self=f"planes_from(grad, indices, self_shape, {_n})",
+        refuses={"c": f"max_pool{_n}d"},
         samples=[f"F.max_pool{_n}d(b[None] + x.sum(), 2)" if _n == 3 else "F.max_pool2d(c, 2)"],
     )
     op(
         f"avg_pool{_n}d_windows(self; kernel, stride, padding, out, include, divisor)", f"AvgPool{_n}DBackward0",
         "mean_of_windows(self, kernel, stride, padding, out, include, divisor)",
-        keeps=["kernel"], self=f"avg_pool{_n}d_shares(grad, self_shape[-{_n}:], kernel, stride, padding, include, divisor)",
+        keeps=["kernel"], refuses={"c": f"avg_pool{_n}d" if _n == 2 else "avg_pool3d_out_frame"},
+        self=f"avg_pool{_n}d_shares(grad, self_shape[-{_n}:], kernel, stride, padding, include, divisor)",
         samples=[f"F.avg_pool{_n}d(b[None], 2)" if _n == 3 else "F.avg_pool2d(c, 2)"],
     )  # fmt: skip
     op(
@@ -191,31 +163,10 @@ op(
     "planes_at(self, indices; n)", "MaxPool2DWithIndicesBackwardBackward0", "planes_at(self, indices, n)",
     self="planes_from(grad, indices, self_shape, n)", samples=["F.max_pool2d(c, 2)"],
 )  # fmt: skip
-op(
-    "adaptive_avg_pool2d_means(self; out)", "AdaptiveAvgPool2DBackward0", "adaptive_means(self, out)",
-    self="adaptive_avg_pool2d_shares(grad, self_shape[-2:])",
-    samples=[
-        "F.adaptive_avg_pool2d(c, 2)", "F.adaptive_avg_pool2d(c, (3, None))", "F.adaptive_avg_pool2d(c, (6, 1))",
-        "F.adaptive_avg_pool1d(c, 3)",
-    ],
-)  # fmt: skip
-op(
-    "adaptive_avg_pool2d_shares(self; size)", "AdaptiveAvgPool2DBackward0", "adaptive_shares(self, size)",
-    self="adaptive_avg_pool2d_means(grad, self_shape[-2:])", samples=["F.adaptive_avg_pool2d(c, 2)"],
-)  # fmt: skip
-op(
-    "adaptive_max_pool2d_largest(self; out) -> values, !indices", "AdaptiveMaxPool2DBackward0",
-    "adaptive_largest(self, out)",
-    self="planes_from(grad, indices, self_shape, 2)",
-    samples=[
-        "F.adaptive_max_pool2d(c, 2)", "F.adaptive_max_pool2d(c, (3, None))",
-        "F.adaptive_max_pool1d(c, 3, return_indices=True)",
-    ],
-)  # fmt: skip
 
 
 # -- the faces -------------------------------------------------------------------------------------------------
-def _numbers(value: Any, n: int) -> Sizes:
+def numbers_of(value: Any, n: int) -> Sizes:
     """One number for every dimension, or one each, as a tuple of `n`."""
     numbers = (int(value),) * n if isinstance(value, int | np.integer) else tuple(int(number) for number in value)
     return numbers * n if len(numbers) == 1 else numbers
@@ -225,8 +176,8 @@ def _placed(
     input: Any, n: int, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
 ) -> tuple[Sizes, Sizes, Sizes, Sizes, Sizes]:
     """Kernel, stride, padding and dilation as tuples, and the size of the output. Raises RuntimeError if there is none."""
-    kernel, padding, dilation = _numbers(kernel, n), _numbers(padding, n), _numbers(dilation, n)
-    stride = kernel if stride is None or stride == () else _numbers(stride, n)
+    kernel, padding, dilation = numbers_of(kernel, n), numbers_of(padding, n), numbers_of(dilation, n)
+    stride = kernel if stride is None or stride == () else numbers_of(stride, n)
     if any(s == 0 for s in stride):
         raise RuntimeError("stride should not be zero")
     shape = input._data.shape
@@ -321,8 +272,8 @@ def max_pool1d(
             "max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:"
             f"{list(input._data.shape)}"
         )
-    around = [(1, *_numbers(v, 1)) for v in (kernel_size, kernel_size if stride is None else stride)]
-    pad, apart = (0, *_numbers(padding, 1)), (1, *_numbers(dilation, 1))
+    around = [(1, *numbers_of(v, 1)) for v in (kernel_size, kernel_size if stride is None else stride)]
+    pad, apart = (0, *numbers_of(padding, 1)), (1, *numbers_of(dilation, 1))
     found = max_pool2d(input.unsqueeze(-2), *around, pad, apart, ceil_mode, return_indices)
     return tuple(part.squeeze(-2) for part in found) if return_indices else found.squeeze(-2)
 
@@ -342,42 +293,7 @@ def avg_pool1d(
             f"Expected 2 to 3 dimensions, but got {input._data.ndim}-dimensional tensor for argument #1 'self' (while "
             "checking arguments for avg_pool1d)"
         )
-    around = [(1, *_numbers(v, 1)) for v in (kernel_size, kernel_size if stride is None else stride)]
-    return avg_pool2d(input.unsqueeze(-2), *around, (0, *_numbers(padding, 1)), ceil_mode, count_include_pad).squeeze(
+    around = [(1, *numbers_of(v, 1)) for v in (kernel_size, kernel_size if stride is None else stride)]
+    return avg_pool2d(input.unsqueeze(-2), *around, (0, *numbers_of(padding, 1)), ceil_mode, count_include_pad).squeeze(
         -2
     )
-
-
-def _adaptive_size(function: str, input: Any, output_size: Any) -> Sizes:
-    """The output size as a tuple of two; None keeps the input's."""
-    wanted = (output_size,) * 2 if output_size is None or isinstance(output_size, int) else tuple(output_size)
-    if len(wanted) != 2:
-        raise RuntimeError(f"{function}: output_size must be 2")
-    return tuple(have if want is None else want for want, have in zip(wanted, input._data.shape[-2:], strict=True))
-
-
-def adaptive_avg_pool2d(input: Any, output_size: Any) -> Any:
-    """Means of windows that divide each plane into `output_size` parts. Mirrors `F.adaptive_avg_pool2d`."""
-    out = _adaptive_size("adaptive_avg_pool2d", input, output_size)
-    if out == (1, 1) and input._data.dtype.kind == "f":
-        return input.mean((-1, -2), keepdim=True)
-    return LIVE["adaptive_avg_pool2d_means"](input, out)
-
-
-def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
-    """The largest elements of windows that divide each plane evenly. Mirrors `F.adaptive_max_pool2d`."""
-    out = _adaptive_size("adaptive_max_pool2d", input, output_size)
-    values, indices = LIVE["adaptive_max_pool2d_largest"](input, out)
-    return (values, indices) if return_indices else values
-
-
-@public("adaptive_avg_pool1d", method=False)
-def adaptive_avg_pool1d(input: Any, output_size: Any) -> Any:
-    """Means of windows that divide (N, C, L) evenly along L. Mirrors `F.adaptive_avg_pool1d`."""
-    return adaptive_avg_pool2d(input.unsqueeze(-2), (1, *_numbers(output_size, 1))).squeeze(-2)
-
-
-def adaptive_max_pool1d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
-    """The largest elements of windows that divide (N, C, L) evenly along L. Mirrors `F.adaptive_max_pool1d`."""
-    found = adaptive_max_pool2d(input.unsqueeze(-2), (1, *_numbers(output_size, 1)), return_indices)
-    return tuple(part.squeeze(-2) for part in found) if return_indices else found.squeeze(-2)

@@ -148,12 +148,17 @@ def addr_of(self: Any, vec1: Any, vec2: Any, beta: float = 1, alpha: float = 1) 
 @raw
 def addbmm_of(self: Any, batch1: Any, batch2: Any, beta: float = 1, alpha: float = 1) -> Any:
     """beta * self + alpha * (the sum of batch1 @ batch2)."""
+    if self.dtype is not batch2.dtype and batch1.dtype is batch2.dtype:
+        raise _differ("self and mat2 must have the same dtype, but got {} and {}".format(*_names(self, batch2)))
     return _added(self, np.add.reduce(bmm_of(batch1, batch2), axis=0), beta, alpha)
 
 
 @raw
 def baddbmm_of(self: Any, batch1: Any, batch2: Any, beta: float = 1, alpha: float = 1) -> Any:
     """beta * self + alpha * batch1 @ batch2."""
+    if self.dtype is not batch1.dtype or batch1.dtype is not batch2.dtype:
+        have = [dtypes.of(array.dtype).c_name for array in (self, batch1, batch2)]
+        raise _differ("Input dtypes must be the same, got: input {}, batch1: {}, batch2: {}".format(*have))
     return _added(self, bmm_of(batch1, batch2), beta, alpha)
 
 

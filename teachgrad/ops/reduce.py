@@ -14,10 +14,9 @@ import math
 import warnings
 from typing import Any
 
-import numpy as np
-
 from teachgrad import dtypes
 from teachgrad.autograd.variable import wrap
+from teachgrad.gpu import on_gpu, xp
 from teachgrad.ops import dims, reduce_arrays  # noqa: F401 - the array functions that the entries name
 from teachgrad.ops.table import LIVE, composite, op, public
 
@@ -50,17 +49,18 @@ op(
 )  # fmt: skip
 op(
     "nansum.dim(self; dim, keepdim)", "NansumBackward0", "nansum(self, dim, keepdim)",
+    refuses={"c": "nansum on CPU does not support complex inputs"},
     self="where(isnan(self), 0, expand_back(grad, self_shape, dim, keepdim))",
     samples=["x.nansum()", "x.nansum(0)", "x.log().nansum(1)"],
 )  # fmt: skip
 op(
     "prod.all(self)", "ProdBackward0", "prod(self)",
-    self="prod_slope(grad, self, result)",
+    self="conj(prod_slope(conj(grad), self, result))",
     samples=["x.prod()", "s.prod()", "(x * mask).prod()"],
 )  # fmt: skip
 op(
     "prod.dim(self; dim, keepdim)", "ProdBackward1", "prod(self, dim, keepdim)",
-    self="prod_slope(grad, self, result, dim, keepdim)",
+    self="conj(prod_slope(conj(grad), self, result, dim, keepdim))",
     samples=["x.prod(0)", "x.prod(1, True)", "(x * mask).prod(1)"],
 )  # fmt: skip
 op(
@@ -91,7 +91,7 @@ op(
 )  # fmt: skip
 op(
     "logsumexp.dims(self; dim, keepdim)", "LogsumexpBackward0", "logsumexp(self, dim, keepdim)",
-    self="expand_back(grad, self_shape, dim, keepdim) * exp(self - expand_back(result, self_shape, dim, keepdim))",
+    self="expand_back(grad, self_shape, dim, keepdim) * conj(exp(self - expand_back(result, self_shape, dim, keepdim)))",
     samples=["x.logsumexp(0)", "torch.logsumexp(x, 1, True)", "b.logsumexp((0, 2))"],
 )  # fmt: skip
 op(
@@ -134,11 +134,11 @@ def spread_and_mean_slope(
 def _prod_slope_live(grad: Any, self: Any, result: Any, dim: dims.Dims = None, keepdim: bool = False) -> Any:
     """The same on tensors. Where there are zeros, each x_i gets the product of a row in which it is replaced by 1."""
     spread = LIVE["expand_back"](grad, self._data.shape, dim, keepdim)
-    if not (self._data == 0).any():
+    if not on_gpu(self._data) and not (self._data == 0).any():
         return spread * LIVE["expand_back"](result, self._data.shape, dim, keepdim) / self
     line = self.reshape(-1) if dim is None else self.transpose(dim, -1)
     n = line._data.shape[-1]
-    rows = LIVE["where"](wrap(np.eye(n, dtype=bool)), 1.0, line.unsqueeze(-2))
+    rows = LIVE["where"](wrap(xp(self._data).eye(n, dtype=bool)), 1.0, line.unsqueeze(-2))
     others = LIVE["prod"](rows, -1)
     return spread * (others.reshape(self._data.shape) if dim is None else others.transpose(dim, -1))
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from teachgrad import dtypes, errors
+from teachgrad.gpu import on_gpu
 from teachgrad.ops import dims
 from teachgrad.ops.table import raw
 
@@ -40,7 +41,7 @@ def sum(self: Any, dim: dims.Dims = None, keepdim: bool = False) -> Any:
 @raw
 def mean(self: Any, dim: dims.Dims = None, keepdim: bool = False) -> Any:
     """The sum divided by the number of elements; nan for none."""
-    if self.dtype.kind not in "fc":
+    if self.dtype.kind not in "fcV":
         name = dtypes.of(self.dtype).scalar_name
         raise errors.explained(
             RuntimeError(
@@ -58,7 +59,7 @@ def mean(self: Any, dim: dims.Dims = None, keepdim: bool = False) -> Any:
 @raw
 def nansum(self: Any, dim: dims.Dims, keepdim: bool) -> Any:
     """The sum of what is not nan."""
-    return sum(np.where(np.isnan(self), 0, self) if self.dtype.kind in "fc" else self, dim, keepdim)
+    return sum(np.where(np.isnan(self), 0, self) if self.dtype.kind in "fcV" else self, dim, keepdim)
 
 
 @raw
@@ -72,22 +73,23 @@ def prod(self: Any, dim: dims.Dims = None, keepdim: bool = False) -> Any:
 @raw
 def variance(self: Any, dim: dims.Dims, correction: float, keepdim: bool) -> Any:
     """The mean squared distance from the mean, with n - correction in place of n; computed in float64, as PyTorch does."""
-    if self.dtype.kind not in "fc":
+    if self.dtype.kind not in "fcV":
         raise errors.explained(
             RuntimeError("std and var only support floating point and complex dtypes"),
             "Convert integers first: x.float().std().",
         )
     n = dims.count(self.shape, dim)
-    wide = self.astype(np.float64)
+    wide = self.astype(np.complex128 if self.dtype.kind == "c" else np.float64)
     centred = wide - _add_up(wide, axis=dim, keepdims=True) / np.float64(n)
-    squares = _add_up(centred * centred, axis=dim, keepdims=keepdim)
-    return np.divide(squares, np.float64(max(n - correction, 0))).astype(self.dtype)
+    squares = centred.real**2 + centred.imag**2 if self.dtype.kind == "c" else centred * centred
+    squares = _add_up(squares, axis=dim, keepdims=keepdim)
+    return np.divide(squares, np.float64(max(n - correction, 0))).astype(self.real.dtype)
 
 
 @raw
 def vector_norm(self: Any, ord: float, dim: dims.Dims, keepdim: bool) -> Any:
     """(sum of |x|^ord)^(1/ord); the largest |x| for inf, the number of non-zeros for 0."""
-    if self.dtype.kind not in "fc":
+    if self.dtype.kind not in "fcV":
         name = dtypes.of(self.dtype).scalar_name
         raise errors.explained(
             RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {name}"),
@@ -102,8 +104,7 @@ def vector_norm(self: Any, ord: float, dim: dims.Dims, keepdim: bool) -> Any:
                 f"linalg.vector_norm cannot compute the {'-' if ord < 0 else ''}inf norm on an empty tensor because the "
                 "operation does not have an identity"
             )
-        extreme: Any = np.maximum if ord > 0 else np.minimum
-        return extreme.reduce(size, axis=dim, keepdims=keepdim)
+        return (size.max if ord > 0 else size.min)(axis=dim, keepdims=keepdim)
     if ord == 0:
         return sum((size != 0).astype(size.dtype), dim, keepdim)
     return sum(size, dim, keepdim) if ord == 1 else sum(size**ord, dim, keepdim) ** (1 / ord)
@@ -112,11 +113,11 @@ def vector_norm(self: Any, ord: float, dim: dims.Dims, keepdim: bool) -> Any:
 @raw
 def logsumexp(self: Any, dim: dims.Dims, keepdim: bool = False) -> Any:
     """log(sum of e^x), computed around the largest x so that nothing overflows."""
-    if self.dtype.kind not in "fc":
+    if self.dtype.kind not in "fcV":
         self = self.astype(dtypes.get_default_dtype().numpy)
     if not dims.count(self.shape, dim):
         return np.log(sum(self, dim, keepdim))
-    top = np.maximum.reduce(self, axis=dim, keepdims=True)
+    top = (self.real if self.dtype.kind == "c" else self).max(axis=dim, keepdims=True)
     top = np.where(np.isinf(top), 0, top)
     total = np.log(sum(np.exp(self - top), dim, keepdim))
     return total + top.reshape(total.shape)
@@ -125,15 +126,13 @@ def logsumexp(self: Any, dim: dims.Dims, keepdim: bool = False) -> Any:
 @raw
 def all_of(self: Any, dim: dims.Dims, keepdim: bool) -> Any:
     """Whether all are non-zero: bool, or 0 and 1 for uint8."""
-    every: Any = np.logical_and.reduce
-    return _as_flag(every(self, axis=dim, keepdims=keepdim), self.dtype)
+    return _as_flag(self.all(axis=dim, keepdims=keepdim), self.dtype)
 
 
 @raw
 def any_of(self: Any, dim: dims.Dims, keepdim: bool) -> Any:
     """Whether any is non-zero: bool, or 0 and 1 for uint8."""
-    some: Any = np.logical_or.reduce
-    return _as_flag(some(self, axis=dim, keepdims=keepdim), self.dtype)
+    return _as_flag(self.any(axis=dim, keepdims=keepdim), self.dtype)
 
 
 def _as_flag(answer: Any, dtype: Any) -> Any:
@@ -145,7 +144,7 @@ def prod_slope(grad: Any, self: Any, result: Any, dim: dims.Dims = None, keepdim
     """The product of all the others: result / x_i, or where x_i is the only zero, the product of what is not zero."""
     spread = dims.expand_back(grad, self.shape, dim, keepdim)
     zero = self == 0
-    if not zero.any():
+    if not on_gpu(self) and not zero.any():
         return spread * dims.expand_back(result, self.shape, dim, keepdim) / self
     zeros = _add_up(zero, axis=dim, keepdims=True, dtype=np.int64)
     others = prod(np.where(zero, 1, self), dim, True)  # an int 1 leaves the dtype as it is

@@ -25,6 +25,28 @@ LIST_INDEX = (
 BYTE_INDEX = "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead."
 
 
+# -- out= ------------------------------------------------------------------------------------------------------
+def out_wants_gradient(function: str) -> RuntimeError:
+    """`torch.exp(x, out=y)` where x or y requires grad."""
+    return explained(
+        RuntimeError(
+            f"{function}(): functions with out=... arguments don't support automatic differentiation, but one of the "
+            "arguments requires grad."
+        ),
+        "Writing into a tensor leaves no history. Write y = torch.exp(x), or do it inside `with torch.no_grad():`.",
+    )
+
+
+def out_resized(have: tuple[int, ...], want: tuple[int, ...]) -> str:
+    """The warning for an `out` of another shape than the result."""
+    return (
+        f"An output with one or more elements was resized since it had shape {list(have)}, which does not match the "
+        f"required output shape {list(want)}. This behavior is deprecated, and in a future PyTorch release outputs will "
+        "not be resized unless they have zero elements. You can explicitly reuse an out tensor t by resizing it, inplace, "
+        "to zero elements with t.resize_(0)."
+    )
+
+
 # -- shapes ----------------------------------------------------------------------------------------------------
 def no_view() -> RuntimeError:
     """view() of elements that do not lie in memory in the order that the new shape needs."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from teachgrad.gpu import xp
 from teachgrad.ops.convolution import Sizes, added_back, columns, output_size
 from teachgrad.ops.table import LIVE, op, public, raw
 
@@ -23,7 +24,7 @@ def resized(self: Any, matrices: Matrices) -> Any:
     """The last dimensions multiplied by their matrices."""
     for dim, matrix in enumerate(matrices, self.ndim - len(matrices)):
         self = np.moveaxis(np.tensordot(self, matrix.astype(self.dtype, copy=False), (dim, 1)), -1, dim)
-    return np.ascontiguousarray(self)
+    return xp(self).ascontiguousarray(self)
 
 
 @raw
@@ -38,16 +39,20 @@ _NODES = {
     "upsample_nearest1d": "UpsampleNearest1DBackward0",
     "upsample_nearest2d": "UpsampleNearest2DBackward0",
     "upsample_nearest3d": "UpsampleNearest3DBackward0",
+    "upsample_nearest_exact1d": "UpsampleNearestExact1DBackward0",
+    "upsample_nearest_exact2d": "UpsampleNearestExact2DBackward0",
+    "upsample_nearest_exact3d": "UpsampleNearestExact3DBackward0",
     "upsample_linear1d": "UpsampleLinear1DBackward0",
     "upsample_bilinear2d": "UpsampleBilinear2DBackward0",
     "upsample_trilinear3d": "UpsampleTrilinear3DBackward0",
     "upsample_bicubic2d": "UpsampleBicubic2DBackward0",
 }
 for _name, _node in _NODES.items():
-    _mode = _name.removeprefix("upsample_").rstrip("123d")
+    _mode = _name.removeprefix("upsample_").rstrip("123d").replace("_", "-")
     _input = {"1": "c", "2": "c[None]", "3": "c[None, None]"}[_name[-2]]
     op(
         f"{_name}(self; matrices)", _node, "resized(self, matrices)", self=f"{_name}(grad, turned(matrices))",
+        refuses={"c": f"compute_indices_weights_{_mode}"},
         samples=[
             f"F.interpolate({_input}, scale_factor=2, mode='{_mode}')", f"F.interpolate({_input}, size=3, mode='{_mode}')",
         ],
@@ -55,44 +60,54 @@ for _name, _node in _NODES.items():
 
 
 # -- which old pixels are in a new one -------------------------------------------------------------------------
-def _places(size: int, out: int, scale: float | None, align: bool) -> Any:
-    """Where the middles of the new pixels lie among the old ones; with `align` the corners lie on each other."""
+def _places(make: Any, size: int, out: int, scale: float | None, align: bool) -> Any:
+    """Where the middles of the new pixels lie among the old ones; with `align` the corners lie on each other.
+
+    `make`, NumPy or CuPy, says where the answer is to be.
+    """
     if align:
-        return np.arange(out) * ((size - 1) / (out - 1) if out > 1 else 0.0)
-    return (np.arange(out) + 0.5) * (size / out if scale is None else 1 / scale) - 0.5
+        return make.arange(out) * ((size - 1) / (out - 1) if out > 1 else 0.0)
+    return (make.arange(out) + 0.5) * (size / out if scale is None else 1 / scale) - 0.5
 
 
-def nearest_matrix(size: int, out: int, scale: float | None, align: bool) -> Any:
+def nearest_matrix(make: Any, size: int, out: int, scale: float | None, align: bool) -> Any:
     """Each new pixel is the old one below its corner."""
-    places = np.floor(np.arange(out) * (size / out if scale is None else 1 / scale)).astype(int)
-    return (np.minimum(places, size - 1)[:, None] == np.arange(size)) * 1.0
+    places = np.floor(make.arange(out) * (size / out if scale is None else 1 / scale)).astype(int)
+    return (np.minimum(places, size - 1)[:, None] == make.arange(size)) * 1.0
 
 
-def linear_matrix(size: int, out: int, scale: float | None, align: bool) -> Any:
+def nearest_exact_matrix(make: Any, size: int, out: int, scale: float | None, align: bool) -> Any:
+    """Each new pixel is the old one below its middle."""
+    places = np.floor((make.arange(out) + 0.5) * (size / out if scale is None else 1 / scale)).astype(int)
+    return (np.minimum(places, size - 1)[:, None] == make.arange(size)) * 1.0
+
+
+def linear_matrix(make: Any, size: int, out: int, scale: float | None, align: bool) -> Any:
     """Each new pixel lies between two old ones, and is nearer to one of them."""
-    places = np.maximum(_places(size, out, scale, align), 0)
+    places = np.maximum(_places(make, size, out, scale, align), 0)
     lower = np.minimum(places.astype(int), size - 1)
     upper, part = np.minimum(lower + 1, size - 1), places - lower
-    matrix = np.zeros((out, size))
-    np.add.at(matrix, (np.arange(out), lower), 1 - part)
-    np.add.at(matrix, (np.arange(out), upper), part)
+    matrix = make.zeros((out, size))
+    np.add.at(matrix, (make.arange(out), lower), 1 - part)
+    np.add.at(matrix, (make.arange(out), upper), part)
     return matrix
 
 
-def cubic_matrix(size: int, out: int, scale: float | None, align: bool) -> Any:
+def cubic_matrix(make: Any, size: int, out: int, scale: float | None, align: bool) -> Any:
     """Each new pixel is on a smooth curve through four old ones (R. Keys, 1981, with the constant -0.75)."""
-    places, a = _places(size, out, scale, align), -0.75
+    places, a = _places(make, size, out, scale, align), -0.75
     lower = np.floor(places).astype(int)
-    matrix = np.zeros((out, size))
+    matrix = make.zeros((out, size))
     for neighbour in (-1, 0, 1, 2):
         d = np.abs(places - (lower + neighbour))
         weight = np.where(d <= 1, (a + 2) * d**3 - (a + 3) * d**2 + 1, a * d**3 - 5 * a * d**2 + 8 * a * d - 4 * a)
-        np.add.at(matrix, (np.arange(out), np.clip(lower + neighbour, 0, size - 1)), weight)
+        np.add.at(matrix, (make.arange(out), np.clip(lower + neighbour, 0, size - 1)), weight)
     return matrix
 
 
-MATRICES: dict[str, Callable[[int, int, float | None, bool], Any]] = {
-    "nearest": nearest_matrix, "linear": linear_matrix, "bilinear": linear_matrix, "trilinear": linear_matrix,
+MATRICES: dict[str, Callable[[Any, int, int, float | None, bool], Any]] = {
+    "nearest": nearest_matrix, "nearest-exact": nearest_exact_matrix, "linear": linear_matrix, "bilinear": linear_matrix,
+    "trilinear": linear_matrix,
     "bicubic": cubic_matrix,
 }  # fmt: skip
 
@@ -168,8 +183,8 @@ def window_columns(self: Any, kernel: Sizes, dilation: Sizes, padding: Sizes, st
 def image_of_columns(self: Any, size: Sizes, kernel: Sizes, dilation: Sizes, padding: Sizes, stride: Sizes) -> Any:
     """The transpose of `window_columns`: (N, C * kh * kw, number of windows) to (N, C, *size), overlaps added."""
     out = output_size(size, kernel, stride, padding, dilation)
-    copies = self.reshape(len(self), -1, *kernel, *out)
-    return np.ascontiguousarray(added_back(copies, size, stride, padding, dilation))
+    copies = self.reshape(len(self), self.shape[1] // math.prod(kernel), *kernel, *out)
+    return xp(self).ascontiguousarray(added_back(copies, size, stride, padding, dilation))
 
 
 op(

@@ -1,9 +1,11 @@
 """Writes the node of a table entry: a class whose `vjp` is the entry's rules, one expression per edge.
 
     class MulBackward0(Node):
-        def vjp(node, grad):
-            self, other = node.saved          # after checking that nothing was freed or changed in place
-            return (grad * other._data, grad * self._data)
+        def vjp(node, grad, keep=True):
+            self, other = node.saved                                # after checking that nothing was freed or changed
+            grads = (grad * other._data, grad * self._data)
+            ...                                                     # unless `keep`, free what was saved
+            return grads if node.fit is None else _fitted(grads, node.fit)       # undo broadcasting and casts
 
 `vjp_live` is the same on tensors, for `create_graph=True`.
 """
@@ -25,13 +27,13 @@ def make_node(op: Op, *, by_number: bool) -> type[graph.Node]:
     assert op.node_name is not None
     key = "number" if by_number else "tensor"
 
-    def vjp(node: graph.Node, grad: Any) -> Any:
+    def vjp(node: graph.Node, grad: Any, keep: bool = True) -> Any:
         cls.vjp = compile_rule(op, by_number, live=False)  # type: ignore[method-assign]
-        return cls.vjp(node, grad)
+        return cls.vjp(node, grad, keep)
 
-    def vjp_live(node: graph.Node, grad: Any) -> Any:
+    def vjp_live(node: graph.Node, grad: Any, keep: bool = True) -> Any:
         cls.vjp_live = compile_rule(op, by_number, live=True)  # type: ignore[method-assign]
-        return cls.vjp_live(node, grad)
+        return cls.vjp_live(node, grad, keep)
 
     slots = []
     if "result" in op.saved:
@@ -40,10 +42,10 @@ def make_node(op: Op, *, by_number: bool) -> type[graph.Node]:
         "__module__": "builtins",  # prints as PyTorch's: <MulBackward0 object at 0x...>
         "vjp": vjp,
         "vjp_live": vjp_live,
+        "uncompiled": (vjp, vjp_live),
         "saved_names": op.saved,
         "keeps": op.keeps,
         "tensor_names": frozenset(n for n in op.saved if n in op.inputs or n in op.outputs),
-        "fresh": tuple(is_fresh(op.rules[name]) for name in op.inputs if name in op.rules),
         "outputs": len(op.tracked),
     }
     compared = checked(op, by_number)
@@ -52,8 +54,6 @@ def make_node(op: Op, *, by_number: bool) -> type[graph.Node]:
     if op.list_output:
         slots.append("outputs")
         del body["outputs"]
-    if op.list_input:
-        body["fresh"] = graph.NEVER_FRESH
     body["__slots__"] = tuple(slots)
     cls: type[graph.Node] = type(op.node_name, (graph.Node,), body)
     op.nodes[key] = RAW[node_key(op, by_number)] = cls
@@ -63,13 +63,6 @@ def make_node(op: Op, *, by_number: bool) -> type[graph.Node]:
 def node_key(op: Op, by_number: bool) -> str:
     """The name by which the generated code finds the node class."""
     return f"{op.node_name}__{op.identifier}{'_number' if by_number else ''}"
-
-
-def is_fresh(rule: str) -> bool:
-    """Does the rule make a new array, by arithmetic or by expand_back? `grad`, or a view of it, is not new."""
-    return (
-        re.search(r"^-|^expand_back$|[-+*/@] ", re.sub(r"\([^()]*\)", "", re.sub(r"\([^()]*\)", "", rule))) is not None
-    )
 
 
 def version(tensor: str) -> str:
@@ -96,9 +89,11 @@ def compile_rule(op: Op, by_number: bool, *, live: bool) -> Any:
 
 def rule_source(op: Op, *, by_number: bool, live: bool = False) -> str:
     """The rules of one node as a method: check that nothing saved was freed or changed, then one expression per edge."""
-    lines = [f"def vjp{'_live' if live else ''}(node, {'grads' if len(op.tracked) > 1 or op.list_output else 'grad'}):"]
-    if op.list_output:
-        lines += ["    if node.outputs == 1:", "        grads = [grads]"]
+    given = "grads" if len(op.tracked) > 1 or op.list_output else "grad"
+    lines = [f"def vjp{'_live' if live else ''}(node, {given}, keep=True):"]
+    if given == "grads":  # the engine makes a list only when a gradient for an output beyond the first arrives
+        others = "[None] * (node.outputs - 1)" if op.list_output else f"[{', '.join(['None'] * (len(op.tracked) - 1))}]"
+        lines += ["    if grads.__class__ is not list:", f"        grads = [grads] + {others}"]
     numbers = {"other"} if by_number else set()
     if op.saved:
         lines += ["    saved = node.saved", "    if saved is None:", "        raise _freed()"]
@@ -129,9 +124,14 @@ def rule_source(op: Op, *, by_number: bool, live: bool = False) -> str:
 
     rules = [_NAME.sub(translate, op.rules[n]) for n in op.inputs if n in op.rules]
     if op.list_input:
-        return "\n".join([*lines, f"    return {rules[0]}"]) + "\n"
-    if len(rules) == 1:
-        return "\n".join([*lines, f"    return ({rules[0]},)"]) + "\n"
-    lines += ["    edges = node.edges", "    return ("]
-    lines += [f"        {rule} if edges[{i}] is not None else None," for i, rule in enumerate(rules)]
-    return "\n".join([*lines, "    )"]) + "\n"
+        lines += [f"    grads = {rules[0]}"]
+    elif len(rules) == 1:
+        lines += [f"    grads = ({rules[0]},)"]
+    else:
+        lines += ["    edges = node.edges", "    grads = ("]
+        lines += [f"        {rule} if edges[{i}] is not None else None," for i, rule in enumerate(rules)]
+        lines += ["    )"]
+    if any(n in op.inputs or n in op.outputs or n in op.keeps for n in op.saved):
+        lines += ["    if not keep:", "        node.saved = None"]
+    fitted = "_fitted_live" if live else "_fitted"
+    return "\n".join([*lines, f"    return grads if node.fit is None else {fitted}(grads, node.fit)"]) + "\n"

@@ -49,7 +49,10 @@ def can_view(array: Any, reshaped: Any) -> bool:
 @raw
 def expanded(self: Any, shape: tuple[int, ...]) -> Any:
     """Repeated along new dimensions and those of size 1, by stepping 0 in memory."""
-    return np.broadcast_to(self, shape)
+    repeated = np.broadcast_to(self, shape)
+    if repeated.__class__ is np.ndarray:  # whether elements share a place is asked when they are written to (views.py)
+        repeated.flags.writeable = self.flags.writeable
+    return repeated
 
 
 # The rules call these two on arrays; on tensors the functions of the same names below serve.
@@ -201,6 +204,10 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
 @public("unflatten")
 def unflatten(input: Any, dim: int, sizes: Any) -> Any:
     """One dimension made several, of the given sizes (one may be -1). Mirrors `torch.unflatten`."""
+    if not dims.tensor("unflatten", input)._data.ndim:
+        raise RuntimeError(
+            "unflatten got an unexpected error:\nDimension specified as 0 but tensor has no dimensions"
+        )
     dim = dims.one("unflatten", input, dim)
     shape, given = input._data.shape, list(sizes)
     if not given:
@@ -230,7 +237,7 @@ def expanded_shape(input: Any, sizes: tuple[int, ...]) -> tuple[int, ...]:
     if extra < 0:
         raise refusals.too_few_sizes(input, sizes)
     shape = list(sizes)
-    for dim, size in enumerate(sizes):
+    for dim, size in reversed(list(enumerate(sizes))):
         own = have[dim - extra] if dim >= extra else 1
         if size == -1:
             if dim < extra:

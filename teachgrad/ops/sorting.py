@@ -6,12 +6,15 @@ Sorting moves elements, so the gradient of the sorted tensor is moved back to wh
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import numpy as np
 
-from teachgrad import dtypes, return_types
+from teachgrad import dtypes, errors, return_types
 from teachgrad.autograd.variable import TensorBase, wrap
+from teachgrad.bfloats import widened
+from teachgrad.gpu import xp
 from teachgrad.ops import dims
 from teachgrad.ops.table import OPS, composite, op, public, raw
 
@@ -21,7 +24,7 @@ from teachgrad.ops.table import OPS, composite, op, public, raw
 def ordered(self: Any, dim: int, descending: bool) -> tuple[Any, Any]:
     """The elements in order along `dim`, and where they were; equal ones stay in order, nan counts as largest."""
     if not self.ndim:
-        return self.copy(), np.int64(0)
+        return self.copy(), dims.zeroth(self)
     places = _order(self, dim, descending)
     return np.take_along_axis(self, places, dim), places
 
@@ -50,8 +53,8 @@ def distinct(self: Any, dim: int | None, consecutive: bool) -> tuple[Any, Any, A
         values, inverse, counts = np.unique(self, return_inverse=True, return_counts=True, axis=dim)
         return values, inverse.reshape(self.shape if dim is None else -1).astype(np.int64), counts.astype(np.int64)
     layers = self.reshape(-1) if dim is None else np.moveaxis(self, dim, 0)
-    new = np.ones(len(layers), np.bool_)
-    new[1:] = (layers[1:] != layers[:-1]).reshape(max(len(layers) - 1, 0), -1).any(1)
+    new = xp(self).ones(len(layers), np.bool_)
+    new[1:] = (layers[1:] != layers[:-1]).reshape(max(len(layers) - 1, 0), math.prod(layers.shape[1:])).any(1)
     inverse = np.cumsum(new) - 1
     values = layers[new] if dim is None else np.moveaxis(layers[new], 0, dim)
     return values, inverse.reshape(self.shape if dim is None else -1), np.bincount(inverse).astype(np.int64)
@@ -60,11 +63,13 @@ def distinct(self: Any, dim: int | None, consecutive: bool) -> tuple[Any, Any, A
 # -- the entries -----------------------------------------------------------------------------------------------
 op(
     "sort.stable(self; dim, descending) -> values, !indices", "SortBackward1", "ordered(self, dim, descending)",
+    refuses={"c": "Sort does not support complex dtypes on CPU"},
     self="scatter(new_zeros(grad, self_shape), indices, grad, dim)",
     samples=["v.sort(stable=True)", "torch.sort(x, dim=0, stable=True)", "x.sort(stable=False)"],
 )  # fmt: skip
 op(
     "sort.any(self; dim, descending) -> values, !indices", "SortBackward0", "ordered(self, dim, descending)",
+    refuses={"c": "Sort does not support complex dtypes on CPU"},
     self="scatter(new_zeros(grad, self_shape), indices, grad, dim)",
     samples=[
         "x.sort()", "torch.sort(b, 1, descending=True)", "s.sort()", "mask.sort(1)", "idx.sort(descending=True)",
@@ -74,6 +79,7 @@ op(
 )  # fmt: skip
 op(
     "topk(self; k, dim, largest) -> values, !indices", "TopkBackward0", "largest_k(self, k, dim, largest)",
+    refuses={"c": "topk does not support complex dtypes on CPU"},
     self="scatter(new_zeros(grad, self_shape), indices, grad, dim)",
     samples=[
         "x.topk(2)", "torch.topk(b, 1, 0, largest=False)", "v.topk(3)[0]", "s.topk(1)", "x.topk(5)", "x.topk(1, 3)",
@@ -81,6 +87,7 @@ op(
 )  # fmt: skip
 op(
     "unique2(self) -> output, !inverse, !counts", "Unique2Backward0", "distinct(self, None, False)",
+    refuses={"c": "unique"},
     self="no_derivative(grad, '_unique2')",
     samples=[
         "torch.tensor([3, 1, 1]).unique()", "idx.unique(return_inverse=True)",
@@ -89,6 +96,7 @@ op(
 )  # fmt: skip
 op(
     "unique_dim(self; dim) -> output, !inverse, !counts", "UniqueDimBackward0", "distinct(self, dim, False)",
+    refuses={"c": "unique_dim"},
     self="no_derivative(grad, 'unique_dim')",
     samples=[
         "torch.unique(mask, dim=1)", "torch.unique(idx, dim=0, return_inverse=True, return_counts=True)",
@@ -97,6 +105,7 @@ op(
 )  # fmt: skip
 op(
     "unique_consecutive(self; dim) -> output, !inverse, !counts", "UniqueConsecutiveBackward0", "distinct(self, dim, True)",
+    refuses={"c": "unique"},
     self="no_derivative(grad, 'unique_consecutive')",
     samples=[
         "torch.unique_consecutive(torch.tensor([1, 1, 2, 1]))",
@@ -181,7 +190,8 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
     if weights is not None and weights._data.size != data.size:
         raise RuntimeError("weights should be 1-d and have the same length as input")
     counted = np.bincount(data, None if weights is None else weights._data, minlength)
-    return wrap(counted.astype(np.int64 if weights is None else weights._data.dtype))
+    kind = np.int64 if weights is None else weights._data.dtype
+    return wrap(counted.astype(kind if weights is None or kind == np.float32 else np.float64))
 
 
 @public("isin", method=False)
@@ -192,15 +202,26 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
 
 
 @public("searchsorted", method=False)
-def searchsorted(sorted_sequence: Any, input: Any, *, right: bool = False, side: str | None = None) -> Any:
+def searchsorted(
+    sorted_sequence: Any, input: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None,
+    sorter: Any = None,
+) -> Any:  # fmt: skip
     """Where each value would have to be put into an ordered vector (or into the rows of one).
 
-    Mirrors `torch.searchsorted`.
+    `sorter` says in which order the vector is to be read if it is not in order. Mirrors `torch.searchsorted`.
     """
+    kind = np.int32 if out_int32 else np.int64
+    if sorter is not None:
+        sorted_sequence = sorted_sequence.gather(-1, sorter)
     where: Literal["left", "right"] = "right" if right or side == "right" else "left"
-    rows, values = sorted_sequence._data, input._data if isinstance(input, TensorBase) else np.asarray(input)
+    make = xp(sorted_sequence._data)
+    rows, values = (
+        widened(x._data if isinstance(x, TensorBase) else make.asarray(x)) for x in (sorted_sequence, input)
+    )
+    if "c" in (rows.dtype.kind, values.dtype.kind):
+        raise errors.not_for_dtype("searchsorted_out_cpu", dtypes.of(values.dtype).scalar_name)
     if rows.ndim == 1:
-        return wrap(np.asarray(np.searchsorted(rows, values, where), np.int64))
+        return wrap(np.searchsorted(rows, values, where).astype(kind))
     if rows.shape[:-1] != values.shape[:-1]:
         raise RuntimeError(
             "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of "
@@ -208,16 +229,16 @@ def searchsorted(sorted_sequence: Any, input: Any, *, right: bool = False, side:
             f"input value tensor must match, but we got boundaries tensor {list(rows.shape)} and input value tensor "
             f"{list(values.shape)}"
         )
-    places = np.empty(values.shape, np.int64)
+    places = xp(values).empty(values.shape, kind)
     for row in np.ndindex(rows.shape[:-1]):
         places[row] = np.searchsorted(rows[row], values[row], where)
     return wrap(places)
 
 
 @public("bucketize", method=False)
-def bucketize(input: Any, boundaries: Any, *, right: bool = False) -> Any:
+def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bool = False) -> Any:
     """Between which boundaries each value lies. Mirrors `torch.bucketize`."""
-    return searchsorted(boundaries, input, right=right)
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 
 # -- what is not zero ------------------------------------------------------------------------------------------
@@ -230,7 +251,7 @@ def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
     data = dims.tensor("nonzero", input)._data
     if as_tuple and not data.ndim:
         data = data.reshape(1)
-    places = wrap(np.argwhere(data).astype(np.int64))
+    places = wrap(np.argwhere(widened(data)).astype(np.int64))
     return OPS["unbind"](places, 1) if as_tuple else places
 
 

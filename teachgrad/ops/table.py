@@ -28,12 +28,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from teachgrad.autograd.graph import Node
-from teachgrad.rulebook import RULES
+from teachgrad.conjugates import BARRED, conj_of, real_form
+from teachgrad.rulebook import COMPLEX_RULES, RULES
 
 OPS: dict[str, Op] = {}
 """Every op by its name, `mul` or `sum.dim`."""
 
-RAW: dict[str, Any] = {"__name__": "teachgrad.ops.generated"}
+RAW: dict[str, Any] = {"__name__": "teachgrad.ops.generated", "conj": conj_of}
 """What a name in a rule means when the rule runs on arrays."""
 
 LIVE: dict[str, Any] = {"__name__": "teachgrad.ops.generated"}
@@ -91,7 +92,10 @@ class Op:
         self.list_output = outputs[0].startswith("*")
         self.outputs: tuple[str, ...] = tuple(word.lstrip("*!") for word in outputs)
         self.tracked: tuple[str, ...] = tuple(word.lstrip("*") for word in outputs if not word.startswith("!"))
-        self.node_name, self.forward, self.rules = node_name, forward, rules
+        self.node_name, self.forward, self.complex_rules = node_name, forward, rules
+        self.rules = {name: real_form(rule) for name, rule in rules.items()}
+        if self.rules != rules:
+            BARRED.append(self)
         self.pointwise, self.view, self.floats, self.numbers = pointwise, view, floats, numbers
         self.in_place, self.doc, self.domain, self.samples = in_place, doc, domain, tuple(samples)
         self.promotes, self.numbers_first = tuple(promotes), numbers_first
@@ -180,8 +184,9 @@ def op(signature: str, node_name: str | None, forward: str, **entry: Any) -> Op:
     without the special cases. `forward` is an expression over arrays in the namespace RAW; `node_name` None says that the
     op has no gradient. Of the options, `floats` says that integers become floats first; `promotes` names plain numbers
     that take part in promotion; `numbers` that `other` may be a number, `numbers_first` that `self` may be one; `refuses`
-    maps dtype kinds ("b", "fc") that the op has no computation for to PyTorch's name of its kernel; `mixed` names a check
-    in `convert.py` for operands of different dtypes; `keeps` the plain arguments that PyTorch holds as tensors, so that a
+    maps dtype kinds that the op has no computation for ("b", "fc"; "C": complex numbers, which NumPy refuses by itself, "G": a
+    gradient of them) to PyTorch's name of its kernel, or its whole message; `mixed` names a check in `convert.py` for
+    operands of different dtypes; `keeps` the plain arguments that PyTorch holds as tensors, so that a
     second backward fails where it does there.
     """
     match = _SIGNATURE.fullmatch(signature)
@@ -194,8 +199,9 @@ def op(signature: str, node_name: str | None, forward: str, **entry: Any) -> Op:
     OPS[made.name] = made
     RAW.setdefault(made.identifier, Late(made, "raw", made.identifier, RAW))
     LIVE[made.identifier] = Late(made, "front", made.identifier, LIVE)
-    if node_name is not None:
-        RULES.setdefault(node_name, {**rules, **shown})
+    if node_name is not None and node_name not in RULES:
+        RULES[node_name] = {name: real_form(rule) for name, rule in {**rules, **shown}.items()}
+        COMPLEX_RULES[node_name] = {**rules, **shown}
     return made
 
 

@@ -11,10 +11,10 @@ from operator import index
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided as strided_view
 from numpy.lib.stride_tricks import sliding_window_view
 
 from teachgrad.autograd import views
+from teachgrad.gpu import on_gpu, xp
 from teachgrad.ops import dims, refusals
 from teachgrad.ops.pieces import stack
 from teachgrad.ops.shape import flatten
@@ -27,14 +27,15 @@ def windows(self: Any, dim: int, size: int, step: int) -> Any:
     """A view of all windows of `size` along `dim`, `step` apart; the places within a window are the last dimension."""
     if not self.ndim:
         return self.reshape(1)[:size]
-    seen = sliding_window_view(self, size, dim, writeable=self.flags.writeable)
+    writable: Any = {} if on_gpu(self) else {"writeable": self.flags.writeable}  # a GPU's arrays always are
+    seen = sliding_window_view(self, size, dim, **writable)
     return seen[(slice(None),) * dim + (slice(None, None, step),)]
 
 
 @raw
 def unfold_backward(grad: Any, shape: tuple[int, ...], dim: int, size: int, step: int) -> Any:
     """Each element gets the sum of its gradients from all windows that show it."""
-    whole = np.zeros(shape, grad.dtype)
+    whole = xp(grad).zeros(shape, grad.dtype)
     if not shape:
         return whole + grad.sum()
     count = grad.shape[dim]
@@ -46,6 +47,13 @@ def unfold_backward(grad: Any, shape: tuple[int, ...], dim: int, size: int, step
 @raw
 def at_steps(self: Any, size: tuple[int, ...], stride: tuple[int, ...], offset: int) -> Any:
     """A view of the memory at the given steps, counted in elements, from `offset` elements after the first one of `self`."""
+    strided_view = xp(self).lib.stride_tricks.as_strided
+    if offset < 0:  # the places lie before the first one that `self` shows: count from the beginning of the memory
+        whole = self
+        while whole.base is not None:
+            whole = whole.base if isinstance(whole.base, np.ndarray) else whole.base.base
+        offset += (self.ctypes.data - whole.ctypes.data) // self.itemsize
+        self = whole
     flat = strided_view(self, (offset + 1,), (self.itemsize,))[offset:]
     return strided_view(flat, size, tuple(step * self.itemsize for step in stride))
 
@@ -72,6 +80,19 @@ op(
         "x.as_strided((2,), (1, 1))", "x.as_strided((5, 5), (1, 1))", "x.as_strided((2,), (-1,))",
     ],
 )  # fmt: skip
+
+
+@public("as_strided_scatter")
+def as_strided_scatter(input: Any, src: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
+    """A copy of `input` with `src` in the places that `as_strided` would show. Mirrors `torch.as_strided_scatter`."""
+    size, stride = tuple(map(index, size)), tuple(map(index, stride))
+    return OPS["write_flat"](input, src, places_of(size, stride) + (storage_offset or 0))
+
+
+def places_of(size: tuple[int, ...], stride: tuple[int, ...]) -> Any:
+    """The flat positions that `as_strided` shows, in the shape `size`."""
+    steps = np.indices(size).reshape(len(size), -1).T @ np.array(stride, np.int64) if size else np.zeros(1, np.int64)
+    return steps.reshape(size)
 
 
 # -- windows and grids -----------------------------------------------------------------------------------------
@@ -105,8 +126,9 @@ def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = 
             f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize {data.itemsize} "
             f"requiring a storage size of {needed * data.itemsize} are out of bounds for storage of size {owner.nbytes}"
         )
-    steps = np.indices(size).reshape(len(size), -1).T @ np.array(stride, np.int64) if size else np.zeros(1, np.int64)
-    places = (steps + offset - own).reshape(size)
+    places = xp(data).full(size, offset - own)
+    for place, step in zip(dims.axes(places), stride, strict=True):
+        places += place * step
     return OPS["as_strided"](input, size, stride, offset - own, places)
 
 

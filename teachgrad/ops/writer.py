@@ -121,10 +121,11 @@ def front_source(op: Op, *, by_number: bool, operator: bool = False) -> str:
         ]
         first = operands[0]
     numbers = ["other"] if by_number else list(op.promotes)
-    refuse = []
-    for kinds, kernel in op.refuses.items():
-        refuse += [f"        if {first}.dtype.kind in {kinds!r}:", f"            raise _refused({kernel!r}, {first})"]
-    lines += [*([] if numbers else refuse), f"        data = {expression}"]
+    kinds = "".join(kinds for kinds in op.refuses if kinds.islower())
+    refuse = [f"        if {first}.dtype.kind in {kinds!r}:", f'            raise _refused("{op.name}", {first})']
+    refuse = refuse if kinds else []
+    early = refuse if not numbers or kinds == "c" else []  # a number may yet raise the dtype, but not a complex one
+    lines += [*early, f"        data = {expression}"]
     if op.pointwise and (op.floats or (numbers and op.node_name is not None)):
         changed = f"(data.__class__ is not {first}.__class__ or data.__class__ in _ARRAYS)"
         changed += f" and data.dtype is not {first}.dtype"
@@ -141,7 +142,9 @@ def front_source(op: Op, *, by_number: bool, operator: bool = False) -> str:
             *(f"    {line}" for line in refuse if numbers),
             f"            data = {expression}",
         ]
-    caught = "(AttributeError, ValueError, TypeError, OverflowError)" if op.pointwise else "AttributeError"
+    several = len(op.inputs) > 1 or op.list_input  # which may be on different devices
+    caught = "(AttributeError, TypeError)" if several else "AttributeError"
+    caught = "(AttributeError, ValueError, TypeError, OverflowError)" if op.pointwise else caught
     lines += [f"    except {caught} as error:", f'        return _rescue("{op.name}", error, {arguments})']
     lines += _outputs_source(op, tensors, call, by_number, mixing)
     return "\n".join(lines) + "\n"
@@ -178,7 +181,10 @@ def _outputs_source(op: Op, tensors: list[str], call: dict[str, str], by_number:
         condition = " or ".join(wants(n) for n in tracked)
         condition = f"({condition})" if len(tracked) > 1 else condition
     lines += [f"    if {condition} and _grad_enabled():"]
-    body = [f"node = {node_key(op, by_number)}()"]
+    body = []
+    if "G" in op.refuses:
+        body += ['if data.dtype.kind == "c":', f'    raise _no_complex_gradient("{op.refuses["G"]}")']
+    body += [f"node = {node_key(op, by_number)}()"]
     if op.list_input:
         t = call[tensors[0]]
         body += [
@@ -245,29 +251,34 @@ def _outputs_source(op: Op, tensors: list[str], call: dict[str, str], by_number:
     if mixing:
         given = ", ".join(call[n] for n in tracked)
         shapes = [f"a_{n}.shape" for n in tensors]
-        differ = " or ".join(f"{shapes[0]} != {s}" for s in shapes[1:])
+        kinds = [f"a_{n}.__class__" for n in tensors if n != "condition"]  # a number of the CPU in an op of the GPU
+        differ = " or ".join([f"{shapes[0]} != {s}" for s in shapes[1:]] + [f"{kinds[0]} is not {k}" for k in kinds[1:]])
         fits = f"_fit({given}) if mixed or (data.__class__ in _ARRAYS and ({differ})) else None"
     elif by_number:
         fits = f"_fit({call['self']}, None) if data.dtype is not {call['self']}._data.dtype else None"
         fits = f"None if data.__class__ is {call['self']}._data.__class__ not in _ARRAYS else {fits}"
         if "other" not in op.rules:
             fits = fits.replace(", None)", ")")
+    elif op.promotes:  # a complex number made it complex
+        of = op.inputs[0]
+        fits = f"_fit({call[of]}) if a_{of} is not {call[of]}._data else None"
     elif op.list_input:
         fits = (
             f"_fit(*{call[tensors[0]]}) if len({{tensor._data.dtype for tensor in {call[tensors[0]]}}}) > 1 else None"
         )
     body += [f"node.fit = {fits}", "node._extras = None"]
     if op.list_output:
+        part = "part._view.node" if op.view else "part._node"
         body += [
             "node.outputs = len(results)",
             "for number, part in enumerate(results):",
-            "    part._node, part._output_nr, part._requires_grad = node, number, True",
+            f"    {part}, part._output_nr, part._requires_grad = node, number, True",
         ]
     elif many:
         for number, name in enumerate(op.tracked):
             body += [f"r_{name}._node, r_{name}._output_nr, r_{name}._requires_grad = node, {number}, True"]
     else:
-        body += ["result._node = node", "result._requires_grad = True"]
+        body += ["result._view.node = node" if op.view else "result._node = node", "result._requires_grad = True"]
     if any(n in op.saved for n in (*op.inputs, *op.outputs)):
         body += ["if _packing:", "    _pack(node)"]
     return [*lines, *(f"        {line}" for line in body), f"    return {answer}"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from teachgrad.optim.optimizer import Optimizer, as_number, check_settings, counter, number, zeros_like
+from teachgrad.optim.optimizer import Optimizer, as_number, check_settings, counter, number, own_settings, zeros_like
 
 __all__ = ["Adam", "AdamW", "Adamax", "NAdam", "RAdam"]
 
@@ -62,14 +62,7 @@ class Adam(Optimizer):
         decoupled_weight_decay: bool = False,
     ) -> None:
         check_settings(lr=lr, eps=eps, betas=betas, weight_decay=weight_decay)
-        super().__init__(
-            params,
-            {
-                "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
-                "foreach": foreach, "maximize": maximize, "capturable": capturable, "differentiable": differentiable,
-                "fused": fused, "decoupled_weight_decay": decoupled_weight_decay,
-            },
-        )  # fmt: skip
+        super().__init__(params, own_settings(locals()))
 
     def _update(self, param: Any, grad: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         beta1, beta2 = map(as_number, group["betas"])
@@ -132,13 +125,7 @@ class Adamax(Optimizer):
         capturable: bool = False,
     ) -> None:
         check_settings(lr=lr, eps=eps, betas=betas, weight_decay=weight_decay)
-        super().__init__(
-            params,
-            {
-                "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "foreach": foreach,
-                "maximize": maximize, "differentiable": differentiable, "capturable": capturable,
-            },
-        )  # fmt: skip
+        super().__init__(params, own_settings(locals()))
 
     def _update(self, param: Any, grad: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         beta1, beta2 = group["betas"]
@@ -175,14 +162,7 @@ class NAdam(Optimizer):
         differentiable: bool = False,
     ) -> None:
         check_settings(lr=lr, eps=eps, betas=betas, weight_decay=weight_decay, momentum_decay=momentum_decay)
-        super().__init__(
-            params,
-            {
-                "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "momentum_decay": momentum_decay,
-                "decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize, "foreach": foreach,
-                "capturable": capturable, "differentiable": differentiable,
-            },
-        )  # fmt: skip
+        super().__init__(params, own_settings(locals()))
 
     def _update(self, param: Any, grad: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         beta1, beta2 = group["betas"]
@@ -221,14 +201,7 @@ class RAdam(Optimizer):
         differentiable: bool = False,
     ) -> None:
         check_settings(lr=lr, eps=eps, betas=betas, weight_decay=weight_decay)
-        super().__init__(
-            params,
-            {
-                "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize,
-                "foreach": foreach, "capturable": capturable, "decoupled_weight_decay": decoupled_weight_decay,
-                "differentiable": differentiable,
-            },
-        )  # fmt: skip
+        super().__init__(params, own_settings(locals()))
 
     def _update(self, param: Any, grad: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         beta1, beta2 = group["betas"]

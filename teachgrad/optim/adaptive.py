@@ -1,13 +1,13 @@
-"""Optimisers that divide by the size of past gradients: Adagrad, RMSprop, Adadelta."""
+"""Optimisers that fit steps to past gradients: Adagrad, RMSprop and Adadelta divide by their size, Rprop heeds signs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from teachgrad.optim.optimizer import Optimizer, as_number, check_settings, counter, zeros_like
+from teachgrad.optim.optimizer import Optimizer, as_number, check_settings, counter, own_settings, zeros_like
 
-__all__ = ["Adadelta", "Adagrad", "RMSprop"]
+__all__ = ["Adadelta", "Adagrad", "RMSprop", "Rprop"]
 
 
 class Adagrad(Optimizer):
@@ -43,14 +43,7 @@ class Adagrad(Optimizer):
             initial_accumulator_value=initial_accumulator_value,
             eps=eps,
         )
-        super().__init__(
-            params,
-            {
-                "lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay,
-                "initial_accumulator_value": initial_accumulator_value, "foreach": foreach, "maximize": maximize,
-                "differentiable": differentiable, "fused": fused,
-            },
-        )  # fmt: skip
+        super().__init__(params, own_settings(locals()))
 
     def _update(self, param: Any, grad: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         step = counter(state)
@@ -90,14 +83,7 @@ class RMSprop(Optimizer):
         differentiable: bool = False,
     ) -> None:
         check_settings(lr=lr, eps=eps, momentum=momentum, weight_decay=weight_decay, alpha=alpha)
-        super().__init__(
-            params,
-            {
-                "lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered,
-                "weight_decay": weight_decay, "capturable": capturable, "foreach": foreach, "maximize": maximize,
-                "differentiable": differentiable,
-            },
-        )  # fmt: skip
+        super().__init__(params, own_settings(locals()))
 
     def _update(self, param: Any, grad: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         alpha, lr = group["alpha"], as_number(group["lr"])
@@ -157,13 +143,7 @@ class Adadelta(Optimizer):
         if not 0.0 <= rho <= 1.0:
             raise ValueError(f"Invalid rho value: {rho}")
         check_settings(eps=eps, weight_decay=weight_decay)
-        super().__init__(
-            params,
-            {
-                "lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize,
-                "capturable": capturable, "foreach": foreach, "differentiable": differentiable,
-            },
-        )  # fmt: skip
+        super().__init__(params, own_settings(locals()))
 
     def _update(self, param: Any, grad: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         rho, eps = group["rho"], group["eps"]
@@ -179,3 +159,41 @@ class Adadelta(Optimizer):
         moved *= rho
         moved += (1 - rho) * delta * delta
         param -= as_number(group["lr"]) * delta
+
+
+class Rprop(Optimizer):
+    """Looks only at the signs: a step grows while its gradient keeps its sign, and shrinks when that changes.
+
+    M. Riedmiller and H. Braun, "A direct adaptive method for faster backpropagation learning", ICNN 1993. For whole data
+    sets, not for batches. Mirrors `torch.optim.Rprop`.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: Any = 1e-2,
+        etas: tuple[float, float] = (0.5, 1.2),
+        step_sizes: tuple[float, float] = (1e-6, 50),
+        *,
+        capturable: bool = False,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        differentiable: bool = False,
+    ) -> None:
+        check_settings(lr=lr)
+        if not 0.0 < etas[0] < 1.0 < etas[1]:
+            raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}")
+        super().__init__(params, own_settings(locals()))
+
+    def _update(self, param: Any, grad: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
+        counter(state)
+        if "prev" not in state:
+            state["prev"], state["step_size"] = zeros_like(param), zeros_like(param, as_number(group["lr"]))
+        before, size = state["prev"], state["step_size"]
+        shrink, grow = group["etas"]
+        turn = (grad * before).sign()  # 1: the same way as before, -1: back
+        size *= 1 + turn.clamp(min=0) * (grow - 1) - turn.clamp(max=0) * (shrink - 1)
+        size.clamp_(*group["step_sizes"])
+        grad = grad * (turn >= 0)  # where the sign has changed, this step is left out
+        param -= grad.sign() * size
+        before.copy_(grad)

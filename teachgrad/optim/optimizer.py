@@ -207,6 +207,11 @@ def check_settings(**settings: Any) -> None:
             raise ValueError(f"Invalid {_NAMES.get(name, f'{name} value')}: {value}")
 
 
+def own_settings(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The settings among the `locals()` of an optimiser's `__init__`: all its arguments but the parameters."""
+    return {name: value for name, value in arguments.items() if name not in ("self", "params", "__class__")}
+
+
 def as_number(value: Any) -> Any:
     """A setting as a Python number, also when it was given as a tensor of one element."""
     return value.item() if isinstance(value, TensorBase) else value  # type: ignore[attr-defined]

@@ -1,13 +1,13 @@
-"""Stochastic gradient descent."""
+"""Stochastic gradient descent, and its averaged form."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from teachgrad.optim.optimizer import Optimizer, as_number, check_settings
+from teachgrad.optim.optimizer import Optimizer, as_number, check_settings, counter, number, own_settings, zeros_like
 
-__all__ = ["SGD"]
+__all__ = ["ASGD", "SGD"]
 
 
 class SGD(Optimizer):
@@ -40,13 +40,7 @@ class SGD(Optimizer):
         check_settings(lr=lr, momentum=momentum, weight_decay=weight_decay)
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
-        super().__init__(
-            params,
-            {
-                "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov,
-                "maximize": maximize, "foreach": foreach, "differentiable": differentiable, "fused": fused,
-            },
-        )  # fmt: skip
+        super().__init__(params, own_settings(locals()))
 
     def _update(self, param: Any, grad: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         momentum = group["momentum"]
@@ -61,3 +55,46 @@ class SGD(Optimizer):
                 buffer += (1 - group["dampening"]) * grad
             grad = grad + momentum * buffer if group["nesterov"] else buffer
         param -= as_number(group["lr"]) * grad
+
+
+class ASGD(Optimizer):
+    """Gradient descent with shrinking steps, and the mean of the parameters since step `t0` in `state[p]["ax"]`.
+
+    B. Polyak and A. Juditsky, "Acceleration of stochastic approximation by averaging", 1992:
+
+        p  = (1 - lambd * eta) * p - eta * g
+        ax = ax + mu * (p - ax)
+        eta = lr / (1 + lambd * lr * t)^alpha        mu = 1 / max(1, t - t0)
+
+    Mirrors `torch.optim.ASGD`.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: Any = 1e-2,
+        lambd: float = 1e-4,
+        alpha: float = 0.75,
+        t0: float = 1e6,
+        weight_decay: float = 0,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        differentiable: bool = False,
+        capturable: bool = False,
+    ) -> None:
+        check_settings(lr=lr, weight_decay=weight_decay)
+        super().__init__(params, own_settings(locals()))
+
+    def _update(self, param: Any, grad: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
+        lr = as_number(group["lr"])
+        step = counter(state)
+        if "eta" not in state:
+            state["eta"], state["mu"], state["ax"] = number(lr), number(1.0), zeros_like(param)
+        eta, mu, mean = state["eta"], state["mu"], state["ax"]
+        if group["weight_decay"] != 0:
+            grad = grad + group["weight_decay"] * param
+        param *= 1 - group["lambd"] * eta.item()
+        param -= eta.item() * grad
+        mean += mu.item() * (param - mean)
+        eta.fill_(lr / (1 + group["lambd"] * lr * step) ** group["alpha"])
+        mu.fill_(1 / max(1, step - group["t0"]))

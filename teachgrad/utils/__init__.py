@@ -7,6 +7,6 @@ from teachgrad.utils import data as data
 
 
 def __getattr__(name: str) -> ModuleType:
-    if name != "checkpoint":
+    if name not in ("benchmark", "checkpoint", "tensorboard"):
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
     return importlib.import_module(f"{__name__}.{name}")

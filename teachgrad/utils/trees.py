@@ -8,6 +8,16 @@ from typing import Any
 Rebuild = Callable[[list[Any]], Any]
 
 
+def spec(tree: Any, indent: int = 2) -> str:
+    """The nesting of `tree` as PyTorch's messages show it: a tuple of two tensors is `TreeSpec(tuple, None, [*, *])`."""
+    if not isinstance(tree, tuple | list | dict):
+        return "*"
+    parts = list(tree.values()) if isinstance(tree, dict) else list(tree)
+    between = ",\n" + " " * indent
+    inside = between.join(spec(part, indent + 2) for part in parts)
+    return f"TreeSpec({type(tree).__name__}, {list(tree) if isinstance(tree, dict) else None}, [{inside}])"
+
+
 def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
     """The leaves of `tree` from left to right, and the function that puts other leaves in their places.
 

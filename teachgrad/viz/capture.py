@@ -24,6 +24,8 @@ from .values import plain, value_of, visible, write_number
 
 NO_NAME = "(no name)"
 
+Results = dict[Any, dict[int, tuple[str | None, Any]]]  # node -> output number -> name, tensor
+
 # Plain saved arguments worth a line in the box; shapes, strides and flags of the implementation are not.
 _CONSTANTS = (
     "alpha",
@@ -49,6 +51,19 @@ class Captured:
     nodes: dict[str, Any] = field(default_factory=dict)  # id of an op or accumulate box -> its node
     leaves: dict[str, tuple[str, Any]] = field(default_factory=dict)  # id of an accumulate box -> leaf id, leaf
     outputs: dict[str, Any] = field(default_factory=dict)  # id of an output (or of a drawn leaf) -> tensor
+    kept: dict[str, dict[str, Any]] = field(default_factory=dict)  # id of an op -> what it saved
+    retained: dict[str, Any] = field(default_factory=dict)  # id of an op -> its result, if that retains its .grad
+
+    def elements(self) -> int:
+        """How many numbers there are in all that the graph saved and in its leaves."""
+        held = [value for kept in self.kept.values() for value in kept.values() if is_tensor(value)]
+        return sum(tensor.numel() for tensor in (*held, *(leaf for _, leaf in self.leaves.values())))
+
+    def read_kept(self) -> dict[str, dict[str, Any]]:
+        """What was saved as far as it can be shown, by id; the tensors themselves are let go."""
+        read = {name: {argument: known(value) for argument, value in kept.items()} for name, kept in self.kept.items()}
+        self.kept.clear()
+        return {name: {key: value for key, value in kept.items() if value is not None} for name, kept in read.items()}
 
 
 @dataclass
@@ -88,7 +103,8 @@ def capture(tensors: Sequence[Any], names: Namer, title: str = "", rules: Rules 
     order = {box.id: i for i, box in enumerate(boxes)}
     edges.sort(key=lambda edge: (order[edge.source], edge.slot))
     edges = [Edge(f"e{i}", *_rest(edge)) for i, edge in enumerate(edges)]
-    nodes = tuple(_describe(boxes, edges, names))
+    results = _results(boxes, names)
+    nodes = tuple(_describe(boxes, edges, names, results))
     named = {node.name: node.id for node in reversed(nodes) if node.name}
     graph = Graph(nodes, tuple(edges), names=dict(reversed(named.items())), title=visible(title))
     ops = {box.id: box.thing for box in boxes if box.kind == "op"}
@@ -99,6 +115,11 @@ def capture(tensors: Sequence[Any], names: Namer, title: str = "", rules: Rules 
     for box in boxes:
         if box.kind in ("op", "accumulate"):
             captured.nodes[box.id] = box.thing
+        if box.kind == "op":
+            captured.kept[box.id] = box.saved
+            _, result = results.get(box.thing, {}).get(0, (None, None))
+            if getattr(result, "retains_grad", False):
+                captured.retained[box.id] = result
     for edge in edges:
         if by_id[edge.source].kind == "accumulate":
             captured.leaves[edge.source] = (edge.target, by_id[edge.target].thing)
@@ -114,13 +135,26 @@ def name_of(node: Any) -> str:
 
 def saved(node: Any) -> dict[str, Any]:
     """What the node kept for its rule, by argument name; what was freed or overwritten is missing."""
-    found = {}
+    found: dict[str, Any] = {}
     for attribute in _saved_attributes(node):
         try:
-            found[attribute.removeprefix("_saved_")] = getattr(node, attribute)
+            value = getattr(node, attribute)
         except (RuntimeError, AttributeError, TypeError, ValueError):
             continue  # freed, or overwritten in place since: there is no value to show
+        if attribute == _OWN:
+            found |= {f"saved_tensors[{i}]": tensor for i, tensor in enumerate(value)}
+        else:
+            found[attribute.removeprefix("_saved_")] = value
     return found
+
+
+def known(value: Any) -> Any:
+    """A saved argument as a formula can show it (of a large tensor the shape must do), or None."""
+    if is_tensor(value):
+        return value_of(value, look=False)
+    if isinstance(value, (tuple, list)):
+        return str(tuple(signed(item) for item in value)) if all(isinstance(item, int) for item in value) else None
+    return signed(value) if isinstance(value, (bool, int, float, str)) else None
 
 
 def is_freed(node: Any) -> bool:
@@ -136,6 +170,7 @@ def is_freed(node: Any) -> bool:
     return False
 
 
+_OWN = "saved_tensors"  # what a Function of the learner's own kept with ctx.save_for_backward
 _attributes: WeakKeyDictionary[type, tuple[str, ...]] = WeakKeyDictionary()  # dir() of every node would take long
 
 
@@ -145,7 +180,7 @@ def _saved_attributes(node: Any) -> tuple[str, ...]:
     if kind not in _attributes:
         # A CopySlices keeps the node of the operation that wrote, no value: PyTorch's tells nothing, ours is not asked.
         names = () if name_of(node) == "CopySlices" else dir(node)
-        _attributes[kind] = tuple(name for name in names if name.startswith("_saved_"))
+        _attributes[kind] = tuple(name for name in names if name.startswith("_saved_") or name == _OWN)
     return _attributes[kind]
 
 
@@ -217,8 +252,7 @@ def _leaf_kind(tensor: Any, names: Namer) -> str:
     return "parameter" if id(tensor) in names.parameters or type(tensor).__name__ == "Parameter" else "leaf"
 
 
-def _describe(boxes: Sequence[_Box], edges: Sequence[Edge], names: Namer) -> Iterator[Node]:
-    results = _results(boxes, names)
+def _describe(boxes: Sequence[_Box], edges: Sequence[Edge], names: Namer, results: Results) -> Iterator[Node]:
     # An output box already tells the name and the value of what the operation above it made.
     told = {edge.target for edge in edges for box in (boxes[int(edge.source[1:])],) if box.kind == "output"}
     for box in boxes:
@@ -252,9 +286,9 @@ def _describe_op(box: _Box, results: dict[int, tuple[str | None, Any]], names: N
     )
 
 
-def _results(boxes: Sequence[_Box], names: Namer) -> dict[Any, dict[int, tuple[str | None, Any]]]:
+def _results(boxes: Sequence[_Box], names: Namer) -> Results:
     """What each op made, by output number, as far as the learner or a node that saved it still holds it."""
-    found: dict[Any, dict[int, tuple[str | None, Any]]] = {}
+    found: Results = {}
     for (node, output_nr), (name, tensor) in names.made.items():
         found.setdefault(node, {})[output_nr] = (name, tensor)
     for box in boxes:

@@ -96,6 +96,15 @@ def gradient_line(value: Value) -> str:
     return f"grad {value.brief}"
 
 
+def steps_line(done: int, steps: int) -> str:
+    """What a closed group says instead: how many of the steps inside have happened.
+
+    >>> steps_line(5, 24), steps_line(24, 24)
+    ('5 of 24 steps', 'all 24 steps')
+    """
+    return f"all {steps} steps" if done == steps else f"{done} of {steps} steps"
+
+
 def _texts(node: Node, gradient: str | None) -> list[tuple[str, str]]:
     if node.kind == "op":
         texts = [("title", node.title), ("word", node.op)]

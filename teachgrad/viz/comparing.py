@@ -22,6 +22,7 @@ from .film import frames
 from .layout import place
 from .model import Graph, Layout, Node, Trace, Value
 from .naming import is_tensor
+from .showing import bundle, inline, unique
 from .style import rules, stylesheet
 from .svg import escaped, render
 from .text import graph_text
@@ -79,6 +80,10 @@ class _Side:
                 self.gradients[event.node] = arrived
             if event.edge is not None and event.after is not None:
                 self.gradients[edges[event.edge].target] = event.after
+            if event.kind == "reset":
+                self.gradients.pop(event.node, None)
+                if event.after is not None:
+                    self.gradients[event.node] = event.after
 
     @functools.cached_property
     def layout(self) -> Layout:
@@ -176,10 +181,11 @@ class Comparison:
     def html(self) -> str:
         """A page with both pictures and the differences as a table, which needs nothing else."""
         heads = ("box", "what differs", *self.titles)
-        rows = "\n".join(
-            f"<tr>{''.join(f'<td>{escape(visible(cell))}</td>' for cell in (d.node, d.what, d.first, d.second))}</tr>"
-            for d in self.differences
-        )
+        words = {
+            f"only in {side}": f"only in {title}" for side, title in zip(("first", "second"), self.titles, strict=True)
+        }
+        cells = ((d.node, words.get(d.what, d.what), d.first, d.second) for d in self.differences)
+        rows = "\n".join(f"<tr>{''.join(f'<td>{escape(visible(cell))}</td>' for cell in row)}</tr>" for row in cells)
         head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in heads)
         title = escape(f"{self.titles[0]} and {self.titles[1]}")
         return _PAGE.format(title=title, svg=self.svg(), count=escape(self._count()), head=head, rows=rows)
@@ -201,8 +207,9 @@ class Comparison:
     def __repr__(self) -> str:
         return f"<Comparison of {self.titles[0]} and {self.titles[1]}: {self._count()}>"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"image/svg+xml": self.svg(), "text/plain": self.text()}
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        prefix = unique()
+        return bundle(self.text, self.svg, lambda: inline(self.svg(prefix=prefix), self.text(), prefix))
 
 
 def _keys(graph: Graph) -> list[tuple[str, str, str]]:

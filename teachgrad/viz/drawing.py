@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 import os
-import secrets
 import sys
 from html import escape
 from pathlib import Path
@@ -16,6 +14,7 @@ from .files import suffix_of, write
 from .folding import folded, inside
 from .model import Graph, Layout
 from .naming import Names, Params, namer
+from .showing import bundle, inline, unique
 from .text import graph_text
 from .values import shorten, visible
 
@@ -30,20 +29,6 @@ body { margin: 1rem; font: 15px "DejaVu Sans", Verdana, sans-serif; }
 svg { max-width: 100%; height: auto; }
 details { margin: 0.4rem 0 0.4rem 1rem; }
 summary { cursor: pointer; padding: 0.2rem; }
-"""
-
-# The SVG is parsed as SVG, never as HTML, and it is our own writer's.
-_CELL = """\
-<div class="tg-drawing" data-tg="{prefix}" style="overflow-x: auto">
-<img alt="{words}" src="data:image/svg+xml;base64,{data}">
-<script>
-for (const image of document.querySelectorAll('[data-tg="{prefix}"] > img')) {{
-  const bytes = Uint8Array.from(atob(image.src.split(",")[1]), (char) => char.charCodeAt(0));
-  const picture = new DOMParser().parseFromString(new TextDecoder().decode(bytes), "image/svg+xml");
-  image.replaceWith(document.importNode(picture.documentElement, true));
-}}
-</script>
-</div>
 """
 
 
@@ -189,23 +174,11 @@ class Drawing:
         boxes = f" in {len(self.shown.nodes)} boxes" if self.shown.nodes != self.graph.nodes else ""
         return f"<Drawing of {len(self.graph.nodes)} nodes and {len(self.graph.edges)} edges{boxes}>"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        try:
-            return {"text/html": html_cell(self), "text/plain": graph_text(self.shown)}
-        except (
-            ValueError,
-            RuntimeError,
-        ) as problem:  # too large, or no Graphviz: say so where the picture would be
-            return {"text/plain": f"{self!r}: {problem}"}
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        return bundle(lambda: graph_text(self.shown), self.svg, lambda: html_cell(self))
 
 
 def html_cell(drawing: Drawing) -> str:
-    """The picture for a notebook cell: an image, which a small script turns into inline SVG.
-
-    Inline, the picture follows the page's theme and its boxes answer to pointer, keyboard and screen reader.
-    Where scripts are taken out (a notebook that is not trusted, or a preview), the image stays and looks the
-    same. Every call makes ids of its own, so that no two outputs in a page share one.
-    """
-    prefix = f"tg-{secrets.token_hex(4)}"
-    data = base64.b64encode(drawing.svg(prefix=prefix).encode("utf-8")).decode("ascii")
-    return _CELL.format(prefix=prefix, data=data, words=escape(graph_text(drawing.shown)))
+    """The picture for a notebook cell (see :func:`inline`). Every call makes ids of its own."""
+    prefix = unique()
+    return inline(drawing.svg(prefix=prefix), graph_text(drawing.shown), prefix)

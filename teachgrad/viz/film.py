@@ -75,6 +75,10 @@ def _after(before: Frame, event: Event, targets: dict[str, str]) -> Frame:
         if event.after is not None:
             gradients[targets[event.edge]] = gradient_line(event.after)
             active.add(targets[event.edge])
+    if event.kind == "reset":
+        gradients.pop(event.node, None)
+        if event.after is not None:
+            gradients[event.node] = gradient_line(event.after)
     moved = event.edge if flowed is not None else None
     return Frame(labels, gradients, frozenset(active), event.sentence, moved)
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from .grouping import BUDGET, grouped
-from .model import Edge, Graph, Group, Node
+from .model import Edge, Event, Graph, Group, Node, Trace
 
 FRAMED = ("module", "repeat")  # open groups that are drawn as a frame; the others are only for closing
 
@@ -82,8 +82,8 @@ def inside(graph: Graph, group_id: str) -> Graph:
     """
     groups = {group.id: group for group in graph.groups}
     opened = {group_id, *_outer(groups[group_id], groups)}
-    closed = close(graph, groups.keys() - opened)
     members = set(groups[group_id].nodes)
+    closed = close(_around_members(graph, members), groups.keys() - opened)
     own = {node.id for node in closed.nodes if (groups[node.id].nodes[0] if node.id in groups else node.id) in members}
     edges = tuple(edge for edge in closed.edges if edge.source in own or edge.target in own)
     kept = own.union(*((edge.source, edge.target) for edge in edges))
@@ -93,8 +93,55 @@ def inside(graph: Graph, group_id: str) -> Graph:
         for group in closed.groups
         if group.id in within
     )
-    nodes = tuple(node for node in closed.nodes if node.id in kept)
+    nodes = tuple(_closed(groups[node.id]) if node.id in groups else node for node in closed.nodes if node.id in kept)
     return replace(closed, nodes=nodes, edges=edges, groups=frames, title=groups[group_id].title)
+
+
+def _around_members(graph: Graph, members: Collection[str]) -> Graph:
+    """The part of the graph that some nodes touch: closing groups in a small part of a large graph is quick."""
+    edges = tuple(edge for edge in graph.edges if edge.source in members or edge.target in members)
+    kept = {*members, *(edge.source for edge in edges), *(edge.target for edge in edges)}
+    groups = tuple(replace(group, nodes=tuple(node for node in group.nodes if node in kept)) for group in graph.groups)
+    return replace(graph, nodes=tuple(node for node in graph.nodes if node.id in kept), edges=edges, groups=groups)
+
+
+def boxes(graph: Graph, shown: Graph) -> dict[str, str]:
+    """For each node of ``graph``, what stands for it in ``shown``, a picture of it with closed groups.
+
+    That is the node, or a closed group around it; a node that the picture leaves out is missing.
+    """
+    drawn = {node.id for node in shown.nodes}
+    box: dict[str | None, str] = {}
+    for group in graph.groups:  # parents come first
+        if group.id in drawn or group.parent in box:
+            box[group.id] = group.id if group.id in drawn else box[group.parent]
+    found = {node.id: node.id if node.id in drawn else box.get(node.group, "") for node in graph.nodes}
+    return {node: name for node, name in found.items() if name}
+
+
+def folded_trace(trace: Trace, shown: Graph) -> Trace:
+    """``trace`` as the picture ``shown`` can tell it: what happens in a closed group happens to its box.
+
+    Events of nodes that the picture leaves out are left out; the others keep their index.
+    """
+    box = boxes(trace.graph, shown)
+    line: dict[tuple[str, str], str] = {}
+    for edge in shown.edges:
+        line.setdefault((edge.source, edge.target), edge.id)
+    own = {edge.id: (edge.source, edge.target) for edge in shown.edges}
+    lines: dict[str | None, str | None] = {}
+    for edge in trace.graph.edges:
+        ends = box.get(edge.source, ""), box.get(edge.target, "")
+        lines[edge.id] = edge.id if own.get(edge.id) == ends else line.get(ends)
+    events = (event for event in trace.events if event.node in box)
+    return replace(
+        trace, graph=shown, events=tuple(_moved(event, box[event.node], lines.get(event.edge)) for event in events)
+    )
+
+
+def _moved(event: Event, node: str, edge: str | None) -> Event:
+    is_there = event.node == node and event.edge == edge
+    return event if is_there else replace(event, node=node, edge=edge)
 
 
 def _levels(graph: Graph) -> dict[str, int]:

@@ -13,14 +13,16 @@ LaTeX the gradient that arrives is written r-bar (the op's result being r), as i
 from __future__ import annotations
 
 import ast
+import functools
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from .model import Rule, Value
 from .values import plain, write_number
 
-MOST_WRITTEN = 4  # elements; a larger value stands in a formula as its shape
+MOST_WRITTEN = 9  # elements, as in a value; a larger one stands in a formula as its shape
 
 Rules = Mapping[str, Mapping[str, str]]
 
@@ -43,30 +45,42 @@ def rule_for(op: str, name: str, values: Mapping[str, Any], rules: Rules | None 
     ``values`` maps the rule's names to what is known at this step: a Value, a number, a tuple, or a string
     that is taken as written. Names without a value stay names.
     """
-    expression = (_rules(rules).get(op) or {}).get(name.partition("[")[0])
+    expression = (_rules(rules, values).get(op) or {}).get(name.partition("[")[0])
     if not expression:
         return None
+    text, formula, blanks = _parsed(expression)
+    return Rule(name, text, formula, _BLANK.sub(lambda blank: _put(blank[1], values), blanks))
+
+
+_BLANK = re.compile(r"\0(\w+)\0")  # a place for a value, which no expression contains
+
+
+def _put(name: str, values: Mapping[str, Any]) -> str:
+    return written(values[name]) if name in values else name
+
+
+@functools.cache
+def _parsed(expression: str) -> tuple[str, str, str]:
+    """A rule tidied up, as LaTeX, and with blanks for the values of its names. There are as many as ops have inputs."""
     try:
         tree = ast.parse(expression, mode="eval").body
     except SyntaxError:  # a rule told in words is still worth telling
-        return Rule(name, expression, rf"\text{{{expression}}}", expression)
-    filled = ast.unparse(_Fill(values).visit(ast.parse(expression, mode="eval").body))
-    return Rule(name, ast.unparse(tree), latex(tree), filled)
+        return expression, rf"\text{{{expression}}}", expression
+    text, formula = ast.unparse(tree), latex(tree)
+    return text, formula, ast.unparse(_Blanks().visit(tree))
 
 
-def _rules(rules: Rules | None) -> Rules:
+def _rules(rules: Rules | None, values: Mapping[str, Any] | None = None) -> Rules:
     if rules is not None:
         return rules
-    from teachgrad.rulebook import RULES
+    from teachgrad.rulebook import COMPLEX_RULES, RULES
 
-    return RULES
+    seen = (values or {}).values()
+    return COMPLEX_RULES if any(isinstance(v, Value) and v.dtype.startswith("complex") for v in seen) else RULES
 
 
-class _Fill(ast.NodeTransformer):
-    """Replaces each name by what it holds, in brackets where an operator beside it would be misread."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self.values = values
+class _Blanks(ast.NodeTransformer):
+    """Replaces each name by a blank for what it holds."""
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         # The function's own name is not a value; a method's receiver and all arguments are.
@@ -78,13 +92,14 @@ class _Fill(ast.NodeTransformer):
         return node
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
-        if node.id not in self.values:
-            return node
-        return ast.Name(written(self.values[node.id]))
+        return ast.Name(f"\0{node.id}\0")
 
 
 def written(value: Any) -> str:
-    """A known value as it stands in a formula: its numbers while they are few, then its shape, ``⟨64×10⟩``."""
+    """A known value as it stands in a formula: its numbers while they are few, then its shape, ``⟨64×10⟩``.
+
+    In brackets where an operator beside it would be misread.
+    """
     if isinstance(value, Value):
         if value.numbers is None or len(value.numbers) > MOST_WRITTEN:
             return f"⟨{'×'.join(map(str, value.shape))}⟩"
@@ -160,6 +175,8 @@ def _call(name: str, args: list[ast.expr]) -> str:
             return f"e^{{{x}}}"
         case "sqrt", [x]:
             return rf"\sqrt{{{x}}}"
+        case "conj", [x]:
+            return rf"\overline{{{x}}}"
         case "abs", [x]:
             return rf"\left|{x}\right|"
         case "where", [condition, yes, no]:

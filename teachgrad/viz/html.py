@@ -1,81 +1,59 @@
 """The player as HTML: one notebook cell, or one page, that holds all it needs.
 
-A cell is the picture as an ``<img>``, a table of all events, the trace as JSON, and a script. The script
-reads the picture back out of the ``<img>``, builds the player from it (the modules in static/) and hides the
-``<img>``. Where scripts are taken out (an untrusted notebook) or fail, the picture and the table simply stay.
+A cell is the picture as an ``<img>``, a table of all events, the data, and a script. The data is JSON, compressed:
+the trace, and a picture for every group that can be opened. The script builds the player from it (the modules in
+static/) and hides the ``<img>``. Where scripts are taken out (an untrusted notebook) or fail, the picture and the
+table simply stay.
 
 Names and source lines come from somebody's code. They reach a page in three ways only: escaped into the
-table, as JSON with every ``<`` written as ``\\u003c``, and inside the SVG, whose one writer escapes them.
+table, inside the compressed data, and inside the SVG, whose one writer escapes them.
 """
 
 from __future__ import annotations
 
-import base64
 import functools
 import hashlib
-import json
 import os
-import re
-from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from . import film
+from .assets import MODULES, QUIZ, address, asset, css, packed, page, script, shown
+from .cards import gradient_line, steps_line
 from .files import suffix_of, write
 from .mathml import Tree, mathml
-from .model import Event, Layout, Trace, Value
-from .values import visible
+from .model import Event, Layout, Trace
+from .predict import questions
+from .showing import bundle
+from .style import squeezed
+from .svg import render
+from .views import MOST, View, views_of
 
 SUFFIXES = (".html", ".svg", ".png", ".json", ".txt", *film.SUFFIXES)
 
 #: What step 0 says, before the first event.
 START = "Before backward(): the forward values are in place and no gradient has flowed yet."
 
-#: A player's page may load nothing and run nothing but its own script: no inline handler, no other host.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
-
-_PAGE = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-<style>
-body {{ margin: 0; background: light-dark(#eef0f3, #0c0f13); }}
-main {{ max-width: 1200px; margin: 0 auto; padding: 16px; }}
-h1 {{ margin: 0 0 12px; font: 600 17px/1.4 system-ui, sans-serif; overflow-wrap: anywhere; }}
-h1 {{ color: light-dark(#1a1f26, #e8ecf1); }}
-@media print {{ body {{ background: none; }} main {{ padding: 0; }} }}
-</style>
-</head>
-<body>
-<main>
-<h1>{title}</h1>
-<noscript><p>With scripts switched off, here are the picture and every step of backward().</p></noscript>
-{cell}
-</main>
-</body>
-</html>
-"""
-
 _CELL = """\
 <div class="tg-root tg-player tex2jax_ignore mathjax_ignore" data-uid="{uid}">
-<style>
-{css}</style>
-<img class="tg-still" alt="{alt}" src="data:image/svg+xml;base64,{picture}">
+<style>{css}</style>
+<img class="tg-still" alt="{alt}" src="data:image/svg+xml,{picture}">
 <details class="tg-events"{open}><summary>{summary}</summary>
 {table}
 </details>
-<script type="application/json" class="tg-data">{data}</script>
+<script type="text/plain" class="tg-data">{data}</script>
 <script type="module">{script}</script>
 </div>"""
 
-#: The player's modules, each after those it imports from.
-MODULES = ("values.js", "frames.js", "picture.js", "panel.js", "player.js")
+#: Events that can be stepped through; a page with more is too slow to open and too large to keep.
+MOST_EVENTS = 4000
+
+_TOO_MANY = """\
+<div class="tg-root tg-player">
+<style>{css}</style>
+<p class="tg-events">{words}</p>
+<img class="tg-still" alt="The graph that backward() walks, its groups closed." src="data:image/svg+xml,{picture}">
+</div>"""
 
 _HEADINGS = ("step", "what happens", "gradient in", "gradient out", ".grad after")
 
@@ -83,13 +61,37 @@ _HEADINGS = ("step", "what happens", "gradient in", "gradient out", ".grad after
 class Player:
     """A recorded ``backward()`` over its picture, to step through in a notebook or on a page of its own.
 
-    ``trace`` is what happened, ``layout`` where the boxes of its graph are. Leave a Player as the last line
+    ``trace`` is what happened. ``room`` is a trace with the numbers that boxes must have room for, where ``trace`` does
+    not have them yet. ``mode="predict"`` asks before each step (see :meth:`predict`). Leave a Player as the last line
     of a cell to see it; ``save`` it to keep it.
     """
 
-    def __init__(self, trace: Trace, layout: Layout) -> None:
+    def __init__(self, trace: Trace, room: Trace | None = None, *, mode: str = "replay") -> None:
         self.trace = trace
-        self.layout = layout
+        self.mode = mode
+        self._room = room
+
+    @functools.cached_property
+    def views(self) -> dict[str, View]:
+        """The picture (``""``) and those of its closed groups, by the group's id; made when they are needed."""
+        return views_of(self.trace, self._room, most=MOST if len(self.trace.events) <= MOST_EVENTS else 1)
+
+    @property
+    def shown(self) -> Trace:
+        """The trace as the picture shows it, which is what an image or a film tells; groups may be closed in it."""
+        return self.views[""].trace
+
+    @property
+    def layout(self) -> Layout:
+        """Where everything is in the picture of ``shown``."""
+        return self.views[""].layout
+
+    def predict(self) -> Player:
+        """The same replay as questions: each step is hidden until the learner has typed or clicked an answer.
+
+        It needs no kernel: answers are judged, explained and counted in the page itself.
+        """
+        return Player(self.trace, self._room, mode="predict")
 
     def __repr__(self) -> str:
         return f"Player({len(self.trace.graph.nodes)} nodes, {len(self.trace.events)} events)"
@@ -104,22 +106,22 @@ class Player:
 
     def page(self) -> str:
         """The player as a whole HTML page that needs nothing else and may load nothing else."""
-        digest = base64.b64encode(hashlib.sha256(_script(self._uid).encode()).digest()).decode()
-        title = _shown(self.trace.graph.title) or "backward(), step by step"
-        return _PAGE.format(policy=_POLICY.format(digest=digest), title=title, cell=self._cell(is_open=True))
+        title = self.trace.graph.title or "backward(), step by step"
+        return page(title, self._cell(is_open=True), self._script)
 
     def svg(self, theme: str = "auto") -> str:
         """The picture at the end of the replay, every gradient written in, as a stand-alone SVG file.
 
         ``theme`` is "light", "dark", or "auto", which follows the reader's mode.
         """
-        from .cards import gradient_line
-        from .svg import render
+        return self._svg(theme, bare=False)
 
-        edges = {edge.id: edge for edge in self.trace.graph.edges}
+    def _svg(self, theme: str, *, bare: bool) -> str:
+        shown = self.shown
+        edges = {edge.id: edge for edge in shown.graph.edges}
         labels: dict[str, str] = {}
         gradients: dict[str, str] = {}
-        for event in self.trace.events:
+        for event in shown.events:
             arrived = event.gradient if event.kind == "call" else event.out if event.kind == "seed" else event.delta
             flowed = event.delta or event.out
             if arrived:
@@ -128,7 +130,18 @@ class Player:
                 labels[event.edge] = flowed.brief
             if event.edge and event.after:
                 gradients[edges[event.edge].target] = gradient_line(event.after)
-        return render(self.trace.graph, self.layout, prefix=self._uid, theme=theme, labels=labels, gradients=gradients)
+        for group in (node.id for node in shown.graph.nodes if node.kind == "group"):
+            count = sum(event.node == group for event in shown.events)
+            gradients[group] = steps_line(count, count)
+        return render(
+            shown.graph,
+            self.layout,
+            prefix=self._uid,
+            theme=theme,
+            labels=labels,
+            gradients=gradients,
+            bare=bare,
+        )
 
     def png(self, width: int | None = None, dark: bool = False) -> bytes:
         """That picture as a PNG file, ``width`` dots wide (by default twice the size in a notebook)."""
@@ -144,7 +157,7 @@ class Player:
         """
         suffix = suffix_of(path, SUFFIXES)
         if suffix in film.SUFFIXES or os.fspath(path).lower().endswith(film.ANIMATED):
-            return film.save(self.trace, self.layout, path)
+            return film.save(self.shown, self.layout, path)
         if suffix == ".png":
             return write(path, self.png())
         if suffix == ".json":
@@ -153,34 +166,59 @@ class Player:
         return write(path, makers[suffix]())
 
     def options(self) -> dict[str, Any]:
-        """What ``mount`` in player.js needs besides the trace and the picture, as plain JSON values."""
-        return {"prefix": self._uid, "start": START, "math": typeset(self.trace)}
+        """What ``mount`` in player.js needs besides the trace, as plain JSON values: the pictures above all."""
+        pictures = {
+            name: render(view.graph, view.layout, prefix=f"{self._uid}{name}", embedded=True)
+            for name, view in self.views.items()
+        }
+        return {"prefix": self._uid, "start": START, "math": typeset(self.trace), "views": pictures}
 
     @functools.cached_property
     def _uid(self) -> str:
         """What this output is called on a page. From the content: the same replay gives the same bytes."""
-        content = self.trace.to_json() + self.layout.to_json()
+        content = self.mode + self.trace.to_json() + self.layout.to_json()
         return "tg" + hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
     def _cell(self, *, is_open: bool) -> str:
-        title = _shown(self.trace.graph.title)
-        data = json.dumps(
-            {"trace": lean(self.trace.to_dict()), **self.options()}, allow_nan=False, separators=(",", ":")
-        )
+        if len(self.trace.events) > MOST_EVENTS:
+            return _TOO_MANY.format(
+                css=squeezed(asset("still.css")),
+                picture=address(self._svg("auto", bare=True)),
+                words=f"This replay has {len(self.trace.events):,} steps, and up to {MOST_EVENTS:,} can be stepped "
+                "through here. Take a smaller input or fewer turns to play it; <code>player.trace</code> holds every "
+                "step, and <code>player.text()</code> tells them in words.",
+            )
+        title = shown(self.trace.graph.title)
+        hides = self.mode == "predict"  # then neither the picture nor the table may tell what is asked
+        data = {"trace": lean(self.trace.to_dict()), "css": css(), **self.options()}
+        if hides:
+            data["questions"] = questions(self.trace)
         return _CELL.format(
             uid=self._uid,
-            css=css(),
+            css=squeezed(asset("still.css")),
             alt=f"The graph that backward() walks{f': {title}' if title else ''}. The table has every step.",
-            picture=base64.b64encode(self.svg().encode()).decode(),
-            open=" open" if is_open else "",
+            picture=address(self._svg("auto", bare=True)),
+            open=" open" if is_open and not hides else "",
             summary=f"All {len(self.trace.events)} steps of backward(), as a table",
             table=_table(self.trace),
-            data=data.replace("<", "\\u003c").replace(">", "\\u003e"),
-            script=_script(self._uid),
+            data=packed(data),
+            script=self._script,
         )
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/html": self.html(), "text/plain": self.text()}
+    @functools.cached_property
+    def _script(self) -> str:
+        """The player, and the call that mounts this output. A module, so that its names stay its own."""
+        if self.mode == "predict":
+            return f'{script((*MODULES, QUIZ))}mountAll("{self._uid}", practice, makeQuiz);\n'
+        return f'{script()}mountAll("{self._uid}");\n'
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        def stepper() -> Any:
+            from .widget import Stepper
+
+            return Stepper(self)
+
+        return bundle(self.text, self.svg, self.html, stepper)
 
 
 def typeset(trace: Trace) -> dict[str, Tree]:
@@ -198,52 +236,14 @@ def lean(data: Any) -> Any:
     return [lean(item) for item in data] if isinstance(data, list) else data
 
 
-@functools.cache
-def asset(name: str) -> str:
-    """A file of the ``static`` folder, as text."""
-    return (files("teachgrad.viz") / "static" / name).read_text("utf-8")
-
-
-@functools.cache
-def script() -> str:
-    """The player as one ES module: the files joined, without their imports of each other and without comments."""
-    joined = "\n".join(asset(name) for name in MODULES)
-    joined = re.sub(r'^import \{[^}]*\} from "\./\w+\.js";\n', "", joined, flags=re.MULTILINE)
-    joined = re.sub(r"^\s*/\*[\s\S]*?\*/\n|^\s*//.*\n", "", joined, flags=re.MULTILINE)
-    joined = re.sub(r"^export (?=function|const|let)", "", joined, flags=re.MULTILINE)
-    return "\n".join(line.strip() for line in joined.splitlines() if line.strip()) + "\n"
-
-
-def css() -> str:
-    """The style sheet of the player and of the picture in it; paper is white, whatever the screen is."""
-    from .style import PALETTES, stylesheet
-
-    light = " ".join(f"--tg-{name}: {colour};" for name, colour in PALETTES["light"].items())
-    on_paper = f"@media print {{ .tg-player.tg-player.tg-player {{ {light} }} }}"
-    return "\n".join((stylesheet(), asset("player.css"), on_paper, ""))
-
-
-def _script(uid: str) -> str:
-    """The player, and the call that mounts this output. A module, so that its names stay its own."""
-    return f'{script()}mountAll("{uid}");\n'
-
-
 def _table(trace: Trace) -> str:
-    head = "".join(f'<th scope="col">{heading}</th>' for heading in _HEADINGS)
-    rows = "\n".join(f"<tr>{_row(event)}</tr>" for event in trace.events)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table>"
+    # HTML lets the end of a cell go unsaid, and there are many cells.
+    head = "".join(f'<th scope="col">{heading}' for heading in _HEADINGS)
+    rows = "\n".join(_row(event) for event in trace.events)
+    return f'<table dir="auto"><thead><tr>{head}<tbody>\n{rows}\n</table>'
 
 
 def _row(event: Event) -> str:
     values = (event.gradient or event.delta, event.out, event.after)
-    cells = "".join(f"<td>{_written(value)}</td>" for value in values)
-    return f'<th scope="row">{event.index + 1}</th><td dir="auto">{_shown(event.sentence)}</td>{cells}'
-
-
-def _written(value: Value | None) -> str:
-    return _shown(value.text) if value else ""
-
-
-def _shown(text: str) -> str:
-    """``text`` escaped for HTML, with what cannot be seen or may not stand in a page spelled out."""
-    return escape(visible(text))
+    cells = "".join(f"<td>{shown(value.text) if value else ''}" for value in values)
+    return f'<tr><th scope="row">{event.index + 1}<td>{shown(event.sentence)}{cells}'

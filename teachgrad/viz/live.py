@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import math
 import threading
 import weakref
 from collections.abc import Callable
@@ -35,8 +36,12 @@ class _Paced(record):
         self.problem: BaseException | None = None
         self.owner = threading.get_ident()  # whose own backward passes over the same leaves are none of ours
 
-    def _hooks(self, node_id: str, node: Any) -> tuple[Any, Any]:
-        return self._ours(super()._hooks(node_id, node))
+    @property
+    def _tells_later(self) -> bool:
+        return False  # whoever steps wants each event as it happens
+
+    def _hooks(self, node_id: str) -> tuple[Any, Any]:
+        return self._ours(super()._hooks(node_id))
 
     def _leaf_hooks(self, node_id: str, leaf_id: str, leaf: Any) -> tuple[Any, Any]:
         return self._ours(super()._leaf_hooks(node_id, leaf_id, leaf))
@@ -104,10 +109,9 @@ class LivePass:
         return self._recorder.trace
 
     @property
-    def leaves(self) -> list[Any]:
-        """The leaves that the graph ends in. Empty once the pass is over, which lets go of its graph."""
-        captured = self._recorder._captured
-        return [leaf for _, leaf in captured.leaves.values()] if captured else []
+    def leaves(self) -> dict[str, Any]:
+        """The leaves that the graph ends in, by node id. Empty once the pass is over, which lets go of its graph."""
+        return leaves_of(self._recorder)
 
     @property
     def waits(self) -> bool:
@@ -139,6 +143,33 @@ class LivePass:
     def close(self) -> None:
         """End the pass where it stands. Once over, this changes nothing."""
         self._ending()
+
+
+def leaves_of(recorder: record) -> dict[str, Any]:
+    """The leaves of the graph that is being recorded, by node id."""
+    captured = recorder._captured
+    return dict(captured.leaves.values()) if captured else {}
+
+
+def set_entry(leaf: Any, entry: int, number: float, title: str) -> None:
+    """Write one number into a leaf, which autograd does not see. Raises IndexError when it has no such entry."""
+    lengths = [int(length) for length in leaf.shape]
+    size = math.prod(lengths)
+    if not 0 <= entry < size:
+        raise IndexError(f"{title} has {size} numbers, 0 to {size - 1}; it has no number {entry}.")
+    place: list[int] = []
+    for length in reversed(lengths):
+        entry, at = divmod(entry, length)
+        place.insert(0, at)
+    leaf.data[tuple(place)] = number
+
+
+def number_of(text: Any) -> float:
+    """A number as a learner types it. Raises ValueError with one sentence."""
+    try:
+        return float(str(text).replace("\u2212", "-"))
+    except ValueError:
+        raise ValueError(f"A leaf holds numbers such as -1.5; got {text!r}.") from None
 
 
 def _abandon(recorder: _Paced, thread: threading.Thread) -> None:

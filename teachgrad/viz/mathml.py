@@ -128,6 +128,8 @@ def _called(function: ast.expr, arguments: list[ast.expr]) -> tuple[Tree, int]:
     match name, inputs:
         case ("exp", [x]):
             return ["msup", ["mi", "e"], _set(x)[0]], _POWER
+        case ("conj", [x]):
+            return ["mover", _set(x)[0], ["mo", "\u203e"]], _ATOM
         case ("sqrt", [x]):
             return ["msqrt", _set(x)[0]], _ATOM
         case ("abs", [x]):

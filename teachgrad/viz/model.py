@@ -189,13 +189,16 @@ class Rule(_Json):
 class Event(_Json):
     """One thing that happened during backward.
 
-    kind        node                 edge                     numbers
-    seed        the output           to its operation         ``out``: the gradient that starts it all
-    call        the operation        None                     ``gradient``: everything that arrived
-    contribute  the operation        to the input             ``gradient`` in, ``out`` to that input (None:
-    nothing) accumulate  the AccumulateGrad   to its leaf              ``before`` + ``delta`` = ``after``;
-    before None: was None free        the output           None                     the saved values are gone
-    error       where it happened    None                     ``sentence`` holds the message
+    kind        node                 edge                numbers
+    seed        the output           to its operation    ``out``: the gradient that starts it all
+    call        the operation        None                ``gradient``: everything that arrived
+    contribute  the operation        to the input        ``gradient`` in, ``out`` to that input (None: nothing)
+    accumulate  the AccumulateGrad   to its leaf         ``before`` + ``delta`` = ``after``; before None: was None
+    change      where it was found   None                ``gradient`` that was sent, ``out``: what arrives, after a hook
+    retain      the operation        None                ``after``: .grad of its result, kept by retain_grad()
+    reset       the leaf             None                ``before`` and ``after`` of .grad, changed by someone else
+    free        the output           None                the saved values of the nodes in ``freed`` are gone
+    error       where it happened    None                ``sentence`` holds the message
 
     ``sentence`` says the event in plain English; it is what a screen reader says.
     """
@@ -211,6 +214,10 @@ class Event(_Json):
     delta: Value | None = None
     after: Value | None = None
     sentence: str = ""
+    used: dict[str, str] | None = None  # call: the saved tensors that it needs, by argument
+    received: tuple[Value | None, ...] | None = None  # call: what arrived for each result, where there are several
+    summed: tuple[int, ...] | None = None  # contribute: the dimensions summed over to undo broadcasting
+    freed: tuple[str, ...] | None = None  # free: the nodes whose saved values are gone
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,13 @@ Params = Mapping[str, Any] | Iterable[tuple[str, Any]]
 
 def is_tensor(thing: object) -> bool:
     """Whether ``thing`` speaks the graph protocol; asked of its class, since an instance may act when asked."""
-    return not isinstance(thing, type) and all(hasattr(type(thing), name) for name in ("grad_fn", "detach", "is_leaf"))
+    cls: Any = type(thing)
+    return not isinstance(thing, type) and _makes_tensors(cls)
+
+
+@functools.lru_cache(maxsize=1000)
+def _makes_tensors(cls: type) -> bool:
+    return all(hasattr(cls, name) for name in ("grad_fn", "detach", "is_leaf"))
 
 
 @dataclass

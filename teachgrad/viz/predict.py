@@ -61,6 +61,26 @@ def question_for(trace: Trace, index: int) -> Question | None:
     return Question(index, kind, asks, event.rule.text if event.rule else "")
 
 
+def questions(trace: Trace) -> list[dict[str, Any]]:
+    """Every question of a replay with its answer and the reason, as data for a page that judges by itself.
+
+    ``answer`` is a list: of names that are right, in lower case, or of the numbers.
+    """
+    found = []
+    for index, event in enumerate(trace.events):
+        question = question_for(trace, index)
+        if question is None:
+            continue
+        value = _asked(event)
+        if question.kind == "node" or value is None:
+            answer: list[Any] = sorted({name.lower() for name in _names_of(trace, event.node)})
+        else:
+            answer = [_plain(number) for number in (value.shape if question.kind == "shape" else value.numbers or ())]
+        known = {"index": index, "kind": question.kind, "text": question.text, "rule": question.rule}
+        found.append({**known, "answer": answer, "tell": _reason(trace, question)})
+    return found
+
+
 def judge(trace: Trace, question: Question, answer: Any) -> Feedback:
     """Compare ``answer`` with what happened; None is "I do not know".
 
@@ -70,18 +90,16 @@ def judge(trace: Trace, question: Question, answer: Any) -> Feedback:
     """
     event = trace.events[question.index]
     if question.kind == "node":
-        right = answer is not None and _names_it(trace, event.node, str(answer))
-        reason = (
-            f"{_title(trace, event.node)} runs next: of the nodes whose gradient is complete, the youngest goes first."
-        )
-        return Feedback(right, f"{_opening(right, answer)} {reason}")
+        names = {name.casefold() for name in _names_of(trace, event.node)}
+        right = answer is not None and str(answer).strip().casefold() in names
+        return Feedback(right, f"{_opening(right, answer)} {_reason(trace, question)}")
     value = _asked(event)
     assert value is not None
     if question.kind == "shape":
         right = answer is not None and tuple(_numbers(answer)[0]) == value.shape
-        return Feedback(right, f"{_opening(right, answer)} The shape is {value.shape}. {event.sentence}")
-    right = answer is not None and _same(*_numbers(answer), value.numbers or ())
-    return Feedback(right, f"{_opening(right, answer)} {event.sentence}")
+    else:
+        right = answer is not None and _same(*_numbers(answer), value.numbers or ())
+    return Feedback(right, f"{_opening(right, answer)} {_reason(trace, question)}")
 
 
 def expected(trace: Trace, question: Question) -> str:
@@ -91,6 +109,20 @@ def expected(trace: Trace, question: Question) -> str:
     if question.kind == "node" or value is None:
         return _title(trace, event.node)
     return str(value.shape) if question.kind == "shape" else plain(value.text)
+
+
+def _reason(trace: Trace, question: Question) -> str:
+    event = trace.events[question.index]
+    value = _asked(event)
+    if question.kind == "node" or value is None:
+        return (
+            f"{_title(trace, event.node)} runs next: of the nodes whose gradient is complete, the youngest goes first."
+        )
+    return f"The shape is {value.shape}. {event.sentence}" if question.kind == "shape" else event.sentence
+
+
+def _plain(number: float) -> float | str:
+    return number if math.isfinite(number) else str(number)
 
 
 def _opening(right: bool, answer: Any) -> str:
@@ -117,10 +149,10 @@ def _title(trace: Trace, node_id: str) -> str:
     return (f"{node.op} ({node.name})" if node.name else node.op) if node.kind == "op" else node.title
 
 
-def _names_it(trace: Trace, node_id: str, answer: str) -> bool:
+def _names_of(trace: Trace, node_id: str) -> set[str]:
     node = trace.graph.node(node_id)
     names = {node.id, node.title, node.op, node.name or "", _title(trace, node_id), node.op.partition("Backward")[0]}
-    return answer.strip().casefold() in {name.casefold() for name in names if name}
+    return names - {""}
 
 
 def _numbers(answer: Any) -> tuple[list[float], list[int]]:

@@ -10,7 +10,7 @@ import functools
 import re
 from pathlib import Path
 
-PALETTES = {
+_COLOURS = {
     "light": {
         "ink": "#1a1f26",
         "paper": "#ffffff",
@@ -38,6 +38,21 @@ PALETTES = {
         "active": "#ffa94d",
     },
 }
+
+#: How much of its colour is in the paper of each kind of box. Boxes hide what is behind them, so they need a solid one.
+_TINTS = {"leaf": 0.1, "param": 0.1, "op": 0.05, "acc": 0.06, "out": 0.1, "group": 0.1}
+
+
+def _with_tints(palette: dict[str, str]) -> dict[str, str]:
+    def mixed(name: str, share: float) -> str:
+        colour, paper = palette.get(name, palette["op"]), palette["paper"]
+        channels = ((int(c[i : i + 2], 16) for c in (colour, paper)) for i in (1, 3, 5))
+        return "#" + "".join(f"{round(share * mine + (1 - share) * below):02x}" for mine, below in channels)
+
+    return palette | {f"{name}Tint": mixed(name, share) for name, share in _TINTS.items()}
+
+
+PALETTES = {name: _with_tints(palette) for name, palette in _COLOURS.items()}
 
 # Who says that a page is dark: the reader's system, unless the page itself does (JupyterLab, VS Code, Sphinx
 # themes).
@@ -79,6 +94,12 @@ def rules(name: str, theme: str = "auto") -> str:
     if theme not in PALETTES:
         raise ValueError(f"theme must be 'auto', 'light' or 'dark', not {theme!r}.")
     return re.sub(r"var\(--tg-(\w+)\)", lambda match: PALETTES[theme][match[1]], text)
+
+
+def squeezed(text: str) -> str:
+    """A style sheet of ours without comments and without the spaces that only people need."""
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    return re.sub(r"\s*([{};,])\s*|(?<=:) (?=[^{}]*[;}])|\n\s*", r"\1", text).replace(";}", "}")
 
 
 def _properties(palette: dict[str, str]) -> str:

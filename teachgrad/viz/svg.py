@@ -6,12 +6,15 @@ link or foreign element in the output, so it can be put into a page as it is.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from html import escape
 
 from .cards import FRAME_TITLE, NOT_YET, POINT, STACK, Card, argument_names, card, fit, gradient_line
 from .model import Edge, Graph, Layout, Node
+from .style import squeezed
 from .style import stylesheet as stylesheet
 from .text import describe
 from .values import visible
@@ -37,6 +40,7 @@ def render(
     prefix: str = "tg",
     theme: str = "auto",
     embedded: bool = False,
+    bare: bool = False,
     labels: Mapping[str, str] | None = None,
     gradients: Mapping[str, str] | None = None,
     active: Collection[str] = (),
@@ -47,7 +51,9 @@ def render(
 
     Each id begins with ``prefix``, which must be unique in a page. A stand-alone picture carries its style
     sheet; ``embedded=True`` leaves it to the page, which wraps the picture in an element of class
-    ``tg-root``. A moment of a replay is drawn by ``labels`` (edge id to text), ``gradients`` (node id to
+    ``tg-root``. ``bare=True`` leaves out what nobody can reach in an ``<img>``: names, ids and tooltips.
+
+    A moment of a replay is drawn by ``labels`` (edge id to text), ``gradients`` (node id to
     text), the ids that are ``active``, and a ``caption`` below. ``marks`` are "only" and "differs", by id, where
     the graph is compared with another.
     """
@@ -84,17 +90,18 @@ def render(
     arguments = argument_names(graph)
     titles = {group.id: group.title for group in graph.groups}
     for group, box in layout.frames.items():
-        out += _frame(titles[group], box, f"{prefix}-{group}")
+        out += _frame(titles[group], box, f"{prefix}-{group}", bare)
     for edge in graph.edges:
         state = _state(edge.id in active, marks.get(edge.id))
-        out += _edge(edge, layout, nodes, prefix, labels.get(edge.id, ""), state)
+        out += _edge(edge, layout, nodes, "" if bare else prefix, labels.get(edge.id, ""), state)
     for node in graph.nodes:
         line = gradients.get(node.id) or (gradient_line(node.grad) if node.grad else None)
-        if line is None and layout.gradients and node.kind not in ("input", "saved", "group"):
+        if line is None and layout.gradients and node.kind not in ("input", "saved"):
             line = NOT_YET
         content = card(node, line, arguments=arguments.get(node.id, ()))
         state = _state(node.id in active, marks.get(node.id))
-        out += _node(node, layout.boxes[node.id], prefix, content, state, MARKS.get(marks.get(node.id, ""), ""))
+        mark = MARKS.get(marks.get(node.id, ""), "")
+        out += _node(node, layout.boxes[node.id], "" if bare else prefix, content, state, mark)
     out.append("</g></svg>" if caption else "</svg>")
     return "\n".join(out) + "\n"
 
@@ -111,18 +118,17 @@ def _state(active: bool, mark: str | None) -> str:
 def _node(node: Node, box: Box, prefix: str, content: Card, state: str, mark: str = "") -> list[str]:
     x, y, w, h = box
     label = f"{describe(node)}; {mark}" if mark else describe(node)
+    names = (
+        ("id", f"{prefix}-{node.id}"),
+        ("data-node", node.id),
+        ("data-kind", node.kind),
+        ("tabindex", "0"),
+        ("role", "img"),
+        ("aria-label", label),
+    )
     return [
-        _open(
-            "g",
-            ("class", f"tg-node tg-{node.kind}{state}"),
-            ("id", f"{prefix}-{node.id}"),
-            ("data-node", node.id),
-            ("data-kind", node.kind),
-            ("tabindex", "0"),
-            ("role", "img"),
-            ("aria-label", label),
-        ),
-        f"<title>{escaped(label)}</title>",
+        _open("g", ("class", f"tg-node tg-{node.kind}{state}"), *(names if prefix else ())),
+        *([f"<title>{escaped(label)}</title>"] if prefix else []),
         *_shape(node.kind, x, y, w, h),
         *(
             f'<text class="tg-{line.kind}{" tg-none" if line.text == NOT_YET else ""}" '
@@ -134,12 +140,12 @@ def _node(node: Node, box: Box, prefix: str, content: Card, state: str, mark: st
     ]
 
 
-def _frame(title: str, box: Box, name: str) -> list[str]:
+def _frame(title: str, box: Box, name: str, bare: bool) -> list[str]:
     x, y, w, _ = box
     written = fit(title, FRAME_TITLE, room=max(w - 16, 20))
     return [
-        _open("g", ("class", "tg-frame"), ("id", name), ("data-group", name.rpartition("-")[2])),
-        f"<title>{escaped(title)}</title>",
+        _open("g", ("class", "tg-frame"), *(() if bare else (("id", name), ("data-group", name.rpartition("-")[2])))),
+        *([] if bare else [f"<title>{escaped(title)}</title>"]),
         _rect("tg-border", *box, 7.0),
         f'<text class="tg-frame-title" x="{_number(x + 9)}" y="{_number(y + 17)}">{escaped(written)}</text>',
         "</g>",
@@ -179,20 +185,20 @@ def _edge(edge: Edge, layout: Layout, nodes: Mapping[str, Node], prefix: str, la
     classes = f"tg-edge{' tg-constant' if edge.constant else ''}{state}"
     role = f", as {edge.input_name}" if edge.input_name else ""
     says = f"{nodes[edge.target].title} to {nodes[edge.source].title}{role}"
+    names = (
+        ("id", f"{prefix}-{edge.id}"),
+        ("data-edge", edge.id),
+        ("data-source", edge.source),
+        ("data-target", edge.target),
+    )
     out = [
-        _open(
-            "g",
-            ("class", classes),
-            ("id", f"{prefix}-{edge.id}"),
-            ("data-edge", edge.id),
-            ("data-source", edge.source),
-            ("data-target", edge.target),
-        ),
-        f"<title>{escaped(says)}</title>",
+        _open("g", ("class", classes), *(names if prefix else ())),
+        *([f"<title>{escaped(says)}</title>"] if prefix else []),
         f'<path class="tg-line" d="M{_number(start[0])},{_number(start[1])} C{curve}"/>',
         _head(points[-1], tip),
     ]
-    out.append(f'<text class="tg-edge-label" x="{_number(x)}" y="{_number(y + 4)}">{escaped(label)}</text>')
+    if label or prefix:
+        out.append(f'<text class="tg-edge-label" x="{_number(x)}" y="{_number(y + 4)}">{escaped(label)}</text>')
     return [*out, "</g>"]
 
 
@@ -214,7 +220,53 @@ def _rect(kind: str, x: float, y: float, w: float, h: float, r: float) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".")
+    return f"{value:.1f}".removesuffix(".0")
+
+
+_ARROW = (
+    '<marker id="h" markerUnits="userSpaceOnUse" markerWidth="8" markerHeight="7" refY="3.4" orient="auto">'
+    '<path class="tg-head" d="M0,0 L7.4,3.4 L0,6.8 Z"/></marker>'
+)
+
+
+def compact(picture: str) -> str:
+    """A picture for an ``<img>`` in fewer bytes: short class names, no style for what is not there, whole pixels, one
+    arrow head for all lines."""
+    picture = re.sub(r'<path class="tg-head"[^>]*/>\n', "", picture).replace("</style>", f"</style>{_ARROW}", 1)
+    picture = picture.replace("</style>", ".tg-line {marker-end: url(#h)}</style>", 1)
+    picture = re.sub(r'(?<=class="tg-line" d=")M([^"]+)', _relative, picture)
+    picture = re.sub(r'(?<= )([xy])="([\d.-]+)"(?=[^>]*>[^<\n])', lambda at: f'{at[1]}="{float(at[2]):.0f}"', picture)
+    kinds = re.findall(r'(?<= class=")[^"]+', picture)
+    short = {name: _letters(i) for i, (name, _) in enumerate(Counter(" ".join(kinds).split()).most_common())}
+
+    def kept(rule: re.Match[str]) -> str:
+        parts = [part for part in rule[1].split(",") if not part.startswith("body")]  # an image has no page
+        used = [part for part in parts if short.keys() >= set(re.findall(r"\.([\w-]+)", part))]
+        return f"{','.join(used)}{{{rule[2]}}}" if used else ""
+
+    def styled(style: re.Match[str]) -> str:
+        text = re.sub(r"([^{}@]+)\{([^{}]*)\}", kept, squeezed(style[0]))
+        return re.sub(r"\.(tg-[\w-]+)", lambda name: f".{short.get(name[1], name[1])}", text)
+
+    text = re.sub(r"<style>.*?</style>", styled, picture, flags=re.DOTALL)
+    text = re.sub(r'(?<= class=")[^"]+', lambda found: " ".join(short[name] for name in found[0].split()), text)
+    return text.replace("\n", "").replace('"', "'")
+
+
+def _relative(path: re.Match[str]) -> str:
+    """The points of a chain of curves, each written as its distance from where its curve begins, in pixels."""
+    points = [(round(float(x)), round(float(y))) for x, y in re.findall(r"(-?[\d.]+),(-?[\d.]+)", path[1])]
+    x, y = points[0]
+    out = f"M{x},{y}c"
+    for i in range(1, len(points), 3):
+        out += " ".join(f"{to - x},{down - y}" for to, down in points[i : i + 3]).replace(",-", "-") + " "
+        x, y = points[i + 2]
+    return out.replace(" -", "-").rstrip()
+
+
+def _letters(number: int) -> str:
+    """a, b, ..., z, aa, ab, ..."""
+    return (_letters(number // 26 - 1) if number > 25 else "") + "abcdefghijklmnopqrstuvwxyz"[number % 26]
 
 
 def escaped(text: str) -> str:

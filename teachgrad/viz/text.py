@@ -102,6 +102,8 @@ def _gradients(trace: Trace) -> list[tuple[Node, Value | None, Value | None]]:
     for event in trace.events:
         if event.kind == "accumulate" and event.edge is not None:
             after[edges[event.edge].target] = event.after
+        elif event.kind == "reset":
+            after[event.node] = event.after
     leaves = [node for node in trace.graph.nodes if node.kind in ("leaf", "parameter")]
     return [(node, node.grad, after.get(node.id, node.grad)) for node in leaves]
 

@@ -2,14 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from html import escape
 
-from .folding import inside
+from .folding import folded, folded_trace, inside
 from .layout import place
 from .model import Graph, Group, Layout, Trace
 from .values import visible
 
 MOST = 60  # pictures of groups in one page
+MOST_BOXES = 600  # in those of a replay together, so that a large graph is shown within seconds
+
+
+@dataclass(frozen=True)
+class View:
+    """One picture of a replay: what is shown of its graph, what happens to that, and where everything is."""
+
+    trace: Trace
+    layout: Layout
+
+    @property
+    def graph(self) -> Graph:
+        """The graph as this picture shows it."""
+        return self.trace.graph
+
+
+def views_of(trace: Trace, room: Trace | None = None, engine: str = "embedded", most: int = MOST) -> dict[str, View]:
+    """The pictures that a player of ``trace`` opens and closes: ``""`` is the whole graph, folded to about 60 boxes.
+
+    Each closed group in one of them has a picture of its inside, by its id, as far as there is room for. ``room`` is
+    a trace with all numbers that the boxes must have room for, where ``trace`` does not have them yet; ``most`` is how
+    many pictures there may be. Raises as
+    :func:`layout.place`.
+    """
+    found: dict[str, View] = {}
+    todo = {"": folded(trace.graph)}
+    spent = 0
+    for name in (names := [""]):  # which grows with every group that is met
+        graph = todo.pop(name)
+        shown = folded_trace(trace, graph)
+        found[name] = View(shown, place(graph, folded_trace(room, graph) if room else shown, engine))
+        for group in (node.id for node in graph.nodes if node.kind == "group"):
+            if group in names or len(names) >= most or spent > MOST_BOXES:
+                continue
+            view = replace(inside(trace.graph, group), title="")  # its frame is titled
+            if len(view.nodes) <= 3 * MOST:
+                todo[group] = view
+                names.append(group)
+                spent += len(view.nodes)
+    return found
 
 
 def views(graph: Graph, trace: Trace | None = None, engine: str = "embedded") -> dict[str, tuple[Graph, Layout]]:

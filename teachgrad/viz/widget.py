@@ -17,15 +17,28 @@ except ImportError as missing:
         'viz.Stepper is a Jupyter widget and needs anywidget: pip install "teachgrad[notebook]".'
     ) from missing
 
-from .drawing import animate
-from .html import START, Player, css, script, typeset
-from .layout import place
-from .live import LivePass, expected_trace
+from .assets import MODULES, QUIZ, WIDGET, css, script
+from .html import START, Player, typeset
+from .live import LivePass, expected_trace, leaves_of, number_of, set_entry
 from .model import Trace
 from .naming import Names, Params, namer
 from .predict import Feedback, Question, expected, judge, question_for
+from .recording import record
+from .showing import unique
 
 MODES = ("replay", "predict")
+
+_ONCE = (
+    "A graph runs once: give the newly computed loss, stepper.rerun(loss), or make the Stepper from a function that "
+    "computes it, viz.Stepper(lambda: x * y)."
+)
+
+# In the output area of a notebook: a stand-in beside its live widget is hidden, and so is a widget's message that it
+# has no kernel, beside its stand-in.
+_STAND_IN = (
+    ".jp-OutputArea-child:has([data-stands-for]):has(+ .jp-OutputArea-child .tg-stage),"
+    ".jp-OutputArea-child:has([data-stands-for]) + .jp-OutputArea-child:not(:has(.tg-stage)) { display: none; }"
+)
 
 
 class Stepper(anywidget.AnyWidget):  # type: ignore[misc]
@@ -44,8 +57,10 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc]
     clicks, or calls :meth:`answer`; ``score`` counts.
 
     ``live=True`` runs the real backward only as far as the step: the engine stands still in between, and a
-    leaf's ``.grad`` is unset until its step. ``loss`` may then be a function that computes it, for
-    :meth:`rerun`. :meth:`close` ends a pass where it stands, as an interrupt would.
+    leaf's ``.grad`` is unset until its step. :meth:`close` ends a pass where it stands, as an interrupt would.
+
+    Where ``loss`` is a function that computes it, the learner can select a leaf, change one of its numbers and run
+    again; from Python that is :meth:`change` and :meth:`rerun`.
 
     Traits, shared with every view in the notebook (a bad value raises ``traitlets.TraitError``):
 
@@ -60,7 +75,7 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc]
     - ``score``: ``{"asked": 3, "right": 2, "answers": [{"step", "question", "given", "expected", "right"}, ...]}``
     """
 
-    _esm = script()
+    _esm = script((*MODULES, QUIZ, WIDGET))
     _css = css()
 
     step = traitlets.Int(0).tag(sync=True)
@@ -75,6 +90,9 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc]
     feedback = traitlets.Dict(read_only=True).tag(sync=True)
     score = traitlets.Dict({"asked": 0, "right": 0, "answers": []}, read_only=True).tag(sync=True)
     _reach = traitlets.Int(0, read_only=True).tag(sync=True)  # in predict mode, the last step that may be seen
+    _can_rerun = traitlets.Bool(False, read_only=True).tag(sync=True)  # whether a view may change a leaf
+    _problem = traitlets.Unicode("", read_only=True).tag(sync=True)  # why a change was refused
+    _name = traitlets.Unicode(read_only=True).tag(sync=True)  # of this Stepper, for what stands in for it
     _run = traitlets.Dict(read_only=True).tag(sync=True)  # live: the events so far, and whether there are more
     _trace = traitlets.Dict(read_only=True).tag(sync=True)
     _options = traitlets.Dict(read_only=True).tag(sync=True)
@@ -104,14 +122,12 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc]
         self._given: dict[str, Any] = {"names": names, "params": params}
         self._arguments: dict[str, Any] = {"gradient": gradient, "retain_graph": retain_graph}
         self._make = loss if callable(loss) and not hasattr(loss, "grad_fn") else None
-        loss = self._make() if self._make else loss
-        if live:
-            self._begin(loss)
-        else:
-            self.player = animate(loss, **self._arguments, **self._given)
+        self._begin(self._make() if self._make else loss, live)
         super().__init__()
         self.set_trait("mode", mode)
         self.set_trait("live", live)
+        self.set_trait("_can_rerun", self._make is not None)
+        self.set_trait("_name", unique())
         if live:
             self._tell()
         self._ask()
@@ -198,31 +214,52 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc]
         """What a live backward raised, once it has; the step where it stopped says so too."""
         return self._pass.problem if self._pass else None
 
+    def change(self, leaf: str, value: float, entry: int = 0) -> None:
+        """Set one number of a leaf, by the leaf's name or node id and the number's place, and :meth:`rerun`.
+
+        Raises KeyError when there is no such leaf, IndexError when it has no such entry, ValueError for what is no
+        number, and then changes nothing.
+        """
+        node = next(
+            (n for n in self.trace.graph.nodes if leaf in (n.id, n.name, n.title) and n.id in self._leaves), None
+        )
+        if node is None:
+            titles = ", ".join(n.title for n in self.trace.graph.nodes if n.id in self._leaves)
+            raise KeyError(f"This graph has no leaf {leaf!r} (its leaves: {titles}).")
+        if self._make is None:
+            raise TypeError(_ONCE)
+        set_entry(self._leaves[node.id], entry, float(value), node.title)
+        self.rerun()
+
     def rerun(self, loss: Any = None) -> None:
-        """Live: end this pass, set the leaves' ``.grad`` to None, and stand before a new one.
+        """Set the leaves' ``.grad`` to None and run again: live, stand before a new pass; otherwise replay it.
 
         ``loss`` is the new result to run backward from; without it, the function that was given as ``loss``
         is called again. Change a leaf first, and see what that changes. Raises TypeError where there is no
-        function to call, RuntimeError when this Stepper is not live.
+        function to call.
         """
-        if self._pass is None:
-            raise RuntimeError("rerun() is for a live Stepper: viz.Stepper(loss, live=True).")
         if loss is None:
             if self._make is None:
-                raise TypeError(
-                    "A graph runs once: give the newly computed loss, stepper.rerun(loss), or make the Stepper "
-                    "from a function that computes it, viz.Stepper(lambda: x * y, live=True)."
-                )
+                raise TypeError(_ONCE)
             loss = self._make()
-        self._pass.close()
-        for leaf in self._leaves:
+        if self._pass is not None:
+            self._pass.close()
+        for leaf in self._leaves.values():
             leaf.grad = None
         self.playing = False
         self.step = 0
         self.selected = ""
-        self._begin(loss)
-        self.set_trait("_trace", self._send_trace())
-        self._tell()
+        self._begin(loss, self.live)
+        self._answered = 0
+        for name, value in (("_trace", self._send_trace()), ("feedback", {}), ("_problem", "")):
+            self.set_trait(name, value)
+        self.set_trait("score", {"asked": 0, "right": 0, "answers": []})
+        if self.live:
+            self._tell()
+        else:
+            self.set_trait("steps", len(self.trace.events))
+            self.set_trait("sentence", self._say_step())
+        self._ask()
         self.set_trait("_options", self._send_options())
 
     def close(self) -> None:
@@ -231,11 +268,20 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc]
             self._pass.close()
         super().close()
 
-    def _begin(self, loss: Any) -> None:
-        self._pass = LivePass(loss, namer(**self._given, frame=None), **self._arguments)
-        self._leaves = self._pass.leaves
-        trace = self._pass.trace
-        self.player = Player(trace, place(trace.graph, expected_trace(trace)))
+    def _begin(self, loss: Any, live: bool) -> None:
+        """Run ``loss.backward()``, or live, stand before it."""
+        found = namer(**self._given, frame=None)
+        if live:
+            self._pass = LivePass(loss, found, **self._arguments)
+            self._leaves = self._pass.leaves
+            self.player = Player(self._pass.trace, expected_trace(self._pass.trace))
+        elif isinstance(loss, Player):
+            self._leaves, self.player = {}, loss
+        else:
+            with record(loss, names=found) as recorder:
+                self._leaves = leaves_of(recorder)
+                loss.backward(**self._arguments)
+            self.player = recorder.player()
 
     def _advance(self, to: float) -> None:
         assert self._pass is not None
@@ -258,6 +304,12 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc]
                 self.last()
             else:
                 self.next()
+        elif content.get("kind") == "change" and self._can_rerun:
+            try:
+                self.change(str(content.get("node")), number_of(content.get("value")), int(content.get("entry", 0)))
+            except Exception as problem:  # noqa: BLE001  whatever the lesson raises is told where it was asked for
+                self.set_trait("_problem", "")
+                self.set_trait("_problem", f"{type(problem).__name__}: {problem}")
         elif content.get("kind") == "answer" and self._question is not None:
             try:
                 self.answer(content.get("given"))
@@ -279,7 +331,7 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc]
     @traitlets.default("_options")  # type: ignore[untyped-decorator]
     def _send_options(self) -> dict[str, Any]:
         # Live, the picture is that before backward; every number is written in as it comes.
-        return self.player.options() | {"svg": self.player.svg()}
+        return self.player.options()
 
     @traitlets.validate("step")  # type: ignore[untyped-decorator]
     def _check_step(self, proposal: dict[str, Any]) -> int:
@@ -316,6 +368,22 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc]
     @traitlets.observe("step")  # type: ignore[untyped-decorator]
     def _on_step(self, change: dict[str, Any]) -> None:
         self.set_trait("sentence", self._say_step())
+
+    def _ipython_display_(self) -> None:
+        """The widget, after a picture that stands in for it wherever no kernel is behind it.
+
+        JupyterLab shows a widget of a notebook that was closed as "model not found", whatever else is with it. So the
+        player comes first, as an output of its own; the widget hides it when it lives, and else hides the message.
+        """
+        from IPython.display import display
+
+        data, metadata = super()._repr_mimebundle_()
+        display({"text/html": self._stand_in(), "text/plain": self.player.text()}, raw=True)
+        display({**data, "text/html": "", "text/plain": ""}, raw=True, metadata=metadata)
+
+    def _stand_in(self) -> str:
+        player = self.player.predict() if self.mode == "predict" else self.player
+        return f'<div data-stands-for="{self._name}">\n<style>{_STAND_IN}</style>\n{player.html()}\n</div>'
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """The live widget, and for places without widgets (GitHub, nbconvert) the player and the words."""

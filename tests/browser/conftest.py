@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +76,12 @@ def browser_page(chromium: Any) -> Iterator[Callable[..., Any]]:
         assert watch.requests == []
 
 
-@pytest.fixture(scope="session")
-def jupyter_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """A JupyterLab of its own, with no settings of the person who runs the tests: (address, its folder)."""
-    pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
-    home = tmp_path_factory.mktemp("jupyter")
+@contextmanager
+def serving(home: Path, python: str = sys.executable, module: str = "jupyterlab") -> Iterator[tuple[str, Path]]:
+    """A Jupyter server with no settings of the person who runs the tests: (address, its folder).
+
+    Another ``python`` may serve the pages; the kernel called "tests" is the one that the tests run in.
+    """
     folders = ["HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"]
     folders += ["JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR"]
     places = {name: home / name.lower() for name in folders}
@@ -90,9 +92,15 @@ def jupyter_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[s
     quiet.mkdir(parents=True)
     no_news = {"fetchNews": "false", "checkForUpdates": False}
     (quiet / "notification.jupyterlab-settings").write_text(json.dumps(no_news))
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1"]
+    kernel = places["JUPYTER_DATA_DIR"] / "kernels" / "tests"
+    kernel.mkdir(parents=True)
+    start = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": start, "display_name": "The tests' own Python", "language": "python"}
+    (kernel / "kernel.json").write_text(json.dumps(spec))
+    app = {"jupyterlab": "LabApp", "notebook": "JupyterNotebookApp"}[module]
+    command = [python, "-m", module, "--no-browser", "--ServerApp.ip=127.0.0.1"]
     command += ["--ServerApp.port=0", f"--ServerApp.root_dir={work}", "--IdentityProvider.token=test"]
-    command += ["--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"]
+    command += [f"--{app}.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"]
     command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     python_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment = os.environ | {name: str(place) for name, place in places.items()}
@@ -112,6 +120,14 @@ def jupyter_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[s
         server.wait(30)
 
 
+@pytest.fixture(scope="session")
+def jupyter_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The JupyterLab of this environment: (address, its folder)."""
+    pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
+    with serving(tmp_path_factory.mktemp("jupyter")) as server:
+        yield server
+
+
 def _until(find: Callable[[], Any], server: subprocess.Popen[bytes], log: Path) -> Any:
     end = time.monotonic() + PATIENCE / 1000
     while time.monotonic() < end and server.poll() is None:
@@ -119,7 +135,7 @@ def _until(find: Callable[[], Any], server: subprocess.Popen[bytes], log: Path) 
             time.sleep(0.2)  # the file is named before it is filled
             return found
         time.sleep(0.1)
-    pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
+    pytest.fail(f"Jupyter did not start:\n{log.read_text()[-2000:]}")
 
 
 class JupyterPage:

@@ -48,6 +48,21 @@ def long_chain(length: int) -> Player:
     return viz.animate(y, names={"x": x, "result": y})
 
 
+def large_net(units: int = 24) -> Player:
+    """A net of scalars whose units are all different, so that nothing is repeated: 370 nodes with 24 units."""
+    x = [torch.tensor(0.1 * i, requires_grad=True) for i in range(6)]
+    made = []
+    for i in range(units):
+        total = x[i % 6] * (0.3 + i)
+        for j in range(1 + i % 5):
+            total = (total + x[(i + j) % 6] * 0.5).tanh() if (i * j) % 3 else total * x[j] - 0.1
+        made.append(total.exp() if i % 2 else total.sin() + 1.0)
+    loss = made[0]
+    for unit in made[1:]:
+        loss = loss + unit * unit
+    return viz.animate(loss, names={f"x{i}": leaf for i, leaf in enumerate(x)} | {"loss": loss})
+
+
 def step_of(scope: Any) -> int:
     return int(re.match(r"Step (\d+) of", scope.locator(".tg-kind").inner_text())[1])
 

@@ -9,6 +9,8 @@ import pytest
 from accessibility import violations
 from players import facts, leaves, matrices, plain, replay, step_of
 
+from teachgrad.viz.assets import packed
+
 expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
 pytestmark = pytest.mark.browser
 
@@ -231,7 +233,9 @@ def test_without_scripts_the_picture_and_the_table_stay(browser_page: Callable[.
 
 def test_a_broken_trace_leaves_the_picture(chromium: Any, tmp_path: Path) -> None:
     page = chromium.new_page()
-    cell = replay().html().replace('"events":[', '"events":7,"was":[')
+    cell, options = replay().html(), replay().options()
+    data = re.search(r'class="tg-data">([^<]*)<', cell)[1]
+    cell = cell.replace(data, packed({"trace": replay().trace.to_dict() | {"events": 7}, "css": "", **options}))
     (tmp_path / "broken.html").write_text(f"<!doctype html><body>{cell}", "utf-8")
     with page.expect_event("pageerror"):
         page.goto((tmp_path / "broken.html").as_uri())

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from players import long_chain, replay, step_of
+from players import large_net, long_chain, replay, step_of
 
 import teachgrad as torch
 from teachgrad import viz
@@ -79,9 +79,11 @@ def test_zoom_and_pan_leave_the_page_its_wheel(open_player: Callable[..., Any]) 
 
 
 def test_a_minimap_stands_in_large_pictures_only(open_player: Callable[..., Any]) -> None:
-    assert open_player(long_chain(20)).locator(".tg-map").count() == 0
-    page = open_player(long_chain(160))
-    assert page.locator(".tg-map rect").count() == 164
+    assert not open_player(long_chain(20)).locator(".tg-map").is_visible()
+    player = large_net(60)
+    assert len(player.trace.graph.nodes) > 150
+    page = open_player(player)
+    assert page.locator(".tg-map rect").count() == 1 + len(player.shown.graph.nodes)
     top = "document.querySelector('.tg-figure').scrollTop"
     box = page.locator(".tg-map").bounding_box()
     places = []

@@ -52,11 +52,11 @@ def represented(theirs):
 def test_there_is_one_object_per_kind():
     for each in dtypes.ALL:
         assert getattr(dtypes, each.name) is each
-        assert dtypes.of(each.numpy) is dtypes.BY_NUMPY[np.zeros(0, each.name).dtype] is each
+        assert dtypes.of(each.numpy) is dtypes.BY_NUMPY[np.zeros(0, each.numpy).dtype] is each
         assert pickle.loads(pickle.dumps(each)) is copy.copy(each) is copy.deepcopy([each])[0] is each
     for alias, name in ALIASES.items():
         assert getattr(dtypes, alias) is getattr(dtypes, name)
-    assert len(set(dtypes.ALL)) == 11
+    assert len(set(dtypes.ALL)) == 15
 
 
 def test_a_dtype_cannot_be_made_or_changed():
@@ -92,14 +92,6 @@ def test_facts_about_each_type(torch):
 
 
 @pytest.mark.oracle
-def test_promote_types_and_can_cast_on_every_pair(torch):
-    for a, b in itertools.product(dtypes.ALL, repeat=2):
-        theirs = getattr(torch, a.name), getattr(torch, b.name)
-        assert str(dtypes.promote_types(a, b)) == str(torch.promote_types(*theirs)), (a, b)
-        assert dtypes.can_cast(a, b) == torch.can_cast(*theirs), (a, b)
-
-
-@pytest.mark.oracle
 @pytest.mark.parametrize("default", ["float32", "float64", "float16"])
 def test_result_type_on_every_pair_of_operands(torch, restore_default, default):
     """Vectors, 0-d tensors (as arrays and as NumPy scalars) and Python numbers, in every combination."""
@@ -109,6 +101,8 @@ def test_result_type_on_every_pair_of_operands(torch, restore_default, default):
         operands = [(number, number) for number in NUMBERS]
         for each in dtypes.ALL:
             theirs = getattr(torch, each.name)
+            if each.name in ("uint16", "uint32", "uint64"):  # these meet in tests/oracle/test_promotion.py
+                continue
             operands.append((np.ones(2, each.numpy), torch.ones(2, dtype=theirs)))
             operands.append((np.ones((), each.numpy), torch.ones((), dtype=theirs)))
             operands.append((each.numpy.type(1), torch.ones((), dtype=theirs)))

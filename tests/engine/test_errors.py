@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import runpy
 import traceback
+import warnings
 
 import pytest
 
@@ -95,6 +98,31 @@ def test_a_failed_backward_leaves_the_leaves():
     assert x.grad is None and torch.is_grad_enabled()
     x.exp().sum().backward()
     assert x.grad is not None
+
+
+def test_the_note_names_the_line_of_the_lesson(tmp_path):
+    """The innermost line that is not teachgrad's: a call of a module leads to the line that calls it."""
+    lesson = tmp_path / "lesson.py"
+    lesson.write_text("import teachgrad as torch\n\nlayer = torch.nn.Linear(2, 3)\nlayer(torch.ones(4))\n")
+    with pytest.raises(RuntimeError) as info:
+        runpy.run_path(str(lesson))
+    assert info.value.__notes__[0].startswith("Line 4 of lesson.py, `layer(torch.ones(4))`: The columns of")
+
+
+def test_the_warning_for_a_tensor_in_between():
+    """It points at the caller's line, once for each; our own looks at .grad say nothing."""
+    y = torch.ones(2, requires_grad=True) * 2
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            assert y.grad is None
+    (warning,) = caught
+    assert warning.filename == __file__ and "is not a leaf Tensor" in str(warning.message)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        copy.copy(y)
+        torch.nn.utils.clip_grad_norm_([y], 1.0)
+        torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1).zero_grad()
 
 
 def test_internal_errors_ask_for_a_report():

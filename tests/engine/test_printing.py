@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from teachgrad import dtypes, printing
+from teachgrad import bfloats, dtypes, printing
 
 SHAPES = [
     *[(), (0,), (0, 3), (2, 0, 3), (1,), (3,), (7,), (30,), (1, 1), (2, 3), (5, 20), (3, 2, 4)],
@@ -39,8 +39,10 @@ def torch():
 def text(tensor):
     """Our text for a PyTorch tensor."""
     node = tensor.grad_fn
+    bfloat16 = str(tensor.dtype) == "torch.bfloat16"  # NumPy alone has none
+    numbers = tensor.detach()
     return printing.repr_tensor(
-        tensor.detach().numpy(),
+        bfloats.cast(numbers.float().numpy(), dtypes.bfloat16.numpy) if bfloat16 else numbers.numpy(),
         dtype=getattr(dtypes, str(tensor.dtype).removeprefix("torch.")),
         grad_fn_name=None if node is None else type(node).__name__,
         requires_grad=tensor.requires_grad,

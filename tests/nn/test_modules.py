@@ -45,7 +45,7 @@ LAYERS = [
     ("nn.AvgPool2d(3, 2, 1, ceil_mode=True)", "img"), ("nn.AvgPool2d(2, divisor_override=3)", "img"), ("nn.AvgPool3d(2)", "img.view(2, 2, 2, 5, 6)"),
     ("nn.AdaptiveAvgPool1d(3)", "seq"), ("nn.AdaptiveAvgPool2d((3, 4))", "img"), ("nn.AdaptiveAvgPool2d(1)", "img"),
     ("nn.AdaptiveMaxPool1d(2)", "seq"), ("nn.AdaptiveMaxPool2d((3, None), return_indices=True)", "img"),
-    ("nn.ZeroPad2d(1)", "img"), ("nn.ConstantPad1d((1, 2), 0.5)", "seq"), ("nn.ReflectionPad2d((1, 2, 0, 1))", "img"),
+    ("nn.ZeroPad2d(1)", "img"), ("nn.ReflectionPad1d((3, 0))", "seq"), ("nn.ReplicationPad2d((1, 0, 2, 3))", "img"), ("nn.CircularPad1d((2, 3))", "seq"), ("nn.ReplicationPad3d(1)", "img.view(2, 2, 2, 5, 6)"), ("nn.ConstantPad1d((1, 2), 0.5)", "seq"), ("nn.ReflectionPad2d((1, 2, 0, 1))", "img"),
     ("nn.ReplicationPad1d(2)", "seq"), ("nn.CircularPad2d(1)", "img"),
     ("nn.BatchNorm1d(3)", "x"), ("nn.BatchNorm1d(3)", "b.transpose(1, 2)"), ("nn.BatchNorm2d(4)", "img"), ("nn.BatchNorm2d(4, affine=False)", "img"),
     ("nn.BatchNorm2d(4, momentum=None, eps=0.1)", "img"), ("nn.BatchNorm2d(4, track_running_stats=False)", "img"), ("nn.BatchNorm1d(3).eval()", "x"),
@@ -71,13 +71,13 @@ LAYERS = [
     ("nn.Upsample(size=(7, 4), mode='bilinear', align_corners=True)", "img"), ("nn.Upsample(size=11, mode='linear')", "seq"), ("nn.Upsample(size=(8, 4), mode='bicubic')", "img"),
     ("nn.Upsample(scale_factor=(1.5, 2), mode='bicubic', align_corners=True)", "img"), ("nn.Upsample(scale_factor=2, mode='trilinear')", "img.view(2, 2, 2, 5, 6)"),
     ("nn.Upsample(scale_factor=2)", "img.view(2, 2, 2, 5, 6)"), ("nn.Upsample(size=3)", "seq"), ("nn.Upsample(size=(2, 3), mode='area')", "img"), ("nn.UpsamplingNearest2d(scale_factor=2)", "img"), ("nn.UpsamplingBilinear2d(size=(8, 8))", "img"),
-    ("nn.PixelShuffle(2)", "img"), ("nn.PixelUnshuffle(2)", "img[:, :, :4]"), ("nn.Unfold(2)", "img"), ("nn.Unfold((2, 3), dilation=2, padding=1, stride=2)", "img"), ("nn.Fold((3, 4), 2)", "img.flatten(2)[:, :, :6]"),
+    ("nn.PixelShuffle(2)", "img"), ("nn.PixelUnshuffle(2)", "img[:, :, :4]"), ("nn.ChannelShuffle(2)", "img"), ("nn.LPPool2d(2, 2)", "img"), ("nn.LPPool1d(3.0, (2), stride=1)", "seq.exp()"), ("nn.Unfold(2)", "img"), ("nn.Unfold((2, 3), dilation=2, padding=1, stride=2)", "img"), ("nn.Fold((3, 4), 2)", "img.flatten(2)[:, :, :6]"),
     ("nn.EmbeddingBag(5, 3)", "i"), ("nn.EmbeddingBag(5, 3, mode='sum', padding_idx=1)", "i"), ("nn.EmbeddingBag(5, 3, mode='max')", "i"), ("nn.EmbeddingBag(5, 3)", "i.flatten(), torch.tensor([0, 3, 3, 10])"),
 ]  # fmt: skip
 
 PROBABILITIES = "x.sigmoid(), (y > 0).float()"
 LOSSES = [
-    ("nn.MSELoss()", "x, y"), ("nn.MSELoss(reduction='sum')", "x, y"), ("nn.MSELoss(reduction='none')", "x, y"), ("nn.L1Loss()", "x, y"),
+    ("nn.MSELoss()", "x, y"), ("nn.MSELoss(reduction='sum')", "x, y"), ("nn.MSELoss(reduction='none')", "x, y"), ("nn.SoftMarginLoss(reduction='sum')", "x, y"), ("nn.L1Loss()", "x, y"),
     ("nn.SmoothL1Loss(beta=0.5)", "x, y"), ("nn.HuberLoss(delta=0.3)", "x, y"), ("nn.CrossEntropyLoss()", "x, labels"),
     ("nn.CrossEntropyLoss(weight=torch.tensor([0.2, 0.3, 0.5]))", "x, labels"), ("nn.CrossEntropyLoss(ignore_index=2, reduction='sum')", "x, labels"),
     ("nn.CrossEntropyLoss(label_smoothing=0.1)", "x, labels"), ("nn.CrossEntropyLoss()", "x, y.softmax(1)"), ("nn.CrossEntropyLoss()", "b.transpose(1, 2), i"),
@@ -85,7 +85,10 @@ LOSSES = [
     ("nn.BCEWithLogitsLoss()", "x, (y > 0).float()"), ("nn.BCEWithLogitsLoss(pos_weight=torch.tensor([2.0, 3.0, 0.5]))", "x, (y > 0).float()"),
     ("nn.KLDivLoss(reduction='batchmean')", "x.log_softmax(1), y.softmax(1)"), ("nn.KLDivLoss(reduction='sum', log_target=True)", "x.log_softmax(1), y.log_softmax(1)"),
     ("nn.PoissonNLLLoss()", "x, y.abs()"), ("nn.GaussianNLLLoss()", "x, y, y.abs() + 1"), ("nn.HingeEmbeddingLoss()", "x, (y > 0) * 2.0 - 1"),
-    ("nn.SoftMarginLoss()", "x, (y > 0) * 2.0 - 1"), ("nn.MultiMarginLoss()", "x, labels"),
+    ("nn.SoftMarginLoss()", "x, (y > 0) * 2.0 - 1"), ("nn.MultiMarginLoss()", "x, labels"), ("nn.MultiMarginLoss(p=2, margin=0.5, weight=torch.tensor([0.2, 0.3, 0.5]))", "x, labels"),
+    ("nn.MultiLabelMarginLoss()", "x, torch.tensor([[1, -1, 0], [2, 0, -1]])"), ("nn.CTCLoss()", "b.log_softmax(2), torch.tensor([[1, 2], [1, 1], [2, 0], [2, 1]]), (5, 4, 3, 5), (2, 2, 1, 2)"),
+    ("nn.CTCLoss(blank=2, reduction='sum', zero_infinity=True)", "b.log_softmax(2), torch.tensor([0, 0, 1, 1, 1, 0]), torch.tensor([1, 4, 3, 5]), torch.tensor([2, 1, 2, 1])"),
+    ("nn.CTCLoss(reduction='none')", "b[:, 0].log_softmax(1), torch.tensor([1, 2]), torch.tensor(5), torch.tensor(2)"),
     ("nn.MultiLabelSoftMarginLoss()", "x, (y > 0).float()"), ("nn.MarginRankingLoss(margin=0.1)", "x, y, (y > 0) * 2.0 - 1"),
     ("nn.CosineEmbeddingLoss()", "x, y, torch.tensor([1, -1])"), ("nn.TripletMarginLoss()", "x, y, x - y"), ("nn.TripletMarginWithDistanceLoss()", "x, y, x - y"),
 ]  # fmt: skip
@@ -165,6 +168,36 @@ net(x).sum().backward(); optimizer.step(); print(net[4].bias)
 
 def test_lazy_layers():
     same_print(LAZY)
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "nearest"])
+@pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize("align", [False, True])
+def test_grid_sample(mode, padding, align):
+    found = []
+    for library in LIBRARIES:
+        F = library.nn.functional
+        theta = library.tensor([[[0.87, 0.41, 0.29], [-0.53, 1.71, 0.13]]] * 2, requires_grad=True)
+        picture = inputs(library)["img"]
+        grid = F.affine_grid(theta, (2, 4, 3, 4), align_corners=align)
+        out = F.grid_sample(picture, grid, mode, padding, align_corners=align)
+        (out * out).sum().backward()
+        found.append([grid, out, picture.grad, theta.grad])
+        assert [fn.name() for fn, _ in out.grad_fn.next_functions][1] == "AffineGridGeneratorBackward0"
+    same(*found, rtol=1e-4, atol=1e-5)
+
+
+UNPOOLED = """
+for n, x in ((1, torch.arange(14.).view(1, 2, 7).sin()), (2, torch.arange(30.).view(1, 1, 5, 6).sin())):
+    x.requires_grad_(); pool, unpool = getattr(nn, f"MaxPool{n}d")(2, return_indices=True), getattr(nn, f"MaxUnpool{n}d")(2)
+    values, places = pool(x); y = unpool(values, places); print(unpool, y); (y * y).sum().backward(); print(x.grad)
+    print(unpool(values, places, output_size=x.size()).shape)
+unpool(values, places, output_size=(9, 9))
+"""
+
+
+def test_unpooling():
+    same_print(UNPOOLED)
 
 
 @pytest.mark.parametrize("arguments", ["", "tau=0.5, hard=True, dim=0"])

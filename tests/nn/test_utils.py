@@ -22,6 +22,7 @@ SNIPPETS = {
     "one tensor": "print(U.clip_grad_norm_(net.weight, 0.5)); print(net.weight.grad, net.bias.grad)", "no gradients": "net.zero_grad(); print(U.clip_grad_norm_(net.parameters(), 1.0))",
     "empty": "print(U.clip_grad_norm_((p for p in []), 1.0))", "not finite": "net.bias.grad[0] = float('nan'); print(U.clip_grad_norm_(net.parameters(), 1.0)); U.clip_grad_norm_(net.parameters(), 1.0, error_if_nonfinite=True)",
     "value": "U.clip_grad_value_(net.parameters(), 0.3); print(net.weight.grad, net.bias.grad)", "vector": "v = U.parameters_to_vector(net.parameters()); print(v); U.vector_to_parameters(torch.arange(8.), net.parameters()); print(net.weight, net.bias)",
+    "total norm": "g = [p.grad for p in net.parameters()]; n = U.get_total_norm(g); print(n); U.clip_grads_with_norm_(net.parameters(), 1.0, n); print(net.weight.grad)", "norm of an iterator": "print(U.clip_grad_norm_(iter(list(net.parameters())), 1.0)); print(net.weight.grad)",
     "vector wrong": "U.vector_to_parameters([1], net.parameters())",
 }  # fmt: skip
 

@@ -27,6 +27,17 @@ OTHER_GRAPH = {
 }
 """Lines whose result is right and whose graph is knowingly another."""
 
+COMPOSED = re.compile(r"linalg\.(householder_product|tensorinv)|orgqr")
+"""The same for functions: PyTorch has one node for them, or another view."""
+
+LONG_WAY = re.compile(r"linalg|svd|cholesky|qr|lu_|pinv|inverse|matrix_(exp|power)|det\(|'nuc'")
+"""Functions whose result is the end of a long calculation, in which each rounding counts."""
+
+
+def roundings(text, usual=16):
+    """How many roundings two results of a line may be apart."""
+    return 8 * usual if LONG_WAY.search(text) else usual
+
 SAVES_MORE = re.compile(r"rounding_mode|%|fmod|complex|adaptive_avg")
 """Lines whose backward may run twice in one of the libraries only: one keeps a tensor that its rule does not need."""
 
@@ -76,6 +87,11 @@ def check_gradients(mine, theirs, about, *, ulps=16, coarse=None):
             check_values(mine_one, theirs_one, ulps=ulps, about=f"gradient of {about}", largest=largest, coarse=coarse)
 
 
+def same_kind(mine, theirs):
+    """Are these errors of one type? LinAlgError is the one that each library has of its own."""
+    return type(mine) is type(theirs) or type(mine).__name__ == type(theirs).__name__ == "_LinAlgError"
+
+
 def check_same_error(mine, theirs, about):
     """Both failed, in the same way, or neither did. True if they failed."""
     if theirs is None:
@@ -83,7 +99,7 @@ def check_same_error(mine, theirs, about):
             raise AssertionError(f"{about}: PyTorch raises nothing") from mine
         return False
     assert mine is not None, f"{about}: PyTorch raises {theirs!r}"
-    assert type(mine) is type(theirs), f"{about}: PyTorch raises {theirs!r}, we {mine!r}"
+    assert same_kind(mine, theirs), f"{about}: PyTorch raises {theirs!r}, we {mine!r}"
     wanted = first_line(theirs).replace("floor_divide_ is", "floor_divide is")
     assert first_line(mine) == wanted, f"{about}: PyTorch {theirs!r}, we {mine!r}"
     return True
@@ -105,14 +121,15 @@ def check_line(text, tensors_of, *, ulps=8, second=False, graph=True):
     coarse = coarsest(their_tensors)
     for one, other in zip(my_results, their_results, strict=True):
         half = 2 if coarse == np.float16 and not ulps else ulps  # PyTorch computes these in float32, we do not
-        check_tensor(one, other, ulps=half, about=text, graph=graph and text not in OTHER_GRAPH)
+        same_graph = graph and text not in OTHER_GRAPH and not COMPOSED.search(text)
+        check_tensor(one, other, ulps=half, about=text, graph=same_graph)
     wanted, their_error = outcome(lambda: gradients(torch, their_results, their_tensors, create_graph=second))
     if second and their_error is not None:
         return
     found, my_error = outcome(lambda: gradients(teachgrad, my_results, my_tensors, create_graph=second))
     if check_same_error(my_error, their_error, f"backward of {text}"):
         return
-    check_gradients(found, wanted, text, coarse=coarse)
+    check_gradients(found, wanted, text, coarse=coarse, ulps=roundings(text))
     if not second and not SAVES_MORE.search(text):  # the graph is freed now, if it had saved something
         again = outcome(lambda: gradients(torch, their_results, their_tensors))[1]
         check_same_error(
@@ -135,6 +152,7 @@ def check_second_order(found, wanted, my_tensors, their_tensors, text, coarse):
         for number, (one, other) in enumerate(zip(again, more, strict=True)):
             if (one is None) != (other is None):
                 there = other if one is None else one
-                assert not array_of(there).any(), f"{text}: second derivative {number} is {one}, PyTorch has {other}"
+                note = f"{text}: second derivative {number} is {one}, PyTorch has {other}"
+                assert np.abs(array_of(there)).max(initial=0) < 1e-12, note
                 again[number] = more[number] = None
-        check_gradients(again, more, f"the gradient of {text}", ulps=64, coarse=coarse)
+        check_gradients(again, more, f"the gradient of {text}", ulps=roundings(text, 64), coarse=coarse)

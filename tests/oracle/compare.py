@@ -119,4 +119,6 @@ def cotangent(tensor, library, seed=0):
     shape = tuple(tensor.shape)
     size = int(np.prod(shape, dtype=np.int64))
     numbers = np.cos(np.arange(1, size + 1) * (0.7 + seed)) + 1.5
+    if array_of(tensor).dtype.kind == "c":
+        numbers = numbers + 1j * np.sin(np.arange(1, size + 1) * (0.9 + seed))
     return make(library, numbers.reshape(shape).astype(array_of(tensor).dtype))

@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 
 from oracle.creation_lines import LINES
+from oracle.linalg_lines import LINES as LINALG_LINES
 
 CALLS = {
     "add.alpha": "torch.add(A, B, alpha=2)",
@@ -97,7 +98,7 @@ FACES = [
     "mask * 1.5", "mask + i.sum()", "-i", "abs(-i)", "i << 1", "i >> 1",
 ]  # fmt: skip
 """Lines for the functions that are not entries themselves but choose among them (`torch.clamp`, `torch.where`, ...)."""
-FACES += LINES
+FACES += LINES + LINALG_LINES
 
 
 def call_of(op):
@@ -124,6 +125,7 @@ def numbers(key, shape, dtype="float32", domain="real"):
 
 def sample_arrays(dtype="float32"):
     """The vocabulary of `samples`: arrays by name, and which of them require grad."""
+    turned = 0.2j * numbers("m", (3, 3), "float64") if np.dtype(dtype).kind == "c" else 0
     floats = {
         "x": numbers("x", (2, 3), dtype),
         "y": numbers("y", (2, 3), dtype),
@@ -131,7 +133,7 @@ def sample_arrays(dtype="float32"):
         "v": numbers("v", (3,), dtype),
         "u": numbers("u", (3,), dtype),
         "s": numbers("s", (), dtype),
-        "m": (numbers("m", (3, 3), "float64") * 0.3 + 2 * np.eye(3)).astype(dtype),
+        "m": (numbers("m", (3, 3), "float64") * 0.3 + 2 * np.eye(3) + turned).astype(dtype),
         "b": numbers("b", (2, 3, 4), dtype),
         "c": numbers("c", (2, 4, 5), dtype),
         "k": numbers("k", (4, 5), dtype),

@@ -35,8 +35,12 @@ EXACT = {
 }  # fmt: skip
 """Ops whose result is rounded at most once, and so the same everywhere."""
 
-WRONG_IN_PYTORCH = {("pow.tensor", "bool"), ("logaddexp", "bool"), ("atan2", "uint8"), ("atan2", "bool")}
-"""(op, dtype of one input) where PyTorch's own gradient fails or overflows: it computes in that dtype."""
+WRONG_IN_PYTORCH = {
+    ("pow.tensor", "bool"), ("logaddexp", "bool"), ("atan2", "uint8"), ("atan2", "bool"),
+    ("where.tensors", "complex beside real"), ("clamp.tensors", "complex beside real"),
+    ("logaddexp", "complex beside real"), ("ldexp", "complex beside real"),
+}  # fmt: skip
+"""(op, dtype of one input) where PyTorch's own gradient or message fails: it computes in that dtype, or forgets a cast."""
 
 
 def operands(op, shapes, dtypes_, *, text=None):
@@ -63,7 +67,8 @@ def tensors_from(arrays, *, grad=True, mask=True):
 
 
 def check_op(op, arrays, *, second=False, note=""):
-    ulps = 0 if op.name in EXACT else 8
+    numbers_are_real = all(array.dtype.kind != "c" for array in arrays.values())
+    ulps = 0 if op.name in EXACT and numbers_are_real else 8  # a complex product is rounded more than once
     check_line(call_of(op) + note, tensors_from(arrays), ulps=ulps, second=second)
 
 
@@ -94,6 +99,33 @@ def test_pointwise_dtypes(op):
             continue
         for shapes in (((3,), (3,)), ((3,), ()), ((), (3,)), ((), ())):
             check_op(op, operands(op, shapes, (first, second)), note=f"  # {first} {shapes[0]}, {second} {shapes[1]}")
+
+
+@ALL_POINTWISE
+def test_pointwise_complex(op):
+    """Complex numbers, alone and beside real ones; ops that have no meaning for them refuse as PyTorch does."""
+    for shape in ((3,), ()):
+        for kinds in (("complex128", "complex128"), ("complex64", "complex64")):
+            check_op(op, operands(op, (shape, shape), kinds), second=kinds[0] == "complex128")
+    if "B" in call_of(op):
+        for kinds in (("complex64", "float32"), ("float64", "complex64"), ("complex64", "int64"), ("bool", "complex128")):
+            if {(op.name, kinds[0]), (op.name, "complex beside real")} & WRONG_IN_PYTORCH:
+                continue
+            for shapes in (((3,), (3,)), ((3,), ()), ((), (3,))):
+                check_op(op, operands(op, shapes, kinds), note=f"  # {kinds}, {shapes}")
+
+
+@ALL_POINTWISE
+def test_pointwise_complex_numbers(op):
+    """Python's complex numbers on either side."""
+    call = call_of(op)
+    if "B" not in call or (op.name, "complex beside real") in WRONG_IN_PYTORCH:
+        return
+    for dtype in ("complex64", "float32", "int64"):
+        arrays = operands(op, ((3,),), (dtype,))
+        for number in ("(1.5-0.5j)", "2.5"):
+            for text in (call.replace("B", number), call.replace("A", number).replace("B", "A")):
+                check_line(f"{text}  # {dtype}", tensors_from(arrays), ulps=8)
 
 
 @ALL_POINTWISE

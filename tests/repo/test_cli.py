@@ -1,6 +1,7 @@
 """`python -m teachgrad`: what it writes, and what it says when it cannot. Each run is its own process."""
 
 import json
+import signal
 import subprocess
 import sys
 from importlib.metadata import version
@@ -210,3 +211,88 @@ def test_a_missing_package_is_one_sentence(lesson: Path) -> None:
     assert "resvg" in done.stderr and "pip install" in done.stderr
     assert "Traceback" not in done.stderr
     assert not lesson.with_name("g.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("r.html", b"<!"),
+        ("r.svg", b"<svg"),
+        ("r.anim.svg", b"<svg"),
+        ("r.png", b"\x89PNG"),
+        ("r.pdf", b"%PDF"),
+        ("r.gif", b"GIF89a"),
+        ("r.webp", b"RIFF"),
+        ("r.json", b"{"),
+        ("r.txt", b"  1. backward() starts"),
+    ],
+)
+def test_animate_writes_every_format(lesson: Path, name: str, start: bytes) -> None:
+    done = run("animate", lesson.name, "-t", "loss", "-o", name, cwd=lesson.parent)
+    assert done.returncode == 0, done.stderr
+    content = lesson.with_name(name).read_bytes()
+    assert content.startswith(start)
+    assert (b"<animate" in content) == (name == "r.anim.svg")
+
+
+def test_several_files_from_one_run_and_words_from_none(lesson: Path) -> None:
+    lesson.write_text(lesson.read_text() + "print('once')\n")
+    done = run("draw", lesson.name, "-t", "loss", "-o", "a.svg", "-o", "b.json", cwd=lesson.parent)
+    assert done.stdout.splitlines() == ["once", "wrote a.svg", "wrote b.json"]
+    done = run("animate", lesson.name, "-t", "loss", cwd=lesson.parent)
+    assert "w.grad was None and becomes [4, 6]." in done.stdout
+
+
+@pytest.mark.parametrize("library", ["teachgrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_each_node_tells_its_line(tmp_path: Path, library: str) -> None:
+    pytest.importorskip(library)
+    (tmp_path / "lesson.py").write_text(LESSON.format(library=library))
+    run("draw", "lesson.py", "-t", "loss", "-o", "g.json", cwd=tmp_path)
+    lines = {node["op"]: node["source"] for node in nodes(tmp_path / "g.json") if node["kind"] == "op"}
+    source = {"file": "lesson.py", "line": 6, "text": "loss = (w * w).sum()"}
+    assert lines == {"SumBackward0": source, "MulBackward0": source}
+    run("draw", "lesson.py", "-t", "loss", "-o", "g.json", "--no-lines", cwd=tmp_path)
+    assert {node["source"] for node in nodes(tmp_path / "g.json")} == {None}
+
+
+@pytest.mark.parametrize("library", ["teachgrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def test_the_scripts_own_backward_is_played(tmp_path: Path, library: str) -> None:
+    pytest.importorskip(library)
+    (tmp_path / "lesson.py").write_text(LESSON.format(library=library) + "loss.backward()\n")
+    done = run("animate", "lesson.py", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "w.grad was None and becomes [4, 6]." in done.stdout
+
+
+def test_a_script_without_backward_needs_a_tensor(lesson: Path) -> None:
+    sentence = refused(run("animate", lesson.name, "-o", "r.html", cwd=lesson.parent), 1)
+    assert "runs no backward() itself" in sentence and "--tensor" in sentence
+
+
+def test_compare_tells_what_differs_between_two_scripts(lesson: Path) -> None:
+    lesson.with_name("other.py").write_text(lesson.read_text().replace("(w * w)", "(w.detach() * w)"))
+    done = run("compare", "lesson.py", "other.py", "-t", "loss", "-o", "c.html", "-o", "c.txt", cwd=lesson.parent)
+    assert (done.returncode, done.stderr) == (0, "")
+    text = lesson.with_name("c.txt").read_text()
+    assert text.startswith("lesson.py and other.py: ") and "w: gradient [4., 6.] and [2., 3.]" in text
+
+
+def test_watch_draws_again_until_it_is_interrupted(lesson: Path) -> None:
+    output = lesson.with_name("g.json")
+    command = [sys.executable, "-u", "-m", "teachgrad", "draw", lesson.name, "-t", "loss", "-o", "g.json", "--watch"]
+    with subprocess.Popen(
+        command, cwd=lesson.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"
+    ) as watching:
+        assert watching.stdout is not None
+        assert watching.stdout.readline() == "watching lesson.py; Ctrl-C ends it\n"
+        assert watching.stdout.readline() == "wrote g.json\n"
+        assert "MulBackward0" in output.read_text()
+        lesson.write_text("not Python at all\n")
+        said = [watching.stdout.readline() for _ in range(4)]
+        assert said[-1] == "teachgrad: lesson.py stopped with this error\n"
+        assert "MulBackward0" in output.read_text()  # the last good picture stays
+        lesson.write_text(LESSON.format(library="teachgrad").replace("w * w", "w + w"))
+        assert watching.stdout.readline() == "wrote g.json\n"
+        assert "AddBackward0" in output.read_text()
+        watching.send_signal(signal.SIGINT)
+        assert (watching.stdout.read(), watching.wait(20)) == ("", 0)

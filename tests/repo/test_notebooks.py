@@ -11,17 +11,18 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 ADDRESS = re.compile(r"0x[0-9a-f]+")
+PACE = re.compile(r"\|[█ ]*\| (\d+/\d+) \[.*?\]")  # a progress bar, whose length depends on what it says of time
 
 
 def shown(cell: Any) -> list[tuple[str, ...]]:
-    """The text of each output of a cell and the kinds it comes in; addresses and widget ids are masked."""
+    """The text of each output of a cell and the kinds it comes in; addresses, times and widget ids are masked."""
     outputs = []
     for output in cell.outputs:
         data = output.get("data", {})
         text = output.get("text") or data.get("text/plain", "")
         if "application/vnd.jupyter.widget-view+json" in data:
             text = "a widget"
-        outputs.append((output.output_type, ADDRESS.sub("0x", text), *sorted(data)))
+        outputs.append((output.output_type, PACE.sub(r"\1", ADDRESS.sub("0x", text)), *sorted(data)))
     return outputs
 
 
@@ -40,7 +41,9 @@ def test_it_runs_and_shows_what_is_saved(path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
     saved = nbformat.read(path, as_version=4)
     fresh = nbformat.read(path, as_version=4)
-    NotebookClient(fresh, timeout=120, resources={"metadata": {"path": str(path.parent)}}).execute()
+    NotebookClient(
+        fresh, timeout=120, coalesce_streams=True, resources={"metadata": {"path": str(path.parent)}}
+    ).execute()
     assert [cell.execution_count for cell in code(saved)] == list(range(1, len(code(saved)) + 1))
     for old, new in zip(code(saved), code(fresh), strict=True):
         assert shown(old) == shown(new), f"run it again and save it: this cell shows something else now\n{old.source}"

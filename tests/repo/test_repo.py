@@ -134,5 +134,5 @@ def test_papers_point_at_things_that_exist(paper: str) -> None:
 
 def test_binder_installs_this_project() -> None:
     assert (ROOT / "binder" / "runtime.txt").read_text().strip() == "python-3.11"
-    assert (ROOT / "binder" / "requirements.txt").read_text().split() == ["-e", ".[notebook]"]
+    assert (ROOT / "binder" / "requirements.txt").read_text().split() == ["-e", ".[lessons,notebook]"]
     assert (ROOT / "binder" / "postBuild").stat().st_mode & 0o111

@@ -53,6 +53,34 @@ def test_detach_takes_a_branch_away_and_changes_a_gradient(lib: Any) -> None:
     assert "only in without: x = [1., 2.] (leaf)" in text
 
 
+def test_no_grad_makes_an_input_of_what_was_computed(lib: Any) -> None:
+    names = lesson(lib)
+    with lib.no_grad():
+        h = names["x"] * names["w"]
+    without = viz.animate((h * names["w"]).sum(), names={"x": names["x"], "w": names["w"], "h": h})
+    comparison = viz.compare(without, replay(lib), ("with no_grad", "without"))
+    assert {("only in first", "h"), ("only in second", "x"), ("gradient", "w")} <= found(comparison)
+    assert "<td>only in with no_grad</td>" in comparison.html()
+
+
+def test_zero_grad_changes_what_the_leaves_end_with(lib: Any) -> None:
+    def twice(zero: bool) -> viz.Player:
+        x = lib.tensor([1.0, 2.0], requires_grad=True)
+        loss = (x * x).sum()
+        with viz.record(loss) as r:
+            loss.backward(retain_graph=True)
+            if zero:
+                x.grad.zero_()
+            loss.backward()
+        player: viz.Player = r.player()
+        return player
+
+    comparison = viz.compare(twice(True), twice(False))
+    assert [(d.what, d.node, d.first, d.second) for d in comparison.differences] == [
+        ("gradient", "x", "[2., 4.]", "[4., 8.]")
+    ]
+
+
 def test_a_constant_that_differs_is_told(lib: Any) -> None:
     comparison = viz.compare(lesson(lib, factor=2.0)["loss"], lesson(lib, factor=3.0)["loss"])
     assert ("constants", "MulBackward0") in found(comparison)

@@ -127,8 +127,14 @@ def test_very_many_parameters_are_cut_with_a_word(lib: Any) -> None:
 def test_saving(lib: Any, tmp_path: Path, suffix: str) -> None:
     w = watched(lib, 1.0, math.nan)
     data = w.save(tmp_path / f"x{suffix}").read_bytes()
-    starts = {".svg": b"<svg", ".png": b"\x89PNG", ".pdf": b"%PDF", ".txt": b"Gradient norms over 2"}
+    starts = {
+        ".html": b"<!doctype html>",
+        ".svg": b"<svg",
+        ".png": b"\x89PNG",
+        ".pdf": b"%PDF",
+        ".txt": b"Gradient norms over 2",
+    }
     assert data.startswith(starts.get(suffix, b"{"))
     if suffix == ".json":
         assert json.loads(data) == {"schema": "teachgrad.watch/1", "names": ["w"], "norms": [[1.0], ["nan"]]}
-    assert set(w._repr_mimebundle_()) == {"image/svg+xml", "text/plain"}
+    assert set(w._repr_mimebundle_()) == {"text/html", "text/plain"}

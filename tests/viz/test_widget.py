@@ -1,5 +1,6 @@
 """The Stepper as Python sees it; tests/browser steps it in a real notebook."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -114,7 +115,7 @@ def test_a_node_can_be_selected(stepper: Any) -> None:
 def test_it_sends_what_the_player_needs(stepper: Any) -> None:
     state = stepper.get_state()
     assert state["_trace"] == stepper.trace.to_dict()
-    assert state["_options"]["svg"] == stepper.player.svg()
+    assert state["_options"] == stepper.player.options()
     assert "export default" in state["_esm"]
     assert "http" not in state["_css"]
 
@@ -199,7 +200,7 @@ def test_live_and_modes_refuse_what_they_cannot_do() -> None:
         viz.Stepper(x * x, mode="guess")
     with pytest.raises(ValueError, match="live=True is one that has not"):
         viz.Stepper(x * x, mode="predict", live=True)
-    with pytest.raises(RuntimeError, match="for a live Stepper"):
+    with pytest.raises(TypeError, match="A graph runs once"):
         viz.Stepper(x * x).rerun()
     stepper = viz.Stepper(x * x, live=True)
     with pytest.raises(TypeError, match="A graph runs once"):
@@ -207,6 +208,49 @@ def test_live_and_modes_refuse_what_they_cannot_do() -> None:
     with pytest.raises(traitlets.TraitError, match="run the live backward on"):
         stepper.step = 1
     stepper.close()
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_leaf_is_changed_and_backward_runs_again(live: bool) -> None:
+    x = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], requires_grad=True)
+    stepper = viz.Stepper(lambda: (x * x).sum(), live=live)
+    stepper.last()
+    assert x.grad.tolist() == [[2.0, 4.0, 6.0], [8.0, 10.0, 12.0]]
+    stepper.change("x", -1.5, entry=4)
+    assert stepper.step == 0
+    stepper.last()
+    assert x.grad.tolist() == [[2.0, 4.0, 6.0], [8.0, -3.0, 12.0]]
+    assert stepper.steps == len(stepper.trace.events) > 0
+    view = next(node.id for node in stepper.trace.graph.nodes if node.title == "x")
+    stepper._handle_custom_msg({"kind": "change", "node": view, "entry": 0, "value": "\u22122"}, [])
+    assert x.tolist()[0][0] == -2.0
+    stepper._handle_custom_msg({"kind": "change", "node": view, "entry": 0, "value": "two"}, [])
+    assert stepper._problem == "ValueError: A leaf holds numbers such as -1.5; got 'two'."
+    for wrong, problem in [(("y", 1.0), KeyError), (("x", 1.0, 6), IndexError), (("x", "?"), ValueError)]:
+        with pytest.raises(problem):
+            stepper.change(*wrong)
+    assert x.tolist()[0][0] == -2.0
+    stepper.close()
+
+
+def test_a_question_is_asked_anew_after_a_change() -> None:
+    x = torch.tensor(3.0, requires_grad=True)
+    stepper = viz.Stepper(lambda: x * x, mode="predict")
+    stepper.answer("Mul")
+    stepper.change("x", 4.0)
+    assert (stepper.step, stepper.score["asked"], stepper._reach) == (0, 0, 1)
+
+
+def test_where_no_kernel_is_the_player_stands_in(monkeypatch: pytest.MonkeyPatch, stepper: Any) -> None:
+    shown: list[dict[str, str]] = []
+    display = importlib.import_module("IPython.display")
+    monkeypatch.setattr(display, "display", lambda data, **kwargs: shown.append(data))
+    stepper._ipython_display_()
+    first, second = shown
+    assert f'data-stands-for="{stepper._name}"' in first["text/html"]
+    assert stepper.player.html() in first["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in second
+    assert stepper._name != viz.Stepper(stepper.player)._name
 
 
 def run(code: str) -> str:

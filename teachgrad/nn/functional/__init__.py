@@ -12,3 +12,5 @@ from teachgrad.nn.functional.normalisation import *  # noqa: F403
 from teachgrad.nn.functional.rare_losses import *  # noqa: F403
 from teachgrad.nn.functional.resampling import *  # noqa: F403
 from teachgrad.nn.functional.spatial import *  # noqa: F403
+from teachgrad.ops.fractional import fractional_max_pool2d as fractional_max_pool2d
+from teachgrad.ops.fractional import fractional_max_pool3d as fractional_max_pool3d

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from teachgrad import dtypes, random
+from teachgrad import dtypes, gpu, gpurandom
 from teachgrad.autograd.variable import wrap
+from teachgrad.bfloats import cast, widened
 from teachgrad.ops import dims, inplace
 from teachgrad.ops.network import log_softmax as torch_log_softmax
 from teachgrad.ops.network import softmax as torch_softmax
@@ -53,13 +54,20 @@ def prelu(input: Any, weight: Any) -> Any:
 
 def rrelu(input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, inplace: bool = False) -> Any:
     """leaky_relu with a slope drawn for each element; with the mean slope unless `training`. Mirrors `F.rrelu`."""
-    if not training:
-        return leaky_relu(input, (lower + upper) / 2, inplace)
-    slopes = np.ones(input._data.shape, input._data.dtype)
-    negative = input._data <= 0
-    drawn = random.uniform(None, (int(negative.sum()),), np.dtype(np.float64))
-    slopes[negative] = drawn * (upper - lower) + lower
-    return input.mul_(wrap(slopes)) if inplace else input * wrap(slopes)
+    numbers = widened(input._data)
+    slopes = np.ones_like(numbers)
+    negative = numbers <= 0
+    if training:
+        count = input._data.shape if gpu.on_gpu(input._data) else (int(negative.sum()),)  # a GPU's are not counted
+        drawn = gpurandom.source(input._data).uniform(None, count, np.dtype(np.float64)) * (upper - lower) + lower
+        if gpu.on_gpu(input._data):
+            slopes = np.where(negative, drawn, slopes)
+        else:
+            slopes[negative] = drawn
+    else:
+        slopes = np.where(negative, (lower + upper) / 2, slopes)
+    slopes = cast(slopes, input._data.dtype)
+    return input.mul_(wrap(slopes)) if inplace else LIVE["rrelu_with_noise"](input, slopes)
 
 
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:

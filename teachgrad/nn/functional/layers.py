@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from teachgrad import errors, random
+from teachgrad import errors, gpurandom, random
 from teachgrad.autograd.modes import no_grad
 from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.autograd.views import own_array
+from teachgrad.gpu import on_gpu, xp
 from teachgrad.ops import dims
 from teachgrad.ops.linalg import matmul
 from teachgrad.ops.table import LIVE
@@ -47,7 +48,8 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
 
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     """y_k = x1^T W_k x2 + b_k, on the last dimensions of x1 and x2. Mirrors `F.bilinear`."""
-    products = (matmul(input1.unsqueeze(-2).unsqueeze(-3), weight) * input2.unsqueeze(-2).unsqueeze(-3)).sum((-2, -1))
+    rows1, rows2 = (x.reshape(-1, x.shape[-1]) for x in (input1, input2))
+    products = LIVE["trilinear"](rows1, weight, rows2).reshape(*input1.shape[:-1], weight.shape[0])
     return products if bias is None else products + bias
 
 
@@ -59,9 +61,10 @@ def _check_probability(p: float) -> None:
 
 def _kept(input: Any, p: float, shape: tuple[int, ...] | None = None) -> Any:
     """0 with probability p, else 1, in the dtype of `input`; drawn in the order in which `input` lies in memory."""
-    noise = np.empty_like(own_array(input)) if shape is None else np.empty(shape, input._data.dtype)
+    data = own_array(input)
+    noise = np.empty_like(data) if shape is None else xp(data).empty(shape, data.dtype)
     drawn = random.memory_order(noise)
-    drawn[...] = random.bernoulli(None, drawn.shape, 1 - p)
+    drawn[...] = gpurandom.source(data).bernoulli(None, drawn.shape, 1 - p)
     return noise
 
 
@@ -71,7 +74,7 @@ def _dropped(input: Any, p: float, training: bool, inplace: bool, shape: tuple[i
     if not training or p == 0 or not input._data.size:
         return input
     dtype = input._data.dtype
-    noise = _kept(input, p, shape) / dtype.type(1 - p) if p < 1 else np.zeros((), dtype)
+    noise = _kept(input, p, shape) / dtype.type(1 - p) if p < 1 else xp(input._data).zeros((), dtype)
     return input.mul_(wrap(noise)) if inplace else LIVE["mul"](input, wrap(noise))
 
 
@@ -117,7 +120,7 @@ def _alpha(input: Any, p: float, training: bool, shape: tuple[int, ...] | None) 
     if not training or p == 0 or not input._data.size:
         return input
     if p == 1:
-        return input * wrap(np.zeros((), input._data.dtype))
+        return input * wrap(xp(input._data).zeros((), input._data.dtype))
     limit = 1.7580993408473766
     scale = 1 / math.sqrt((limit * limit * p + 1) * (1 - p))
     noise = _kept(input, p, shape)
@@ -154,11 +157,16 @@ def embedding(
             raise AssertionError("Padding_idx must be within num_embeddings")
         padding_idx %= count
     if max_norm is not None:
-        with no_grad():
-            used = np.unique(input._data)
-            norms = LIVE["linalg_vector_norm"](wrap(weight._data[used]), norm_type, 1, True)._data
-            weight._data[used] *= np.where(norms > max_norm, max_norm / (norms + 1e-7), 1).astype(norms.dtype)
+        shorten_rows(weight, input, max_norm, norm_type)
     return LIVE["embedding_rows"](weight, input, -1 if padding_idx is None else padding_idx)
+
+
+def shorten_rows(weight: Any, indices: Any, max_norm: float, norm_type: float) -> None:
+    """Scales the rows of `weight` that are used down to the norm `max_norm`, in place."""
+    with no_grad():
+        used = np.unique(indices._data)
+        norms = LIVE["linalg_vector_norm"](wrap(weight._data[used]), norm_type, 1, True)._data
+        weight._data[used] *= np.where(norms > max_norm, max_norm / (norms + 1e-7), 1).astype(norms.dtype)
 
 
 def one_hot(tensor: Any, num_classes: int = -1) -> Any:
@@ -170,11 +178,11 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
         if not labels.size:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
         num_classes = int(labels.max()) + 1
-    if labels.size and labels.min() < 0:
+    if not on_gpu(labels) and labels.size and labels.min() < 0:
         raise RuntimeError("Class values must be non-negative.")
-    if labels.size and labels.max() >= num_classes:
+    if not on_gpu(labels) and labels.size and labels.max() >= num_classes:
         raise RuntimeError("Class values must be smaller than num_classes.")
-    return wrap((labels[..., None] == np.arange(num_classes)).astype(np.int64))
+    return wrap((labels[..., None] == xp(labels).arange(num_classes)).astype(np.int64))
 
 
 def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
@@ -210,11 +218,30 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
     around = [(0, 0)] * (n - len(pad) // 2) + [(pad[i], pad[i + 1]) for i in range(len(pad) - 2, -1, -2)]
     if mode == "constant":
         return LIVE["constant_pad_nd"](input, tuple(around), 0 if value is None else value)
-    numpy_mode = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}.get(mode)
-    if numpy_mode is None:
+    if mode == "circular":
+        return _wrapped(input, around)
+    if mode not in ("reflect", "replicate"):
         raise RuntimeError(f"Unrecognised padding mode {mode}")
-    for dim, ends in enumerate(around):
-        if ends != (0, 0):
-            places = np.pad(np.arange(input._data.shape[dim]), ends, mode=numpy_mode)  # type: ignore[call-overload]
-            input = input.index_select(dim, wrap(places))
-    return input
+    kind = "reflection" if mode == "reflect" else "replication"
+    return LIVE[f"{kind}_pad{len(pad) // 2}d"](input, tuple(around))
+
+
+def _wrapped(input: Any, around: list[tuple[int, int]]) -> Any:
+    """The tensor surrounded by its own opposite ends, copied piece by piece into a new one."""
+    part = LIVE["slice_Tensor"]
+    size = [n + before + after for n, (before, after) in zip(input._data.shape, around, strict=True)]
+    out = wrap(xp(input._data).empty(size, input._data.dtype))
+    middle, source = out, input
+    padded = [dim for dim, ends in enumerate(around) if dim >= 2 or ends != (0, 0)]
+    for dim in padded:
+        before, after = around[dim]
+        middle = part(middle, dim, max(before, 0), size[dim] - max(after, 0), 1)
+        source = part(source, dim, max(-before, 0), input._data.shape[dim] - max(-after, 0), 1)
+    middle.copy_(source)
+    for dim in reversed(padded):
+        before, after = (max(end, 0) for end in around[dim])
+        if before:
+            part(out, dim, 0, before, 1).copy_(part(out, dim, size[dim] - before - after, size[dim] - after, 1))
+        if after:
+            part(out, dim, size[dim] - after, size[dim], 1).copy_(part(out, dim, before, before + after, 1))
+    return out

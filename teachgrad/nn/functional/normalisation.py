@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from teachgrad.autograd.modes import no_grad
+from teachgrad.nn.functional.layers import pad
+from teachgrad.ops.pooling import avg_pool2d, avg_pool3d
 from teachgrad.ops.table import LIVE
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "local_response_norm", "rms_norm"]
@@ -126,7 +128,7 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
         )
     if eps is None:
         eps = float(np.finfo(input._data.dtype).eps)
-    scale = (input.pow(2).mean(tuple(range(-len(shape), 0)), keepdim=True) + eps).rsqrt()
+    scale = LIVE["add_scalar"](input.pow(2).mean(tuple(range(-len(shape), 0)), keepdim=True), eps).rsqrt()
     return input * scale if weight is None else input * scale * weight
 
 
@@ -137,9 +139,11 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
     """
     if input.dim() < 3:
         raise ValueError(f"Expected 3D or higher dimensionality input (got {input.dim()} dimensions)")
-    batch, channels, *rest = input._data.shape
-    squares = LIVE["constant_pad_nd"](
-        (input * input).view(batch, 1, channels, prod(rest)), ((0, 0), (0, 0), (size // 2, (size - 1) // 2), (0, 0)), 0
-    )
-    means = LIVE["avg_pool2d_windows"](squares, (size, 1), (1, 1), (0, 0), (channels, prod(rest)), True, None)
-    return input / (means.view(input._data.shape) * alpha + k).pow(beta)
+    squares, before, after = input * input, size // 2, (size - 1) // 2
+    if input.dim() == 3:
+        means = avg_pool2d(pad(squares.unsqueeze(1), (0, 0, before, after)), (size, 1), 1).squeeze(1)
+    else:
+        batch, channels, height = input._data.shape[:3]
+        squares = pad(squares.view(batch, 1, channels, height, -1), (0, 0, 0, 0, before, after))
+        means = avg_pool3d(squares, (size, 1, 1), 1).squeeze(1).view(input._data.shape)
+    return input / (means * alpha + k).pow(beta)

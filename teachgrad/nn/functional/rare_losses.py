@@ -6,18 +6,40 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from teachgrad.autograd.modes import no_grad
 from teachgrad.autograd.variable import TensorBase, wrap
+from teachgrad.gpu import xp
 from teachgrad.nn.functional.activations import logsigmoid
 from teachgrad.nn.functional.distances import pairwise_distance
-from teachgrad.nn.functional.losses import reduced, reduction_of
+from teachgrad.nn.functional.losses import cross_entropy, reduced, reduction_of
+from teachgrad.ops.margins import chosen
 from teachgrad.ops.table import LIVE
 
 __all__ = [
-    "cosine_embedding_loss", "gaussian_nll_loss", "hinge_embedding_loss", "margin_ranking_loss", "multi_margin_loss",
-    "multilabel_soft_margin_loss", "poisson_nll_loss", "soft_margin_loss", "triplet_margin_loss",
-    "triplet_margin_with_distance_loss",
+    "cosine_embedding_loss", "ctc_loss", "gaussian_nll_loss", "hinge_embedding_loss", "linear_cross_entropy",
+    "margin_ranking_loss",
+    "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "poisson_nll_loss", "soft_margin_loss",
+    "triplet_margin_loss", "triplet_margin_with_distance_loss",
 ]  # fmt: skip
+
+
+def linear_cross_entropy(
+    input: Any, linear_weight: Any, target: Any, *, linear_bias: Any = None, weight: Any = None, reduction: str = "mean",
+    ignore_index: int | None = None, label_smoothing: float = 0.0, options: Any = None,
+) -> Any:  # fmt: skip
+    """`cross_entropy` of a linear layer's output, whose weight is (C, in) or (C, d_1, ..., in).
+
+    PyTorch's `options` say how it saves memory on the way; here they change nothing. Mirrors `F.linear_cross_entropy`.
+    """
+    logits = input @ linear_weight.flatten(0, -2).t()
+    logits = logits.unflatten(-1, linear_weight.shape[:-1])
+    logits = logits if linear_bias is None else logits + linear_bias
+    ignored = -100 if ignore_index is None else ignore_index
+    return cross_entropy(
+        logits, target, weight, ignore_index=ignored, reduction=reduction, label_smoothing=label_smoothing
+    )
 
 
 def _less(number: float, tensor: Any) -> Any:
@@ -108,12 +130,86 @@ def multi_margin_loss(
     reduction: str = "mean",
 ) -> Any:
     """How far the other classes reach above the right one less a margin, per class. Mirrors `F.multi_margin_loss`."""
-    scores, right = (input, target) if input.dim() > 1 else (input.unsqueeze(0), target.reshape(1))
-    ahead = (margin - scores.gather(1, right.unsqueeze(1)) + scores).clamp_min(0) ** p
-    if weight is not None:
-        ahead = ahead * weight[right].unsqueeze(1)
-    losses = ahead.scatter(1, right.unsqueeze(1), 0.0).sum(1) / scores.size(1)
-    return reduced(losses if input.dim() > 1 else losses[0], reduction_of(size_average, reduce, reduction))
+    reduction = reduction_of(size_average, reduce, reduction)
+    scores = input._data
+    right, weights = chosen(target._data, scores.shape[-1], scores.dtype), None if weight is None else weight._data
+    return LIVE["multi_margin_loss"](input, right, p, margin, weights, reduction)
+
+
+def multilabel_margin_loss(
+    input: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
+) -> Any:
+    """How far wrong classes reach above the right ones less 1, over the classes. Mirrors `F.multilabel_margin_loss`.
+
+    `target` has the shape of `input`: in each row the numbers of the right classes, then -1.
+    """
+    reduction = reduction_of(size_average, reduce, reduction)
+    return LIVE["multilabel_margin_loss"](input, target._data, reduction)[0]
+
+
+def ctc_loss(
+    log_probs: Any,
+    targets: Any,
+    input_lengths: Any,
+    target_lengths: Any,
+    blank: int = 0,
+    reduction: str = "mean",
+    zero_infinity: bool = False,
+) -> Any:
+    """Minus the log probability of the target sequences, however they lie in time. Mirrors `F.ctc_loss`.
+
+    log_probs (T, N, C) or (T, C); targets (N, S), or all sequences one after the other; the lengths are tensors or tuples.
+    The mean is that of the losses divided by the lengths of their targets. Raises RuntimeError for lengths that do not fit.
+    """
+    reduction = reduction_of(None, None, reduction)
+    if log_probs.dim() == 2:
+        arguments = (log_probs.unsqueeze(1), targets.reshape(1, -1), _list(input_lengths), _list(target_lengths))
+        found = ctc_loss(*arguments, blank, reduction, zero_infinity)
+        return found.squeeze(0) if reduction == "none" else found
+    lengths, sizes = _list(input_lengths), _list(target_lengths)
+    sequences = _sequences(log_probs._data.shape, targets._data, lengths, sizes, blank)
+    losses = LIVE["ctc_loss"](log_probs, sequences, tuple(lengths), blank, zero_infinity)
+    if zero_infinity:
+        losses = LIVE["where"](losses == math.inf, 0.0, losses)
+    if reduction == "mean":
+        losses = losses / wrap(xp(losses._data).asarray(np.maximum(np.array(sizes, losses._data.dtype), 1)))
+    return reduced(losses, reduction)
+
+
+def _list(lengths: Any) -> list[int]:
+    """Lengths given as a tensor, a number or a sequence."""
+    numbers = lengths.tolist() if isinstance(lengths, TensorBase) else lengths  # type: ignore[attr-defined]
+    return [numbers] if isinstance(numbers, int) else list(numbers)
+
+
+def _sequences(
+    shape: tuple[int, ...], targets: Any, lengths: list[int], sizes: list[int], blank: int
+) -> tuple[Any, ...]:
+    """The target of each sample. Raises RuntimeError for lengths that do not fit."""
+    steps, batch, classes = shape
+    where = "(while checking arguments for ctc_loss_allocate_outputs)"
+    if not 0 <= blank < classes:
+        raise RuntimeError("blank must be in label range")
+    for name, found in (("input_lengths", lengths), ("target_lengths", sizes)):
+        if len(found) != batch:
+            raise RuntimeError(f"{name} must be of size batch_size")
+    if max(lengths) > steps:
+        raise RuntimeError(
+            f"Expected input_lengths to have value at most {steps}, but got value {max(lengths)} {where}"
+        )
+    if targets.ndim == 1:
+        if len(targets) != sum(sizes):
+            raise RuntimeError(
+                f"Expected tensor to have size {sum(sizes)} at dimension 0, but got size {len(targets)} for argument #2 "
+                f"'targets' {where}"
+            )
+        return tuple(np.split(targets, np.cumsum(sizes)[:-1]))
+    if targets.shape[1] < max(sizes):
+        raise RuntimeError(
+            f"Expected tensor to have size at least {max(sizes)} at dimension 1, but got size {targets.shape[1]} for "
+            f"argument #2 'targets' {where}"
+        )
+    return tuple(row[:size] for row, size in zip(targets, sizes, strict=True))
 
 
 def multilabel_soft_margin_loss(
@@ -153,7 +249,7 @@ def soft_margin_loss(
     input: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
 ) -> Any:
     """log(1 + e^(-target * input)) for targets 1 and -1. Mirrors `F.soft_margin_loss`."""
-    return reduced((-target * input).exp().log1p(), reduction_of(size_average, reduce, reduction))
+    return LIVE["soft_margin_loss"](input, target, reduction_of(size_average, reduce, reduction))
 
 
 def triplet_margin_loss(
@@ -170,13 +266,11 @@ def triplet_margin_loss(
 ) -> Any:
     """How much closer than `margin` the negative is than the positive. Mirrors `F.triplet_margin_loss`."""
 
-    def distance(a: Any, b: Any) -> Any:
-        return pairwise_distance(a, b, p, eps)
-
     reduction = reduction_of(size_average, reduce, reduction)
-    return triplet_margin_with_distance_loss(
-        anchor, positive, negative, distance_function=distance, margin=margin, swap=swap, reduction=reduction
-    )
+    near, far = pairwise_distance(anchor, positive, p, eps), pairwise_distance(anchor, negative, p, eps)
+    if swap:
+        far = LIVE["minimum"](far, pairwise_distance(positive, negative, p, eps))
+    return reduced((LIVE["add_scalar"](near, margin) - far).clamp_min(0), reduction)
 
 
 def triplet_margin_with_distance_loss(
@@ -194,4 +288,4 @@ def triplet_margin_with_distance_loss(
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = LIVE["minimum"](far, distance(positive, negative))
-    return reduced((LIVE["add_scalar"](near, margin) - far).clamp_min(0), reduction_of(None, None, reduction))
+    return reduced((margin + near - far).clamp_min(0), reduction_of(None, None, reduction))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any
 
@@ -10,9 +9,10 @@ import numpy as np
 
 import teachgrad as torch
 from teachgrad.autograd.variable import wrap
-from teachgrad.nn.functional.layers import embedding
+from teachgrad.gpu import xp
+from teachgrad.nn.functional.layers import embedding, shorten_rows
+from teachgrad.ops.adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from teachgrad.ops.convolution import sizes
-from teachgrad.ops.pooling import adaptive_avg_pool1d, adaptive_avg_pool2d
 from teachgrad.ops.resampling import MATRICES, pixel_shuffle, pixel_unshuffle
 from teachgrad.ops.table import LIVE
 
@@ -25,9 +25,14 @@ __all__ = [
     "pixel_unshuffle",
     "unfold",
     "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]
 
-_MODES = {3: ("nearest", "linear", "area"), 4: ("nearest", "bilinear", "bicubic", "area"), 5: ("nearest", "trilinear")}
+_MODES = {
+    3: ("nearest", "nearest-exact", "linear", "area"), 4: ("nearest", "nearest-exact", "bilinear", "bicubic", "area"),
+    5: ("nearest", "nearest-exact", "trilinear", "area"),
+}  # fmt: skip
 
 
 def interpolate(
@@ -41,8 +46,8 @@ def interpolate(
 ) -> Any:
     """(N, C, *) with other sizes: `size`, or `scale_factor` times the old one. Mirrors `F.interpolate`.
 
-    `mode` is nearest, linear (3-d), bilinear (4-d), trilinear (5-d), bicubic (4-d) or area. Raises ValueError or
-    NotImplementedError for what does not go together.
+    `mode` is nearest, nearest-exact, linear (3-d), bilinear (4-d), trilinear (5-d), bicubic (4-d) or area. Raises
+    ValueError or NotImplementedError for what does not go together.
     """
     n = input.dim() - 2
     if (size is None) == (scale_factor is None):
@@ -51,7 +56,7 @@ def interpolate(
             if size is None
             else "only one of size or scale_factor should be defined"
         )
-    if align_corners is not None and mode in ("nearest", "area"):
+    if align_corners is not None and mode in ("nearest", "nearest-exact", "area"):
         raise ValueError(
             "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
         )
@@ -68,11 +73,10 @@ def interpolate(
         new = tuple(math.floor(length * factor) for length, factor in zip(old, factors, strict=True))
         scales = (None,) * n if recompute_scale_factor else factors
     if mode == "area":
-        return adaptive_avg_pool1d(input, new) if n == 1 else adaptive_avg_pool2d(input, new)
-    matrices = tuple(
-        MATRICES[mode](a, b, scale, bool(align_corners)) for a, b, scale in zip(old, new, scales, strict=True)
-    )
-    return LIVE[f"upsample_{mode}{n}d"](input, matrices)
+        return (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[n - 1](input, new)
+    make, align = xp(input._data), bool(align_corners)
+    matrices = tuple(MATRICES[mode](make, a, b, s, align) for a, b, s in zip(old, new, scales, strict=True))
+    return LIVE[f"upsample_{mode.replace('-', '_')}{n}d"](input, matrices)
 
 
 def upsample(
@@ -80,6 +84,16 @@ def upsample(
 ) -> Any:
     """The old name of `interpolate`. Mirrors `F.upsample`."""
     return interpolate(input, size, scale_factor, mode, align_corners)
+
+
+def upsample_nearest(input: Any, size: Any = None, scale_factor: Any = None) -> Any:
+    """The old name of `interpolate(mode="nearest")`. Mirrors `F.upsample_nearest`."""
+    return interpolate(input, size, scale_factor)
+
+
+def upsample_bilinear(input: Any, size: Any = None, scale_factor: Any = None) -> Any:
+    """The old name of `interpolate(mode="bilinear", align_corners=True)`. Mirrors `F.upsample_bilinear`."""
+    return interpolate(input, size, scale_factor, "bilinear", align_corners=True)
 
 
 def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
@@ -123,34 +137,37 @@ def embedding_bag(
 
     Bags are the rows of `input`, or for 1-d input begin at `offsets`. Mirrors `F.embedding_bag`.
     """
+    make = xp(input._data)
     if input.dim() == 2:
         if offsets is not None:
             raise ValueError("if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed "
                              f"length sequences. However, found offsets of type {type(offsets)}")  # fmt: skip
-        starts = np.arange(len(input) + 1) * input.shape[1]
+        starts = make.arange(len(input) + 1) * input.shape[1]
         input = input.reshape(-1)
         if per_sample_weights is not None:
             per_sample_weights = per_sample_weights.reshape(-1)
     else:
         if offsets is None:
             raise ValueError("offsets has to be a 1D Tensor but got None")
-        starts = offsets._data if include_last_offset else np.append(offsets._data, len(input))
-    rows = embedding(input, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
-    if mode == "max":
-        bags = [
-            rows[a:b].max(0).values if b > a else rows.new_zeros(rows.shape[1]) for a, b in itertools.pairwise(starts)
-        ]
-        return torch.stack(bags)
-    if mode not in ("mean", "sum"):
-        raise ValueError("mode has to be one of sum, mean or max")
-    places = np.arange(len(input))
+        starts = offsets._data if include_last_offset else np.concatenate((offsets._data, make.full(1, len(input))))
+    if padding_idx is not None:
+        padding_idx %= len(weight)
+    if max_norm is not None:
+        shorten_rows(weight, input, max_norm, norm_type)
+    places = make.arange(len(input))
     inside = (places >= starts[:-1, None]) & (places < starts[1:, None])
     if padding_idx is not None:
-        inside &= input._data != padding_idx % len(weight)
+        inside &= input._data != padding_idx
+    if mode == "max":
+        rows = embedding(input, weight, padding_idx).unsqueeze(0).masked_fill(wrap(~inside[..., None]), -math.inf)
+        return rows.max(1).values.masked_fill(wrap(~inside.any(1, keepdims=True)), 0)
+    if mode not in ("mean", "sum"):
+        raise ValueError("mode has to be one of sum, mean or max")
     share = inside.astype(weight._data.dtype)
     if mode == "mean":
-        share /= np.maximum(share.sum(1, keepdims=True), 1)
-    return wrap(share) @ (rows if per_sample_weights is None else rows * per_sample_weights.unsqueeze(1))
+        share = share / np.maximum(share.sum(1, keepdims=True), 1)
+    padding = -1 if padding_idx is None else padding_idx
+    return LIVE["embedding_bag_shares"](weight, per_sample_weights, input._data, share, padding)
 
 
 def gumbel_softmax(logits: Any, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Any:

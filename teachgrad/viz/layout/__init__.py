@@ -63,21 +63,25 @@ def boxes_of(graph: Graph, trace: Trace | None = None) -> dict[str, Card]:
 def _static_gradient(node: Node, room: bool) -> str | None:
     if node.grad is not None:
         return gradient_line(node.grad)
-    return NOT_YET if room and node.kind not in ("input", "saved", "group") else None
+    return NOT_YET if room and node.kind not in ("input", "saved") else None
 
 
 def gradient_lines(trace: Trace | None) -> dict[str, str]:
     """For each node, the widest of the gradient lines that it will hold during ``trace``."""
     found: dict[str, str] = {}
     edges = {edge.id: edge for edge in trace.graph.edges} if trace else {}
+    groups = {node.id: 0 for node in trace.graph.nodes if node.kind == "group"} if trace else {}
     for event in trace.events if trace else ():
+        if event.node in groups:
+            groups[event.node] += 1
+            continue
         shown = {event.node: event.gradient or event.out or event.delta}
         if event.edge is not None and event.after is not None:
             shown[edges[event.edge].target] = event.after
         for node, value in shown.items():
             line = gradient_line(value) if value is not None else NOT_YET
             found[node] = max(found.get(node, NOT_YET), line, key=lambda text: text_width(text, 12.0))
-    return found
+    return found | {group: f"{count} of {count} steps" for group, count in groups.items()}
 
 
 def label_texts(trace: Trace | None) -> dict[str, list[str]]:
@@ -87,6 +91,9 @@ def label_texts(trace: Trace | None) -> dict[str, list[str]]:
         value = event.delta if event.kind == "accumulate" else event.out
         if event.edge is not None and value is not None:
             found.setdefault(event.edge, []).append(value.brief)
+    if trace and any(node.kind == "group" for node in trace.graph.nodes):  # where one line may stand for several
+        for texts in found.values():
+            texts += [f"{len(texts)} gradients"] * (len(texts) > 1)
     return found
 
 

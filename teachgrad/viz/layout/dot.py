@@ -31,7 +31,7 @@ def positions_dot(graph: Graph, sizes: Mapping[str, tuple[float, float]], labels
     lines = [
         "digraph {",
         # A reserved label takes a rank of its own, and Graphviz then halves the distance between ranks.
-        f"graph [rankdir=TB, nodesep=0.25, ranksep={0.3 if labels else 0.42}, ordering=in]",
+        f"graph [rankdir=TB, nodesep=0.25, ranksep={0.3 if labels else 0.42}, ordering=in{_haste(graph)}]",
         'node [shape=record, fixedsize=true, label=""]',
         f'edge [arrowsize=0.6, fontname="Courier", fontsize={_LABEL}]',
     ]
@@ -52,6 +52,13 @@ def positions_dot(graph: Graph, sizes: Mapping[str, tuple[float, float]], labels
         weight = ", weight=9" if kinds[edge.source] == "accumulate" else ""
         lines.append(f'{edge.target}:s -> {edge.source}:{edge.id}:n [id="{edge.id}"{weight}{label}]')
     return "\n".join([*lines, "}", ""])
+
+
+def _haste(graph: Graph) -> str:
+    """Where lines are so many that nobody can follow one, Graphviz need not look for the best way of each."""
+    if len(graph.edges) < max(200, 2.5 * len(graph.nodes)):
+        return ""
+    return f", nslimit=1, nslimit1=1, mclimit=0.3, splines={'polyline' if len(graph.edges) < 800 else 'false'}"
 
 
 def _clusters(graph: Graph) -> Iterator[str]:

@@ -5,58 +5,76 @@
  * text comes from somebody's code, so the page is built with createElement and textContent only.
  *
  * A step is a number of events: step 0 is the moment before backward(), step k the moment after the
- * first k events. What is shown is always folded afresh from those events (see frameAt), so stepping
- * back, scrubbing and jumping cannot disagree with stepping forward.
+ * first k events. What is shown is a fold of those events (see makeFold), so stepping back, scrubbing
+ * and jumping cannot disagree with stepping forward.
  */
 
-import { frameAt, indexTrace, search } from "./frames.js";
-import { makeControls, makePanel, makeQuiz, makeTimeline, makeTools } from "./panel.js";
-import { bringIntoView, light, makeCamera, makePicture, sendPulse, stillness } from "./picture.js";
-import { html } from "./values.js";
+import { between, changed, indexTrace, lineOf, makeFold, onward, search } from "./frames.js";
+import { makePanel } from "./panel.js";
+import { makePicture, sendPulse, stillness } from "./picture.js";
+import { bringIntoView, light, makeCamera } from "./camera.js";
+import { makeControls, makeCrumbs, makeTimeline, makeTools } from "./controls.js";
+import { html, unpack } from "./values.js";
 
 const SECONDS_PER_STEP = 1.4; // at speed 1: time to read one short sentence
-
-// ---- Mounting ------------------------------------------------------------------------------------------
 
 /**
  * Build a player inside `root` for `trace` (the JSON of teachgrad.viz.model.Trace).
  *
- * options.svg: the picture, as written by teachgrad.viz.svg; options.prefix: what its ids begin with;
- * options.math: MathML trees by rule text; options.start: the sentence of step 0; options.step,
- * options.speed: where to begin; options.keepsTime: whether this one of several views steps on while playing.
- * options.answer(text or null): asks before each step (see setQuiz); options.advance(everything): runs a live
- * backward on, while trace.waits (see extend).
+ * options.views: the pictures, as written by teachgrad.viz.svg: "" is the whole, the others are groups by id;
+ * options.prefix: what their ids begin with; options.math: MathML trees by rule text; options.start: the sentence of
+ * step 0; options.step, options.speed: where to begin; options.keepsTime: whether this one of several views steps on
+ * while playing. options.quiz {make, answer(text or null)}: asks before each step (see setQuiz);
+ * options.advance(everything): runs a live backward on, while trace.waits (see extend); options.change(node, entry,
+ * text): changes a leaf and runs again.
  * Whatever `root` already holds (the static picture) stays visible until the player stands.
  */
 export function mount(root, trace, options = {}) {
   const index = indexTrace(trace);
-  const picture = makePicture(trace, index, options.svg, options.prefix);
-  const quiz = options.answer ? makeQuiz(options.answer, options.math) : null;
+  let fold = makeFold(trace, index);
+  const pictures = new Map(); // view -> its picture, made when it is first opened
+  const quiz = options.quiz ? options.quiz.make(options.quiz.answer, options.math) : null;
   const panel = makePanel(trace, index, { ...options, quiz: quiz?.root });
   const listeners = { step: new Set(), playing: new Set(), speed: new Set(), selected: new Set() };
   const state = { step: options.step ?? 0, playing: false, speed: options.speed ?? 1, selected: "" };
+  let view = ""; // the group that is open
+  let partner = ""; // the other end of a path
+  let path = null; // what is not dimmed
+  let found = new Set();
   let quizzed = { reach: 0 };
-  let found = [];
   let timer = 0;
   let stopPulse = () => {};
+  let drawn = null; // the step that the picture shows; null: it must be drawn as a whole
 
   const say = (name) => listeners[name].forEach((listener) => listener(state[name]));
   const limit = () => (quiz ? quizzed.reach : trace.events.length);
   const atEnd = () => state.step === trace.events.length && !trace.waits;
   const isAsked = () => Boolean(quizzed.question?.text) && state.step === quizzed.reach;
+  const canOpen = (id) => Object.hasOwn(options.views, id);
+  const nameOf = (id) => (id ? index.groups.get(id).title : trace.graph.title || "whole graph");
   const timeline = makeTimeline(trace, index, (step) => act(step));
+  const crumbs = makeCrumbs((to) => open(to));
   const controls = makeControls(trace, {
     first: () => act(0), back: () => act(state.step - 1), next: () => act(state.step + 1), last: () => act(Infinity),
     play: () => (state.playing ? pause() : play()), scrub: (step) => act(step), speed: (value) => setSpeed(value),
   });
+  function picture() {
+    if (!pictures.has(view)) pictures.set(view, makePicture(index, options.views[view], options.prefix, canOpen));
+    return pictures.get(view);
+  }
 
-  function draw() {
-    const frame = frameAt(trace, state.step, index);
-    picture.update(frame, state.selected, found);
-    panel.update(frame, state.step, state.selected);
+  /** Draw the moment; `isStep` says that nothing but the step has changed. */
+  function draw(isStep = false) {
+    const frame = fold(state.step);
+    const selected = [state.selected, partner].filter(Boolean);
+    const dirty = isStep && drawn !== null ? changed(trace, drawn, state.step, index) : null;
+    picture().update(frame, { selected, found, path }, dirty);
+    drawn = state.step;
+    panel.update(frame, state.step, selected, path);
     timeline.update(state.step, limit());
     quiz?.update(quizzed, isAsked());
     controls.update({ ...state, sentence: frame.event?.sentence ?? options.start, end: atEnd() ? state.step : Infinity });
+    crumbs.update(chainTo(view), frame.event && !picture().boxOf(frame.event.node) ? [viewFor(frame.event.node), nameOf(viewFor(frame.event.node))] : null);
     return frame;
   }
   function setStep(step) {
@@ -65,11 +83,12 @@ export function mount(root, trace, options = {}) {
     const forward = wanted === state.step + 1;
     state.step = wanted;
     stopPulse();
-    const { event } = draw();
+    const { event } = draw(true);
     const behavior = forward && !stillness.matches ? "smooth" : "instant";
-    bringIntoView(figure, picture.root.querySelectorAll(".tg-active"), behavior);
+    const active = event ? [event.node, event.kind === "accumulate" ? index.leafOf.get(event.node) : null] : [];
+    bringIntoView(figure, active.map((id) => picture().nodes.get(picture().boxOf(id))), behavior);
     bringIntoView(panel.leaves, panel.root.querySelectorAll(".tg-now"), behavior);
-    if (forward && event?.edge) stopPulse = sendPulse(picture, event.edge, 650 / Math.max(state.speed, 0.5));
+    if (forward && event?.edge) stopPulse = sendPulse(picture().edges.get(picture().lineOf(event.edge)), 650 / Math.max(state.speed, 0.5));
     say("step");
   }
   /** A step asked for by hand also ends the playing. */
@@ -94,45 +113,88 @@ export function mount(root, trace, options = {}) {
     if (atEnd()) setStep(0);
     state.playing = true;
     timer = setTimeout(tick, pace() / 3);
-    draw();
+    draw(true);
     say("playing");
   }
   function pause() {
     if (!state.playing) return;
     clearTimeout(timer);
     state.playing = false;
-    draw();
+    draw(true);
     say("playing");
   }
   function setSpeed(speed) {
     if (speed === state.speed || !(speed > 0)) return;
     state.speed = speed;
-    draw();
+    draw(true);
     say("speed");
   }
-  function select(id) {
+  /** Choose a node; with `isEnd`, as the other end of a path from the one chosen before. */
+  function select(id, isEnd = false) {
     const wanted = index.nodes.has(id) ? id : "";
-    if (wanted === state.selected) return;
-    state.selected = wanted;
+    if (isEnd && wanted && state.selected && wanted !== state.selected) partner = wanted;
+    else {
+      if (wanted === state.selected && !partner) return;
+      partner = "";
+      state.selected = wanted;
+    }
+    path = partner ? between(state.selected, partner, index) : state.selected ? onward(state.selected, index) : null;
     draw();
     say("selected");
   }
 
+  // Groups: a closed one is opened as a picture of its own, an open one is closed under a lid in its place.
+
+  const chainTo = (to) => {
+    const chain = [];
+    for (let at = to; at; at = index.around(at).find(canOpen)) chain.unshift([at, nameOf(at)]);
+    return [["", nameOf("")], ...chain];
+  };
+  /** The view that shows a node best: the smallest group around it that has one, unless the whole graph shows it. */
+  function viewFor(id) {
+    const isIn = (to) => options.views[to].includes(`data-node="${id}"`);
+    return isIn("") ? "" : index.around(id).find((group) => canOpen(group) && isIn(group)) ?? index.around(id).find(canOpen) ?? "";
+  }
+  function open(to, focusOn) {
+    if (!Object.hasOwn(options.views, to)) return;
+    const from = view;
+    const hadFocus = figure.contains(document.activeElement) || crumbs.root.contains(document.activeElement);
+    stopPulse();
+    view = to;
+    figure.style.minHeight = `${figure.offsetHeight}px`; // a smaller picture must not move the buttons
+    camera.show(picture().root);
+    const frame = draw();
+    camera.update();
+    const { nodes, boxOf } = picture();
+    const inside = [...nodes].find(([id]) => index.around(id).includes(view))?.[1];
+    const target = focusOn ?? nodes.get(boxOf(from)) ?? inside;
+    if (hadFocus) target?.focus({ preventScroll: true });
+    bringIntoView(figure, [nodes.get(boxOf(frame.event?.node)) ?? target], "instant");
+  }
+  function toggleGroup(element) {
+    const { node, group, lid } = element.dataset;
+    if (node) return open(node);
+    const other = picture().toggleLid(group ?? lid, fold(state.step));
+    other.focus({ preventScroll: true });
+    bringIntoView(figure, [other.querySelector("text")], "instant");
+  }
+
   /** Finds nodes by name; `move` goes on to the next of them. */
   function find(text, move) {
-    const at = found.indexOf(state.selected);
-    found = search(text, index);
-    if (found.length && move) {
-      select(found[(at + move + found.length) % found.length]);
-      bringIntoView(figure, [picture.nodes.get(state.selected)], "instant");
+    const all = search(text, index);
+    found = new Set(all);
+    if (all.length && move) {
+      select(all[(all.indexOf(state.selected) + move + all.length) % all.length]);
+      if (!picture().nodes.has(state.selected)) open(viewFor(state.selected));
+      bringIntoView(figure, [picture().nodes.get(picture().boxOf(state.selected))], "instant");
     }
-    const place = found.indexOf(state.selected) + 1;
-    tools.say(text.trim() ? (move && place ? `${place} of ${found.length}` : `${found.length} found`) : "");
+    const place = all.indexOf(state.selected) + 1;
+    tools.say(text.trim() ? (move && place ? `${place} of ${all.length}` : `${all.length} found`) : "");
     draw();
   }
-  function choose(id) {
-    if (isAsked() && quizzed.question.kind === "node") options.answer(id);
-    else select(state.selected === id ? "" : id);
+  function choose(id, isEnd) {
+    if (isAsked() && quizzed.question.kind === "node") options.quiz.answer(id);
+    else select(!isEnd && state.selected === id && !partner ? "" : id, isEnd);
   }
 
   const KEYS = {
@@ -143,7 +205,8 @@ export function mount(root, trace, options = {}) {
     Home: () => act(0),
     End: () => act(Infinity),
     " ": () => (state.playing ? pause() : play()),
-    Escape: () => (state.playing ? pause() : found.length ? leaveSearch() : select("")),
+    Backspace: () => view && open(chainTo(view).at(-2)[0]),
+    Escape: () => (state.playing ? pause() : found.size ? leaveSearch() : state.selected ? select("") : KEYS.Backspace()),
   };
   function leaveSearch() {
     tools.field.value = "";
@@ -151,30 +214,38 @@ export function mount(root, trace, options = {}) {
     stage.focus({ preventScroll: true });
   }
   const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+  const GROUPS = ".tg-group:not(.tg-shut), .tg-frame, [data-lid]";
   function onKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     event.stopPropagation(); // JupyterLab must not take a plain key pressed in here as its own
     const node = event.target.closest("[data-node]");
+    const group = event.target.closest(GROUPS);
     // Space on a focused button presses that button, and a focused menu or table keeps its keys.
     if (event.target.closest("select, summary, input:not(.tg-scrubber)") && event.key !== "Escape") return;
     if (event.key === " " && event.target.closest("button")) return;
-    if (event.key === "Enter" && node) choose(node.dataset.node);
+    if (event.key === "Enter" && group) toggleGroup(group);
+    else if (event.key === "Enter" && node) choose(node.dataset.node, event.shiftKey);
     else if (event.shiftKey && ARROWS[event.key]) camera.pan(...ARROWS[event.key]);
     else if (Object.hasOwn(KEYS, event.key)) KEYS[event.key]();
     else return;
     event.preventDefault();
   }
   function onClick(event) {
+    const group = event.target.closest(".tg-group:not(.tg-shut), .tg-frame-title, [data-lid]");
     const node = event.target.closest("[data-node]");
-    if (node) choose(node.dataset.node);
+    if (group) toggleGroup(group.closest(GROUPS));
+    else if (node) choose(node.dataset.node, event.shiftKey);
   }
   function onPoint({ type, target }) {
-    const about = target.closest("[data-node], [data-of]");
-    light(stage, type.endsWith("out") || !about ? "" : about.dataset.node ?? about.dataset.of);
+    const about = type.endsWith("out") ? null : target.closest("[data-node], [data-of], [data-line]")?.dataset;
+    const id = about?.node ?? about?.of;
+    const source = index.nodes.get(id)?.source;
+    const line = about?.line ?? (source ? lineOf({ source }) : null);
+    light(stage, picture(), id ? [id] : index.lines.get(line) ?? [], line ? [line] : []);
   }
   /** After a click the keys belong to the player as a whole: Space plays, whichever button it was. */
   function onPointerDown(event) {
-    if (!event.target.closest(".tg-button, [data-node]")) return;
+    if (!event.target.closest(".tg-button, [data-node], [data-lid], .tg-frame-title") || event.target.closest("form")) return;
     event.preventDefault();
     stage.focus({ preventScroll: true });
   }
@@ -193,43 +264,52 @@ export function mount(root, trace, options = {}) {
     }
   }
 
-  const figure = html("div", { class: "tg-figure" }, picture.root);
-  const camera = makeCamera(figure, picture.root);
+  const figure = html("div", { class: "tg-figure" });
+  const camera = makeCamera(figure, index.nodes.size > 150);
   const tools = makeTools({ find, zoom: camera.zoom, fit: camera.fit });
+  const problem = html("p", { class: "tg-problem", role: "alert", hidden: "" });
   const label = `Replay of backward(): ${trace.graph.title || "a graph"}. Arrow keys step, Space plays, Enter selects a node.`;
-  const stage = html("div", { class: "tg-stage", tabindex: "0", role: "group", "aria-label": label,
-                              "data-lm-suppress-shortcuts": "true" }, html("div", { class: "tg-sight" }, tools.root, figure, camera.map),
-                     html("div", { class: "tg-foot" }, timeline.root, controls.root), panel.root);
+  const stage = html("div", { class: "tg-stage", tabindex: "0", role: "group", "aria-label": label, "data-lm-suppress-shortcuts": "true" },
+    html("div", { class: "tg-sight" }, html("div", { class: "tg-top" }, crumbs.root, tools.root), figure, camera.map),
+    html("div", { class: "tg-foot" }, timeline.root, controls.root, problem), panel.root);
+  camera.show(picture().root);
   draw();
   stage.addEventListener("keydown", onKey);
   stage.addEventListener("pointerdown", onPointerDown);
-  picture.root.addEventListener("click", onClick);
+  figure.addEventListener("click", onClick);
   for (const name of ["pointerover", "pointerout", "focusin", "focusout"]) stage.addEventListener(name, onPoint);
   printing.addEventListener("change", onPrint);
-  const still = [...root.querySelectorAll(".tg-still")];
+  const still = [...root.querySelectorAll(quiz ? ".tg-still, .tg-events" : ".tg-still")]; // the table has all the answers
   root.prepend(stage);
   for (const element of still) element.hidden = true;
   for (const details of root.querySelectorAll(".tg-events")) details.open = false;
-  bringIntoView(figure, [picture.nodes.get(trace.events[0]?.node)], "instant"); // where it will begin
+  bringIntoView(figure, [picture().nodes.get(picture().boxOf(trace.events[0]?.node))], "instant"); // where it will begin
   camera.update();
 
   return {
     get step() { return state.step; },
     get playing() { return state.playing; },
     get steps() { return trace.events.length; },
-    setStep, play, pause, select, setSpeed,
+    get view() { return view; },
+    setStep, play, pause, select, setSpeed, open,
     /** Call `listener(value)` after every change of "step", "playing", "speed" or "selected". */
     on(name, listener) { listeners[name].add(listener); },
     /** What is asked and known in predict mode: {question, feedback, score, reach}. */
     setQuiz(known) {
       quizzed = known;
-      draw();
+      draw(true);
+    },
+    /** Why what the learner asked for did not happen; "" takes it away. */
+    complain(text) {
+      problem.textContent = text;
+      problem.hidden = !text;
     },
     /** A live backward has come further; `waits`: and there is more to come. `math` is that of all rules so far. */
     extend({ events, waits, math }) {
       Object.assign(trace, { events, waits });
       Object.assign(options.math, math);
       Object.assign(index, indexTrace(trace));
+      fold = makeFold(trace, index);
       timeline.redraw();
       draw();
     },
@@ -243,65 +323,24 @@ export function mount(root, trace, options = {}) {
   };
 }
 
-/** Mount every copy of one cell's output that is not mounted yet; ids play no part in finding them. */
-export function mountAll(uid) {
-  for (const root of document.querySelectorAll(`.tg-player[data-uid="${uid}"]:not([data-mounted])`)) {
+/** Mount every copy of one cell's output that is not mounted yet; ids play no part in finding them. `ask` is the judge
+ * of a page that asks questions (see quiz.js). */
+export async function mountAll(uid, ask, make) {
+  for (const root of document.querySelectorAll(`.tg-player[data-uid="${uid}"]`)) {
+    if (root.dataset.mounted) continue; // by the script of another copy, perhaps while this one waited
     root.dataset.mounted = "true";
-    const { trace, ...options } = JSON.parse(root.querySelector(".tg-data").textContent);
-    const encoded = root.querySelector("img.tg-still").src.split(",")[1];
-    options.svg = new TextDecoder().decode(Uint8Array.from(atob(encoded), (c) => c.charCodeAt(0)));
-    mount(root, trace, options);
+    // What stands in for a widget waits whether the widget lives.
+    if (root.closest("[data-stands-for]")) await new Promise((done) => setTimeout(done, 1500));
+    if (!root.isConnected) continue;
+    const { trace, questions, css, ...options } = await unpack(root.querySelector(".tg-data").textContent);
+    root.append(html("style", null, css));
+    const asked = ask?.(trace, questions);
+    const answer = (given) => {
+      const reached = asked.answer(given);
+      player.setQuiz(asked.known());
+      if (reached !== null) player.setStep(reached);
+    };
+    const player = mount(root, trace, { ...options, quiz: asked ? { make, answer } : null });
+    if (asked) player.setQuiz(asked.known());
   }
 }
-
-// ---- The Jupyter widget (anywidget) ----------------------------------------------------------------------
-
-const views = new WeakMap(); // trace -> its views on the page; while it plays, the first one keeps time
-
-function render({ model, el }) {
-  let player = null;
-  const root = html("div", { class: "tg-root tg-player" });
-  el.append(root);
-  const shared = model.get("_trace"); // one object for all views, which have a `model` of their own each
-  if (!views.has(shared)) views.set(shared, new Set());
-  const all = views.get(shared).add(el);
-  const tell = (message) => model.send(message);
-  function begin() {
-    player?.destroy();
-    const isLive = model.get("live");
-    const trace = { ...model.get("_trace"), ...(isLive ? model.get("_run") : {}) };
-    player = mount(root, trace, {
-      ...model.get("_options"), math: { ...model.get("_options").math, ...trace.math }, step: model.get("step"), speed: model.get("speed"), keepsTime: () => el === [...all][0],
-      answer: model.get("mode") === "predict" ? (given) => tell({ kind: "answer", given }) : null,
-      advance: (everything) => tell({ kind: "advance", everything }),
-    });
-    for (const name of ["step", "playing", "speed", "selected"]) {
-      player.on(name, (value) => {
-        if (model.get(name) === value) return;
-        model.set(name, value);
-        model.save_changes();
-      });
-    }
-    set.question();
-    set.selected(model.get("selected"));
-    set.playing(model.get("playing"));
-  }
-  const setQuiz = () => player.setQuiz({
-    question: model.get("question"), feedback: model.get("feedback"), score: model.get("score"), reach: model.get("_reach") });
-  const extend = () => player.extend(model.get("_run"));
-  const set = {
-    step: (step) => player.setStep(step), speed: (speed) => player.setSpeed(speed), selected: (id) => player.select(id),
-    playing: (playing) => (playing ? player.play() : player.pause()),
-    _reach: setQuiz, question: setQuiz, feedback: setQuiz, score: setQuiz, _run: extend, _options: begin,
-  };
-  const listeners = Object.keys(set).map((name) => [`change:${name}`, () => set[name](model.get(name))]);
-  begin();
-  for (const [name, listener] of listeners) model.on(name, listener);
-  return () => {
-    for (const [name, listener] of listeners) model.off(name, listener);
-    all.delete(el);
-    player.destroy();
-  };
-}
-
-export default { render };

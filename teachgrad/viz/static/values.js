@@ -67,7 +67,7 @@ export function valueNode(value, show = written, room = Infinity) {
   const node = html("span", { class: `tg-number ${signClass(value)}`, title: written(value) });
   const cells = withMinus(value.text).match(/[^\s,[\]()]+/g) ?? [];
   const width = value.shape[1];
-  if (value.shape.length === 2 && cells.length === value.numbers?.length && width * 7 <= room) {
+  if (value.shape.length === 2 && cells.length === value.numbers?.length && width * (2 + Math.max(...cells.map((cell) => cell.length))) <= room) {
     const rows = Array.from({ length: value.shape[0] }, (_, row) =>
       ["mtr", ...cells.slice(row * width, (row + 1) * width).map((cell) => ["mtd", ["mn", cell]])]);
     const math = mathNode(["math", ["mtable", ...rows]]);
@@ -111,3 +111,9 @@ function pictures({ stats, sample }) {
 export const titleOf = (node) => node.name ?? node.title;
 export const pending = (text) => html("span", { class: "tg-pending" }, text);
 export const orNone = (value, room) => (value ? valueNode(value, written, room) : pending("None"));
+
+/** The data of a cell or page: JSON, compressed, as base64. */
+export async function unpack(text) {
+  const bytes = new Blob([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))]);
+  return new Response(bytes.stream().pipeThrough(new DecompressionStream("deflate"))).json();
+}

@@ -1,0 +1,184 @@
+"""LU factors: P L U = A, where P exchanges rows, L is lower triangular with ones on its diagonal, U upper triangular.
+
+It is what elimination by hand writes down. LAPACK keeps L and U in one matrix and P as the list of rows exchanged; so do
+`lu_factor` and `lu_solve` here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from teachgrad.autograd.variable import wrap
+from teachgrad.gpu import on_host
+from teachgrad.ops.matrices import check_numbers, check_solvable, check_square, eye_like, solved
+from teachgrad.ops.table import composite, op, raw
+
+
+# -- what the forward expressions compute ----------------------------------------------------------------------
+@raw
+def packed_factors(A: Any) -> tuple[Any, Any, Any]:
+    """L (below the diagonal) and U in one matrix, the row exchanged with each row (from 1), and the first zero pivot."""
+    packed, (*batch, m, n) = A.copy(), A.shape
+    pivots, info = np.zeros((*batch, min(m, n)), np.int32), np.zeros(tuple(batch), np.int32)
+    for place in np.ndindex(*batch):
+        LU = packed[place]
+        for j in range(min(m, n)):
+            size = np.abs(LU[j:, j].real) + np.abs(LU[j:, j].imag)  # LAPACK's measure of a complex number
+            best = j + int(np.argmax(size))
+            pivots[(*place, j)] = best + 1
+            if LU[best, j] == 0:
+                info[place] = info[place] or j + 1
+                continue
+            LU[[j, best]] = LU[[best, j]]
+            LU[j + 1 :, j] /= LU[j, j]
+            LU[j + 1 :, j + 1 :] -= np.outer(LU[j + 1 :, j], LU[j, j + 1 :])
+    return packed, pivots, info[()]
+
+
+@raw
+def exchanged(pivots: Any, rows: int, dtype: Any) -> Any:
+    """The permutation matrix P of the row exchanges `pivots`."""
+    P = np.zeros((*pivots.shape[:-1], rows, rows), dtype)
+    for place in np.ndindex(*pivots.shape[:-1]):
+        order = np.arange(rows)
+        for j, other in enumerate(pivots[place]):
+            order[[j, other - 1]] = order[[other - 1, j]]
+        P[place][order, np.arange(rows)] = 1
+    return P
+
+
+@raw
+def factors(A: Any) -> tuple[Any, Any, Any]:
+    """P, L, U: (m, n) gives (m, m), (m, k), (k, n) with k = min(m, n)."""
+    if A.ndim < 2:
+        raise RuntimeError(f"linalg.lu: Expected tensor with 2 or more dimensions. Got size: {list(A.shape)} instead")
+    check_numbers("linalg.lu", A, kernel="lu_cpu")
+    P, L, U = unpacked(*packed_factors(A)[:2])
+    return P, L, U
+
+
+@raw
+def unpacked(LU: Any, pivots: Any) -> tuple[Any, Any, Any]:
+    """P, L, U from L and U in one matrix and the row exchanges."""
+    m, n = LU.shape[-2:]
+    k = min(m, n)
+    L = np.tril(LU[..., :, :k], -1) + np.eye(m, k, dtype=LU.dtype)
+    return exchanged(pivots, m, LU.dtype), L, np.triu(LU[..., :k, :])
+
+
+def first_zero_pivots(A: Any) -> Any:
+    """For each matrix of a batch the place of the first zero on the diagonal of U, from 1; 0 if there is none."""
+    return packed_factors(A)[2]
+
+
+@raw
+def lu_solved(LU: Any, pivots: Any, B: Any, left: bool, adjoint: bool) -> Any:
+    """The X for which A X = B (X A = B), or the same with A^H, from the factors of A."""
+    if pivots.dtype != np.int32:
+        raise RuntimeError("linalg.lu_solve: pivots should be a Tensor of scalar type torch.int32")
+    check_square("linalg.lu_solve", LU)
+    check_solvable("linalg.lu_solve", LU, B, left)
+    n = LU.shape[-1]
+    A = exchanged(pivots, n, LU.dtype) @ (np.tril(LU, -1) + np.eye(n, dtype=LU.dtype)) @ np.triu(LU)
+    return solved(A.conj().mT if adjoint else A, B, left)
+
+
+# -- the entries -----------------------------------------------------------------------------------------------
+op(
+    "linalg.lu_factor_ex.packed(A) -> LU, !pivots, !info", "LinalgLuFactorExBackward0", "packed_factors(A)",
+    A="packed_slope(grad, LU, pivots)",
+    samples=[
+        "torch.linalg.lu_factor(m)[0]", "torch.linalg.lu_factor(x)[0]", "torch.linalg.lu_factor_ex(b)[0]",
+        "torch.linalg.lu_factor(v)",
+    ],
+)  # fmt: skip
+op(
+    "lu_unpack.all(LU, pivots) -> !P, L, U", "LuUnpackBackward0", "unpacked(LU, pivots)",
+    LU="unpacked_slope(grads, LU)",
+    samples=["torch.lu_unpack(*torch.linalg.lu_factor(m))[2]", "torch.lu_unpack(*torch.linalg.lu_factor(x))[1]"],
+)  # fmt: skip
+op(
+    "linalg.lu.all(A) -> !P, L, U", "LinalgLuBackward0", "factors(A)",
+    A="lu_slope(grads, P, L, U)",
+    samples=[
+        "torch.linalg.lu(m)[1]", "torch.linalg.lu(x)[2]", "torch.linalg.lu(x.mT)[1]", "torch.linalg.lu(b)[2]",
+        "torch.linalg.lu(v)",
+    ],
+)  # fmt: skip
+op(
+    "linalg.lu_solve.side(LU, pivots, B; left=True, adjoint=False)", "LinalgLuSolveBackward0",
+    "lu_solved(LU, pivots, B, left, adjoint)",
+    LU="folded(lu_solve_slope(grad, LU, pivots, result, left, adjoint), LU_shape)",
+    B="folded(linalg_lu_solve_side(LU, pivots, grad, left, not adjoint), B_shape)",
+    samples=[
+        "torch.linalg.lu_solve(*torch.linalg.lu_factor(m), x.mT)", "torch.lu_solve(x.mT, *torch.linalg.lu_factor(m))",
+        "torch.linalg.lu_solve(*torch.linalg.lu_factor(m), x, left=False)",
+        "torch.linalg.lu_solve(*torch.linalg.lu_factor(m), x.mT, adjoint=True)",
+    ],
+)  # fmt: skip
+
+
+# -- the rules -------------------------------------------------------------------------------------------------
+@composite
+def lu_slope(F: Any, grads: Any, P: Any, L: Any, U: Any) -> Any:
+    """P L^-H (tril(L^H gL, -1) + triu(gU U^H)) U^-H for the square part; what is left of a longer side follows from it."""
+    gL, gU = (F.zeros(part) if grad is None else grad for grad, part in zip(grads, (L, U), strict=True))
+    m, n, k = L.shape[-2], U.shape[-1], L.shape[-1]
+    lower, upper = F.adjoint_of(L[..., :k, :]), F.adjoint_of(U[..., :k])
+    inside = F.tril(lower @ gL[..., :k, :], -1) + F.triu(gU[..., :k] @ upper, 0)
+    if n > k:  # A = (X | Y), U = (V | W), W = L^-1 Y
+        inside = inside - F.tril(gU[..., k:] @ F.adjoint_of(U[..., k:]), -1)
+    if m > k:  # A = (X over Y), L = (M over N), N = Y U^-1
+        inside = inside - F.triu(F.adjoint_of(L[..., k:, :]) @ gL[..., k:, :], 0)
+    found = F.adjoint_of(F.solve(U[..., :k], F.adjoint_of(F.solve(lower, inside))))
+    if n > k:
+        found = F.cat([found, F.solve(lower, gU[..., k:])], len(found.shape) - 1)
+    if m > k:
+        below = F.adjoint_of(F.solve(U[..., :k], F.adjoint_of(gL[..., k:, :])))
+        found = F.cat([found, below], len(found.shape) - 2)
+    return P @ found
+
+
+@composite
+def packed_slope(F: Any, grad: Any, LU: Any, pivots: Any) -> Any:
+    """The rule of lu for L and U in one matrix."""
+    m, n = LU.shape[-2:]
+    k = min(m, n)
+    eye = eye_like((m, k), LU)
+    P = permutation_like(pivots, m, LU)
+    halves = (F.tril(grad[..., :, :k], -1), F.triu(grad[..., :k, :], 0))
+    return F.lu_slope(halves, P, F.tril(LU[..., :, :k], -1) + eye, F.triu(LU[..., :k, :], 0))
+
+
+@composite
+def unpacked_slope(F: Any, grads: Any, LU: Any) -> Any:
+    """The gradients of L and U side by side: below the diagonal that of L, the rest that of U."""
+    (m, n), k, last = LU.shape[-2:], min(LU.shape[-2:]), len(LU.shape) - 1
+    found = []
+    if grads[0] is not None:
+        lower = F.tril(grads[0], -1)
+        found.append(lower if n == k else F.cat([lower, F.zeros(LU[..., :, k:])], last))
+    if grads[1] is not None:
+        upper = F.triu(grads[1], 0)
+        found.append(upper if m == k else F.cat([upper, F.zeros(LU[..., k:, :])], last - 1))
+    return found[0] if len(found) == 1 else found[0] + found[1]
+
+
+def permutation_like(pivots: Any, rows: int, values: Any) -> Any:
+    """The permutation matrix of the row exchanges, as an array or tensor like `values`."""
+    if not hasattr(values, "_data"):
+        return on_host(exchanged)(pivots, rows, values.dtype)
+    return wrap(on_host(exchanged)(pivots._data, rows, values._data.dtype))
+
+
+@composite
+def lu_solve_slope(F: Any, grad: Any, LU: Any, pivots: Any, result: Any, left: bool, adjoint: bool) -> Any:
+    """First what flows to A = P L U, then to L and U: below the diagonal P^T gA U^H, from it upwards L^H P^T gA."""
+    back = F.linalg_lu_solve_side(LU, pivots, grad, left, not adjoint)
+    product = back @ F.adjoint_of(result) if left else F.adjoint_of(result) @ back
+    n = LU.shape[-1]
+    turned = permutation_like(pivots, n, LU).mT @ -(F.adjoint_of(product) if adjoint else product)
+    L = F.tril(LU, -1) + F.eye_like((n, n), LU)
+    return F.tril(turned @ F.adjoint_of(F.triu(LU, 0)), -1) + F.triu(F.adjoint_of(L) @ turned, 0)

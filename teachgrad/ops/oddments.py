@@ -1,0 +1,227 @@
+"""Names that lessons meet rarely: relations in place, Python functions per element, memory that grows, functions of old.
+
+x.gt_(0)                 writes 1 where x > 0, else 0, and keeps the dtype
+x.apply_(lambda v: ...)  a Python function for each element, slowly
+"""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from teachgrad import dtypes, errors
+from teachgrad.autograd import views
+from teachgrad.autograd.variable import bump, wrap
+from teachgrad.bfloats import cast
+from teachgrad.ops import dims
+from teachgrad.ops.overwriting import overwrite
+from teachgrad.ops.table import FUNCTIONS, METHODS, pointwise, public
+
+# -- relations in place ----------------------------------------------------------------------------------------
+_RELATIONS = {
+    "eq": ("==",), "ne": ("!=", "not_equal"), "lt": ("<", "less"), "le": ("<=", "less_equal"), "gt": (">", "greater"),
+    "ge": (">=", "greater_equal"),
+}  # fmt: skip
+
+
+def _relation(name: str, sign: str, *also: str) -> None:
+    pointwise(
+        f"{name}.kept(self, other)", f"{name.title()}Backward0", f"self {sign} other", in_place=False,
+        self="zeros(grad)", other="zeros(grad)",
+    )  # fmt: skip
+
+    def in_place(input: Any, other: Any) -> Any:
+        return overwrite(input, f"{name}.kept", other)
+
+    in_place.__name__ = in_place.__qualname__ = f"{name}_"
+    in_place.__doc__ = f"`{name}`, written as ones and zeros into the tensor. Mirrors `torch.Tensor.{name}_`."
+    METHODS.update({f"{each}_": in_place for each in (name, *also)})
+
+
+for _name, _signs in _RELATIONS.items():
+    _relation(_name, *_signs)
+
+
+# -- functions that are methods first --------------------------------------------------------------------------
+def _function_of_method(name: str) -> None:
+    def face(input: Any, *args: Any, **kwargs: Any) -> Any:
+        return getattr(dims.tensor(name, input), name)(*args, **kwargs)
+
+    face.__name__ = face.__qualname__ = name
+    face.__doc__ = f"`input.{name}(...)`. Mirrors `torch.{name}`."
+    FUNCTIONS.setdefault(name, face)
+
+
+for _name in ("clone", "detach", "detach_", "is_same_size", "is_signed", "get_device"):
+    _function_of_method(_name)
+
+
+@public("bernoulli", function=False)
+def bernoulli(input: Any, p: float | None = None, *, generator: Any = None) -> Any:
+    """`torch.bernoulli(input, p)`. Mirrors `torch.Tensor.bernoulli`."""
+    return FUNCTIONS["bernoulli"](input, p, generator=generator)
+
+
+# -- Python's functions, element by element --------------------------------------------------------------------
+@public("apply_", function=False)
+def apply_(input: Any, callable: Callable[[Any], Any]) -> Any:
+    """Replaces each element by what a Python function makes of it, outside the graph. Mirrors `torch.Tensor.apply_`.
+
+    Raises RuntimeError for a tensor that requires grad.
+    """
+    return _filled(input, "apply_", [callable(value) for value in input.detach().reshape(-1).tolist()])
+
+
+@public("map_", function=False)
+def map_(input: Any, tensor: Any, callable: Callable[[Any, Any], Any]) -> Any:
+    """Replaces each element by what a Python function makes of it and of the other's. Mirrors `torch.Tensor.map_`."""
+    other = tensor.detach().expand(input.shape).reshape(-1).tolist()
+    mine = input.detach().reshape(-1).tolist()
+    return _filled(input, "map_", [callable(*pair) for pair in zip(mine, other, strict=True)])
+
+
+def _filled(tensor: Any, name: str, values: list[Any]) -> Any:
+    if tensor._requires_grad:
+        raise errors.explained(
+            RuntimeError(f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead."),
+            "A Python function has no rule that autograd knows. Write it with tensor operations, or as a custom Function.",
+        )
+    views.own_array(tensor)[...] = np.array(values).reshape(tensor._data.shape)
+    bump(tensor)
+    return tensor
+
+
+# -- memory ----------------------------------------------------------------------------------------------------
+@public("resize_", function=False)
+def resize_(input: Any, *sizes: Any, memory_format: Any = None) -> Any:
+    """Gives the tensor another shape, with more or fewer elements; new ones are zero. Mirrors `torch.Tensor.resize_`."""
+    shape = tuple(sizes[0] if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes)
+    if input._requires_grad:
+        raise RuntimeError("cannot resize variables that require grad")
+    size = int(np.prod(shape, dtype=np.int64))
+    old = views.own_array(input).reshape(-1)
+    if size > old.size:
+        old = np.concatenate([old, np.zeros(size - old.size, old.dtype)])
+    input._data = old[:size].reshape(shape)
+    bump(input)
+    return input
+
+
+@public("resize_as_")
+def resize_as_(input: Any, the_template: Any, *, memory_format: Any = None) -> Any:
+    """Gives the tensor the shape of another. Mirrors `torch.Tensor.resize_as_`."""
+    return resize_(input, tuple(the_template.shape))
+
+
+@public("set_", function=False)
+def set_(input: Any, source: Any) -> Any:
+    """Makes the tensor show the memory of `source`. Mirrors `torch.Tensor.set_` for a tensor as source."""
+    input._data = views.own_array(source)
+    views.alias(source, input)
+    return input
+
+
+@public("is_set_to", function=False)
+def is_set_to(input: Any, tensor: Any) -> bool:
+    """True if both show the same elements of the same memory. Mirrors `torch.Tensor.is_set_to`."""
+    mine, other = views.own_array(input), views.own_array(tensor)
+    return bool(mine.__array_interface__ == other.__array_interface__)
+
+
+@public("frombuffer", method=False)
+def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Any:
+    """The bytes of a Python buffer as a 1-d tensor that shares them. Mirrors `torch.frombuffer`."""
+    made = wrap(np.frombuffer(buffer, dtype.numpy, count, offset))
+    return made.requires_grad_() if requires_grad else made
+
+
+@public("range", method=False)
+def range_(
+    start: float = 0, end: float | None = None, step: float = 1, *, dtype: Any = None, requires_grad: bool = False
+) -> Any:
+    """The numbers start, start + step, ... up to and including end. Mirrors `torch.range`."""
+    warnings.warn(_RANGE, UserWarning, stacklevel=2)
+    start, end = (0, start) if end is None else (start, end)
+    kind = (dtype or dtypes.get_default_dtype()).numpy
+    made = wrap(cast(start + step * np.arange(int((end - start) / step) + 1), kind))
+    return made.requires_grad_() if requires_grad else made
+
+
+_RANGE = (
+    "torch.range is deprecated and will be removed in a future release because its behavior is inconsistent with Python's "
+    "range builtin. Instead, use torch.arange, which produces values in [start, end)."
+)
+
+
+# -- numbers and places ----------------------------------------------------------------------------------------
+@public("combinations")
+def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
+    """All choices of r elements of a vector, one per row. Mirrors `torch.combinations`."""
+    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
+    places = np.array(list(choose(range(len(dims.tensor("combinations", input)._data)), r)), np.int64).reshape(-1, r)
+    return input[wrap(places)]
+
+
+@public("unravel_index", method=False)
+def unravel_index(indices: Any, shape: Any) -> Any:
+    """The row, column, ... of each place in a flattened tensor of this shape. Mirrors `torch.unravel_index`."""
+    places = np.unravel_index(
+        dims.tensor("unravel_index", indices)._data, tuple(shape) if not isinstance(shape, int) else (shape,)
+    )
+    return tuple(wrap(np.asarray(each, np.int64)) for each in places)
+
+
+@public("block_diag", method=False)
+def block_diag(*tensors: Any) -> Any:
+    """Matrices along the diagonal of one matrix, zeros elsewhere. Mirrors `torch.block_diag`."""
+    from teachgrad.nn.functional import pad
+
+    blocks = [each.reshape(1, -1) if each.ndim < 2 else each for each in tensors]
+    width = sum(each.shape[1] for each in blocks)
+    rows, before = [], 0
+    for each in blocks:
+        rows.append(pad(each, (before, width - before - each.shape[1])))
+        before += each.shape[1]
+    return FUNCTIONS["cat"](rows)
+
+
+@public("renorm")
+def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Any:
+    """The parts along `dim`, those of a p-norm above `maxnorm` scaled down to it. Mirrors `torch.renorm`."""
+    others = tuple(d for d in range(input.ndim) if d != dim % input.ndim)
+    norms = FUNCTIONS["norm"](input, p, others, keepdim=True)
+    return input * FUNCTIONS["where"](norms > maxnorm, maxnorm / (norms + 1e-7), 1.0)
+
+
+# -- removed from PyTorch --------------------------------------------------------------------------------------
+_REMOVED = {
+    "lstsq": " `torch.lstsq` is deprecated in favor of `torch.linalg.lstsq`.",
+    "eig": " `torch.linalg.eig` returns complex tensors of dtype `cfloat` or `cdouble` rather than real tensors mimicking "
+    "complex tensors.",
+    "symeig": " The default behavior has changed from using the upper triangular portion of the matrix by default to using "
+    "the lower triangular portion.",
+    "solve": " `torch.solve` is deprecated in favor of `torch.linalg.solve`. `torch.linalg.solve` has its arguments "
+    "reversed and does not return the LU factorization.",
+    "matrix_rank": "",
+}
+
+
+def _remove(name: str, reason: str) -> None:
+    def gone(*_: Any, **__: Any) -> Any:
+        instead = "eigh" if name == "symeig" else name
+        raise errors.explained(
+            RuntimeError(f"This function was deprecated since version 1.9 and is now removed.{reason}"),
+            f"Use torch.linalg.{instead} instead.",
+        )
+
+    gone.__name__ = gone.__qualname__ = name
+    gone.__doc__ = "Raises RuntimeError: removed from PyTorch."
+    FUNCTIONS[name] = METHODS[name] = gone
+
+
+for _name, _reason in _REMOVED.items():
+    _remove(_name, _reason)

@@ -1,0 +1,375 @@
+"""Linear systems: A X = B for square, triangular and factored A, the nearest X where there is no solution, and e^A.
+
+    X = A^-1 B          d X = A^-1 (dB - dA X)
+                        grad_B = A^-H grad,   grad_A = -grad_B X^H
+
+Solving with the transpose is the whole rule: nobody needs the inverse for it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from teachgrad import dtypes
+from teachgrad.gpu import on_gpu
+from teachgrad.ops.elimination import first_zero_pivots
+from teachgrad.ops.factorings import eigen_hermitian, singular
+from teachgrad.ops.matrices import check_numbers, check_solvable, check_square, solved
+from teachgrad.ops.table import LIVE, composite, op, raw
+
+
+# -- what the forward expressions compute ----------------------------------------------------------------------
+@raw
+def inverse_ex(A: Any, function: str = "linalg.inv") -> tuple[Any, Any]:
+    """The inverse of each matrix (inf where there is none), and where its elimination met a zero."""
+    check_square(function, A)
+    check_numbers(function, A)
+    if on_gpu(A):  # CuPy raises nothing; where there is no inverse, it gives no finite numbers
+        inverse = np.linalg.inv(A)
+        return inverse, (~np.isfinite(inverse).all(axis=(-2, -1))).astype(np.int32)
+    try:
+        return np.linalg.inv(A), np.zeros(A.shape[:-2], np.int32)[()]
+    except np.linalg.LinAlgError:
+        info = first_zero_pivots(A)
+        good = np.where((info == 0)[..., None, None], A, np.eye(A.shape[-1], dtype=A.dtype))
+        return np.where((info == 0)[..., None, None], np.linalg.inv(good), np.inf).astype(A.dtype), info
+
+
+@raw
+def inverse(A: Any) -> Any:
+    """The inverse of a matrix, for rules."""
+    return inverse_ex(A)[0]
+
+
+LIVE["inverse"] = lambda A: LIVE["linalg_inv_ex_all"](A)[0]
+
+
+@raw
+def is_vector(A: Any, B: Any) -> bool:
+    """Is B one right side (or one for each of a batch) rather than a matrix of right sides?"""
+    return bool(B.ndim == 1 or (A.ndim - 1 == B.ndim and B.shape == A.shape[:-1]))
+
+
+LIVE["is_vector"] = is_vector
+
+
+@raw
+def solve_ex(A: Any, B: Any, left: bool = True) -> tuple[Any, Any]:
+    """The X for which A X = B (X A = B), and for each matrix where its elimination met a zero."""
+    check_square("linalg.solve", A)
+    check_numbers("linalg.solve", A)
+    vector = is_vector(A, B)
+    if vector and not left:
+        raise RuntimeError(
+            "linalg.solve: Vector broadcasting of the left hand side is not supported for left=False. In this case "
+            "linalg.solve is equivalent to B / A.squeeze(-1)"
+        )
+    columns = B[..., None] if vector else B
+    check_solvable("linalg.solve", A, columns, left)
+    if on_gpu(A):
+        X = solved(A, columns, left)
+        return (X[..., 0] if vector else X), (~np.isfinite(X).all(axis=(-2, -1))).astype(np.int32)
+    info = np.zeros(A.shape[:-2], np.int32)[()]
+    try:
+        X = solved(A, columns, left)
+    except np.linalg.LinAlgError:
+        info = first_zero_pivots(A)
+        good = np.where((info == 0)[..., None, None], A, np.eye(A.shape[-1], dtype=A.dtype))
+        X = np.where((info == 0)[..., None, None], solved(good, columns, left), np.inf).astype(B.dtype)
+    return (X[..., 0] if vector else X), info
+
+
+@raw
+def solve(A: Any, B: Any, left: bool = True) -> Any:
+    """`solve_ex` without the second answer, for rules."""
+    return solve_ex(A, B, left)[0]
+
+
+LIVE["solve"] = lambda A, B, left=True: LIVE["linalg_solve_ex_side"](A, B, left)[0]
+
+
+@raw
+def solved_triangular(A: Any, B: Any, upper: bool, left: bool, unitriangular: bool) -> Any:
+    """The X for which A X = B (X A = B), reading one half of A only, or even taking its diagonal for ones."""
+    check_square("linalg.solve_triangular", A)
+    if B.ndim < 2:
+        raise RuntimeError("linalg.solve_triangular: The input tensor B must have at least 2 dimensions.")
+    check_solvable("linalg.solve_triangular", A, B, left)
+    half = np.triu(A, int(unitriangular)) if upper else np.tril(A, -int(unitriangular))
+    if unitriangular:
+        half = half + np.eye(A.shape[-1], dtype=A.dtype)
+    try:
+        return solved(half, B, left)
+    except np.linalg.LinAlgError:  # a zero on the diagonal: by substitution, which divides by it
+        return _substituted(half if left else half.mT, B if left else B.mT, upper == left, left)
+
+
+def _substituted(A: Any, B: Any, upper: bool, left: bool) -> Any:
+    n = A.shape[-1]
+    X = np.zeros(np.broadcast_shapes(A.shape[:-2], B.shape[:-2]) + B.shape[-2:], B.dtype)
+    for i in range(n - 1, -1, -1) if upper else range(n):
+        known = slice(i + 1, n) if upper else slice(0, i)
+        rest = B[..., i, :] - (A[..., i, known][..., None, :] @ X[..., known, :])[..., 0, :]
+        X[..., i, :] = rest / A[..., i, i][..., None]
+    return X if left else X.mT
+
+
+@raw
+def cholesky_solved(B: Any, L: Any, upper: bool) -> Any:
+    """The X for which (L L^H) X = B, where L is a Cholesky factor."""
+    for name, matrix in (("b", B), ("u", L)):
+        if matrix.ndim < 2:
+            raise RuntimeError(f"{name} should have at least 2 dimensions, but has {matrix.ndim} dimensions instead")
+    check_square("", L)
+    half = np.triu(L).conj().mT if upper else np.tril(L)
+    return np.linalg.solve(half.conj().mT, np.linalg.solve(half, B))
+
+
+@raw
+def cholesky_inverted(L: Any, upper: bool) -> Any:
+    """(L L^H)^-1, where L is a Cholesky factor."""
+    check_square("cholesky_inverse", L)
+    half = np.triu(L).conj().mT if upper else np.tril(L)
+    return np.linalg.inv(half @ half.conj().mT)
+
+
+@raw
+def pseudo_inverse(A: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
+    """V S^-1 U^H, where singular values below max(atol, rtol * the largest) count as 0."""
+    if A.ndim < 2 or A.dtype.kind not in "fc":
+        raise RuntimeError(
+            f"linalg.pinv({dtypes.of(A.dtype).scalar_name}{{{list(A.shape)}}}): expected a tensor with 2 or more dimensions "
+            "of float, double, cfloat or cdouble types"
+        )
+    if not A.size:
+        return np.zeros((*A.shape[:-2], A.shape[-1], A.shape[-2]), A.dtype)
+    if hermitian:
+        values, U = eigen_hermitian(A, "L")
+        Vh, S = U.conj().mT, np.abs(values)
+    else:
+        U, values, Vh = singular(A, False)
+        S = values
+    small = threshold(S, A.shape, atol, rtol)[..., None] >= S
+    inverted = np.where(small, 0, 1 / np.where(small, 1, values)).astype(A.real.dtype)
+    return (Vh.conj().mT * inverted[..., None, :]) @ U.conj().mT
+
+
+def threshold(S: Any, shape: tuple[int, ...], atol: Any, rtol: Any) -> Any:
+    """max(atol, rtol * the largest singular value); by default the rounding error of an (m, n) matrix."""
+    if rtol is None:
+        rtol = np.where(np.asarray(0 if atol is None else atol) > 0, 0, max(shape[-2:]) * np.finfo(S.dtype).eps)
+    largest = np.maximum.reduce(S, axis=-1, initial=0)
+    return np.maximum(np.asarray(0 if atol is None else atol), np.asarray(rtol) * largest)
+
+
+@raw
+def least_squares(A: Any, B: Any, rcond: float | None, driver: str) -> tuple[Any, Any, Any, Any]:
+    """The X with the smallest |A X - B| (and of these the smallest X), the squared distances, rank, singular values."""
+    vector = is_vector(A, B)
+    columns = B[..., None] if vector else B
+    m, n = A.shape[-2:]
+    limit = np.finfo(A.dtype).eps * max(m, n) if rcond is None else rcond
+    batch = np.broadcast_shapes(A.shape[:-2], columns.shape[:-2])
+    A, columns = np.broadcast_to(A, (*batch, m, n)), np.broadcast_to(columns, (*batch, *columns.shape[-2:]))
+    X = np.zeros((*batch, n, columns.shape[-1]), B.dtype)
+    rank, S = np.zeros(batch, np.int64), np.zeros((*batch, min(m, n)), A.real.dtype)
+    if A.size:
+        for place in np.ndindex(*batch):
+            X[place], _, rank[place], S[place] = np.linalg.lstsq(A[place], columns[place], limit)
+    residuals = np.zeros(0, A.real.dtype)
+    if driver != "gelsy" and m > n and (driver == "gels" or (rank == n).all()):
+        apart = columns - A @ X
+        residuals = (apart.real**2 + apart.imag**2).sum(-2)
+    return (
+        X[..., 0] if vector else X,
+        residuals,
+        np.zeros(0, np.int64) if driver == "gels" else rank[()],
+        S if driver in ("gelsd", "gelss") else np.zeros(0, A.real.dtype),
+    )
+
+
+_PADE = [
+    64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000, 10559470521600,
+    670442572800, 33522128640, 1323241920, 40840800, 960960, 16380, 182, 1,
+]  # fmt: skip
+
+
+@raw
+def exponential(A: Any) -> Any:
+    """e^A = 1 + A + A^2 / 2 + ...: e^(A / 2^s) as a quotient of polynomials (Pade, degree 13), squared s times.
+
+    Higham, "The scaling and squaring method for the matrix exponential revisited", 2005.
+    """
+    check_square("linalg.matrix_exp", A)
+    check_numbers("linalg.matrix_exp", A)
+    if not A.size:
+        return A.copy()
+    wide = A.astype(np.complex128 if A.dtype.kind == "c" else np.float64)
+    size = float(np.abs(wide).sum(-2).max())
+    halvings = max(0, math.ceil(math.log2(size / 5.37))) if 5.37 < size < math.inf else 0
+    wide = wide / 2**halvings
+    powers = [np.broadcast_to(np.eye(A.shape[-1]), A.shape), wide @ wide]
+    while len(powers) < 7:
+        powers.append(powers[-1] @ powers[1])
+    odd = wide @ sum(_PADE[2 * i + 1] * power for i, power in enumerate(powers))
+    even = sum(_PADE[2 * i] * power for i, power in enumerate(powers))
+    result = np.linalg.solve(even - odd, even + odd)
+    for _ in range(halvings):
+        result = result @ result
+    return result.astype(A.dtype)
+
+
+# -- the entries -----------------------------------------------------------------------------------------------
+op(
+    "linalg.inv_ex.all(A) -> inverse, !info", "LinalgInvExBackward0", "inverse_ex(A)",
+    A="-(conj(inverse).mT @ (grad @ conj(inverse).mT))",
+    samples=[
+        "torch.inverse(m)", "torch.linalg.inv(m)", "torch.inverse(x)", "m.inverse()", "torch.linalg.inv_ex(m)[0]",
+        "torch.linalg.inv(torch.ones(3, 3))", "torch.linalg.tensorinv(m, 1)", "torch.linalg.matrix_power(m, -2)",
+        "torch.linalg.cond(m.detach(), 1)", "torch.linalg.inv(torch.stack([m, m * 0 + 1]))",
+    ],
+)  # fmt: skip
+op(
+    "linalg.solve_ex.side(A, B; left=True) -> solution, !info", "LinalgSolveExBackward0", "solve_ex(A, B, left)",
+    A="folded(solve_slope(grad, A, solution, left, B_shape), A_shape)",
+    B="folded(solve(conj(A).mT, grad, left), B_shape)",
+    samples=[
+        "torch.linalg.solve(m, v)", "torch.linalg.solve(m, m.t() @ m)", "torch.linalg.solve(m, x)",
+        "torch.linalg.solve(m, x, left=False)", "torch.linalg.solve_ex(m, v)[0]", "torch.linalg.tensorsolve(m, v)",
+        "torch.linalg.solve(m, torch.stack([m, m]))", "torch.linalg.solve(torch.stack([m, m + 1]), m)",
+        "torch.linalg.solve(m * 0 + 1, v)", "torch.linalg.solve(m, v.double() + 1j)",
+    ],
+)  # fmt: skip
+op(
+    "linalg.solve_triangular.side(self, B; upper, left=True, unitriangular=False)", "LinalgSolveTriangularBackward0",
+    "solved_triangular(self, B, upper, left, unitriangular)",
+    self="folded(triangular_slope(grad, self, result, upper, left, unitriangular), self_shape)",
+    B="folded(linalg_solve_triangular_side(conj(self).mT, grad, not upper, left, unitriangular), B_shape)",
+    samples=[
+        "torch.linalg.solve_triangular(m, x.mT, upper=True)", "torch.linalg.solve_triangular(m, x.mT, upper=False)",
+        "torch.linalg.solve_triangular(m, x, upper=True, left=False, unitriangular=True)",
+        "torch.linalg.solve_triangular(m, v, upper=True)", "torch.linalg.solve_triangular(m, x, upper=True)",
+    ],
+)  # fmt: skip
+op(
+    "cholesky_solve.half(self, input2; upper=False)", "CholeskySolveBackward0", "cholesky_solved(self, input2, upper)",
+    self="folded(cholesky_solve_half(grad, input2, upper), self_shape)",
+    input2="folded(cholesky_solve_slope(grad, input2, result, upper), input2_shape)",
+    samples=[
+        "torch.cholesky_solve(x.mT, torch.linalg.cholesky(m @ m.mH))",
+        "x.mT.cholesky_solve(torch.linalg.cholesky(m @ m.mH).mH, upper=True)",
+        "torch.cholesky_solve(m, x)",
+    ],
+)  # fmt: skip
+op(
+    "cholesky_inverse.half(self; upper=False)", "CholeskyInverseBackward0", "cholesky_inverted(self, upper)",
+    self="cholesky_inverse_slope(grad, self, result, upper)",
+    samples=[
+        "torch.cholesky_inverse(torch.linalg.cholesky(m @ m.mH))", "torch.cholesky_inverse(x)",
+        "torch.cholesky_inverse(torch.linalg.cholesky(m @ m.mH).mH, True)",
+    ],
+)  # fmt: skip
+op(
+    "linalg.pinv.limits(self; atol=None, rtol=None, hermitian=False)", "LinalgPinvBackward0",
+    "pseudo_inverse(self, atol, rtol, hermitian)", self="pinv_slope(grad, result, self)",
+    samples=[
+        "torch.linalg.pinv(x)", "torch.pinverse(x.mT)", "torch.linalg.pinv(m @ m.mH, hermitian=True)",
+        "torch.linalg.pinv(b, rtol=1e-3)", "torch.linalg.pinv(m, atol=0.1)", "torch.linalg.pinv(v)",
+    ],
+)  # fmt: skip
+op(
+    "linalg.lstsq.driver(self, b; rcond=None, driver='gelsy') -> solution, residuals, !rank, !singular_values",
+    "LinalgLstsqBackward0", "least_squares(self, b, rcond, driver)",
+    self="folded(lstsq_slope(grads, self, b, solution)[0], self_shape)",
+    b="folded(lstsq_slope(grads, self, b, solution)[1], b_shape)",
+    samples=[
+        "torch.linalg.lstsq(m, x.mT)[0]", "torch.linalg.lstsq(x.mT, m)[0]", "torch.linalg.lstsq(x, y)[0]",
+        "torch.linalg.lstsq(m, v)[0]", "torch.linalg.lstsq(x.mT, m, driver='gels')[1]", "torch.linalg.lstsq(x, m)",
+        "torch.linalg.lstsq(b.mT, b.mT, driver='gelsd')[3]",
+    ],
+)  # fmt: skip
+op(
+    "linalg.matrix_exp.all(self)", "LinalgMatrixExpBackward0", "exponential(self)",
+    self="exponential_slope(grad, self)",
+    samples=["torch.linalg.matrix_exp(m)", "torch.matrix_exp(m * 5)", "m.matrix_exp()", "torch.matrix_exp(x)"],
+)  # fmt: skip
+
+
+# -- rules that take more than one expression ------------------------------------------------------------------
+@composite
+def solve_slope(F: Any, grad: Any, A: Any, solution: Any, left: bool, b_shape: tuple[int, ...]) -> Any:
+    """-(A^-H grad) X^H, or -X^H (grad A^-H)."""
+    back = F.solve(F.adjoint_of(A), grad, left)
+    if len(b_shape) == 1 or (len(A.shape) - 1 == len(b_shape) and b_shape == A.shape[:-1]):
+        return -(back[..., None] * F.conj(solution)[..., None, :])
+    return -(back @ F.adjoint_of(solution) if left else F.adjoint_of(solution) @ back)
+
+
+@composite
+def triangular_slope(F: Any, grad: Any, A: Any, result: Any, upper: bool, left: bool, unitriangular: bool) -> Any:
+    """The same, kept to the half of A that was read."""
+    back = F.linalg_solve_triangular_side(F.adjoint_of(A), grad, not upper, left, unitriangular)
+    whole = -(back @ F.adjoint_of(result) if left else F.adjoint_of(result) @ back)
+    return F.triu(whole, int(unitriangular)) if upper else F.tril(whole, -int(unitriangular))
+
+
+@composite
+def cholesky_solve_slope(F: Any, grad: Any, L: Any, result: Any, upper: bool) -> Any:
+    """The gradient of A = L L^H is -(A^-1 grad) X^H; its Hermitian part reaches L."""
+    through = F.cholesky_solve_half(grad, L, upper) @ F.adjoint_of(result)
+    through = through + F.adjoint_of(through)
+    return -F.triu(F.triu(L, 0) @ through, 0) if upper else -F.tril(through @ F.tril(L, 0), 0)
+
+
+@composite
+def cholesky_inverse_slope(F: Any, grad: Any, L: Any, result: Any, upper: bool) -> Any:
+    """-A^-1 (grad + grad^H) A^-1 L."""
+    through = result @ (grad + F.adjoint_of(grad)) @ result
+    return -F.triu(F.triu(L, 0) @ through, 0) if upper else -F.tril(through @ F.tril(L, 0), 0)
+
+
+@composite
+def pinv_slope(F: Any, grad: Any, P: Any, A: Any) -> Any:
+    """Golub and Pereyra, "The differentiation of pseudo-inverses", 1973: dP = -P dA P + P P^H dA^H (1 - A P) + ..."""
+    back, Ph = F.adjoint_of(grad), F.adjoint_of(P)
+    if A.shape[-2] <= A.shape[-1]:
+        K = back @ P
+        KPh = K @ Ph
+        return -F.adjoint_of(P @ K) + KPh - (A @ P) @ KPh + (Ph @ P) @ (back - K @ A)
+    K = P @ back
+    PhK = Ph @ K
+    return -F.adjoint_of(K @ P) + (back - A @ K) @ P @ Ph + PhK - (PhK @ P) @ A
+
+
+@composite
+def lstsq_slope(F: Any, grads: Any, A: Any, B: Any, solution: Any) -> Any:
+    """X = pinv(A) B, and the residuals |A X - B|^2, in which X may be held still because it minimises them."""
+    gX, gR = grads
+    vector = len(solution.shape) < max(len(A.shape), len(B.shape)) or len(B.shape) == 1
+    if vector:
+        B, solution = B[..., None], solution[..., None]
+        gX = None if gX is None else gX[..., None]
+    gA, gB = A * 0, B * 0
+    if gX is not None:
+        P = F.linalg_pinv_limits(A)
+        gB = F.adjoint_of(P) @ gX
+        gA = F.pinv_slope(gX @ F.adjoint_of(B), P, A)
+    if gR is not None and gR.shape[-1:] != (0,):
+        apart = (B - A @ solution) * (2 * gR[..., None, :])
+        gB = gB + apart
+        gA = gA - apart @ F.adjoint_of(solution)
+    return gA, gB[..., 0] if vector else gB
+
+
+@composite
+def exponential_slope(F: Any, grad: Any, A: Any) -> Any:
+    """The upper right block of exp of the block matrix (A^H, grad; 0, A^H): Mathias, 1996."""
+    n = A.shape[-1]
+    Ah = F.adjoint_of(A)
+    last = len(A.shape) - 1
+    upper = F.cat([Ah, grad], last)
+    lower = F.cat([F.zeros(A), Ah], last)
+    return F.linalg_matrix_exp_all(F.cat([upper, lower], last - 1))[..., :n, n:]

@@ -1,0 +1,164 @@
+"""`out=`: the same result, object, version, warning and error as in PyTorch, for every function that takes it."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import teachgrad  # noqa: E402 - after the skip
+from oracle.compare import array_of, first_line, make  # noqa: E402
+from teachgrad.ops import out  # noqa: E402
+
+ARGUMENTS = ["x", "x, y", "x, 0", "[x, y]", "x, 0, i", "x, 1.5", "x, x, y", "b, c", "m, m", "x[0], y[0]", "x[0]", "x, 2",
+             "x, 0, i, y", "x > 0, x, y", "x, x > 0", "1, x", "i, i", "x, x[0]", "x, m, m", "x[0], m, x[0]",
+             "x, x[0], x[0]", "t[0], t, t", "t, t, t"]  # fmt: skip
+"""What a function may take; the first that PyTorch accepts is used."""
+
+SETTINGS = {
+    "as it should be": "torch.empty(0, dtype=r.dtype)",
+    "right shape": "torch.zeros_like(r)",
+    "double": "torch.zeros(r.shape, dtype=torch.float64)",
+    "integers": "torch.zeros(r.shape, dtype=torch.int64)",
+    "another shape": "torch.zeros(7, dtype=r.dtype)",
+    "no tensor": "3",
+}
+
+OWN_SENTENCES = {
+    "all",
+    "any",
+    "amax",
+    "amin",
+    "bucketize",
+    "complex",
+    "dot",
+    "index_select",
+    "inner",
+    "logcumsumexp",
+    "logsumexp",
+    "masked_select",
+    "matrix_power",
+    "max",
+    "mean",
+    "min",
+    "nansum",
+    "nanmean",
+    "nonzero",
+    "outer",
+    "polar",
+    "quantile",
+    "searchsorted",
+    "vdot",
+    "median",
+    "nanmedian",
+    "index_add",
+    "index_copy",
+    "scatter",
+    "scatter_add",
+    "argmax",
+    "argmin",
+    "prod",
+    "sum",
+}
+"""Functions that check the dtype of `out` in words of their own; here they say what the others say."""
+
+
+def space(library):
+    floats = np.random.default_rng(0).uniform(0.2, 0.9, (3, 3)).astype(np.float32)
+    return {
+        "torch": library,
+        "x": make(library, floats),
+        "y": make(library, floats[::-1].copy()),
+        "m": make(library, floats.T.copy()),
+        "t": make(library, np.stack([floats, floats])),
+        "b": make(library, floats > 0.5),
+        "c": make(library, floats < 0.4),
+        "i": make(library, np.array([0, 1, 2])),
+    }
+
+
+def call_of(name):
+    """The arguments that PyTorch takes, together with `out`."""
+    for arguments in ARGUMENTS:
+        names = space(torch)
+        try:
+            names["r"] = eval(f"torch.{name}({arguments})", names)
+            if isinstance(names["r"], tuple):
+                names["o"] = tuple(torch.empty(0, dtype=part.dtype) for part in names["r"])
+            else:
+                names["o"] = torch.empty(0, dtype=names["r"].dtype)
+            eval(f"torch.{name}({arguments}, out=o)", names)
+        except Exception:  # noqa: BLE001 - not these, then
+            continue
+        return arguments, isinstance(names["r"], tuple)
+    pytest.skip(f"torch.{name} takes none of these arguments together with out")
+    return None
+
+
+def run(library, name, arguments, setting, several):
+    names = space(library)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        names["r"] = eval(f"torch.{name}({arguments})", names)
+        if several:
+            names["o"] = tuple(eval(setting, {**names, "r": part}) for part in names["r"])
+        else:
+            names["o"] = eval(setting, names)
+        try:
+            found = eval(f"torch.{name}({arguments}, out=o)", names)
+        except Exception as error:  # noqa: BLE001 - compared
+            return type(error).__name__, first_line(error)
+    parts = found if several else (found,)
+    given = names["o"] if several else (names["o"],)
+    assert all(part is each for part, each in zip(parts, given, strict=True))
+    resized = sum("was resized" in str(warning.message) for warning in caught)
+    return type(found).__name__, [np.array(array_of(part)) for part in parts], resized
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("name", sorted(out.NAMES))
+def test_out(name, setting):
+    arguments, several = call_of(name)
+    if setting in ("double", "integers", "no tensor") and (name in OWN_SENTENCES or several):
+        pytest.skip("checks in words of its own")
+    if setting == "no tensor" and arguments != "x":
+        pytest.skip("with several forms, the message lists them all")
+    mine, theirs = (run(library, name, arguments, SETTINGS[setting], several) for library in (teachgrad, torch))
+    assert mine[0] == theirs[0], (mine, theirs)
+    assert mine[2:] == theirs[2:], (mine, theirs)
+    if len(theirs) < 3:
+        assert mine == theirs
+        return
+    for one, other in zip(mine[1], theirs[1], strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", sorted(out.NAMES))
+def test_out_wants_no_gradient(name):
+    """Where an argument, or `out` itself, requires grad."""
+    arguments, several = call_of(name)
+    for wants in ("x.requires_grad_()", "o.requires_grad_()"):
+        if several and wants.startswith("o"):
+            continue
+        answers = []
+        for library in (teachgrad, torch):
+            names = space(library)
+            result = eval(f"torch.{name}({arguments})", names)
+            parts = result if several else (result,)
+            empty = [library.empty(0, dtype=part.dtype) for part in parts]
+            names["o"] = tuple(empty) if several else empty[0]
+            if wants.startswith("x") or names["o"].is_floating_point():
+                exec(wants, names)
+            error = None
+            try:
+                eval(f"torch.{name}({arguments}, out=o)", names)
+            except RuntimeError as raised:
+                error = first_line(raised)
+            with library.no_grad():
+                eval(f"torch.{name}({arguments}, out=o)", names)
+            answers.append(error)
+        assert answers[0] == answers[1], wants

@@ -1,0 +1,251 @@
+"""The formulas in the pictures against the rules that run: as text and read back from LaTeX they give the same numbers.
+
+Every sample line of the op table is run; each node of its graph whose formula is known is given a gradient. What the
+formula says, evaluated with the values that the node has kept, must be what the node's rule returns.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+
+import numpy as np
+import pytest
+
+import teachgrad
+from oracle.inputs import FACES, call_of, numbers, sample_arrays
+from teachgrad.autograd.fit import unbroadcast
+from teachgrad.autograd.variable import TensorBase
+from teachgrad.ops.table import OPS, RAW
+from teachgrad.rulebook import RULES
+from teachgrad.viz.formulas import rule_for
+
+WORDS = {
+    "?": "the op has no derivative, in PyTorch either",
+    "grad, shared among all that were reduced": "a formula would be longer than the code",
+    "the same, gathered at index": "goes with the one before",
+    "the same, at index": "goes with the one before",
+}
+"""Formulas told in words -> why they are not evaluated."""
+
+SPECIAL = {
+    "grad * result / self": "copysign: at 0 the rule says 0",
+    "grad / (self * (1 - self))": "logit with eps: where the input was held at a bound the rule says 0",
+    "exp(self) * cumsum_back(grad * exp(-result), dim)": "logcumsumexp: the rule keeps large numbers from overflowing",
+}
+"""Formulas that leave out a special case, which the samples may meet -> which."""
+
+SHARED = {
+    "add.alpha": "AddBackward0 is drawn as x + y; alpha is a factor of the second gradient",
+    "sub.alpha": "the same",
+    "rsub.alpha": "the same",
+    "rsub.number_alpha": "the same",
+    "gelu.tanh": "GeluBackward0 is drawn as the exact gelu, of which this is an approximation",
+    "convolution_back": "the backward of a backward, under the name of the first",
+    "as_strided": "AsStridedBackward0 is what in-place changes of views leave behind, with places instead of steps",
+}
+"""Ops whose node has the name of another op's, and is drawn with that one's formula -> what it is."""
+
+
+# -- LaTeX, back to Python -------------------------------------------------------------------------------------
+_COMMANDS = {
+    r"\cdot": "*", r"\,": "@", r"\bmod": "%", r"\le": "<=", r"\ge": ">=", r"\ne": "!=", r"\pi": "pi", r"\left[": "(",
+    r"\right]": ")", r"\left(": "(", r"\right)": ")", r"\left|": "abs(", r"\right|": ")", "=": "==",
+}  # fmt: skip
+_TOKEN = re.compile(
+    r"\\begin\{cases\}|\\end\{cases\}|\\left[\[(|]|\\right[\])|]|\\[a-zA-Z]+|\\[,\\]|[0-9.]+(?:e-?[0-9]+)?|[A-Za-z_]+|\S"
+)
+
+
+class Reader:
+    """Reads the LaTeX that `formulas.latex` writes, which has no ambiguities, as the Python that it came from."""
+
+    def __init__(self, text):
+        self.verbatim = []
+
+        def keep(match):
+            self.verbatim.append(re.sub(r"\\([_#%&{}$])", r"\1", match[2]))
+            return f"\\{match[1]}@{len(self.verbatim) - 1}@"
+
+        text = re.sub(r"\\(mathtt|mathrm|operatorname|text)\{((?:\\.|[^{}\\])*)\}", keep, text)
+        self.tokens = re.findall(r"\\(?:mathtt|mathrm|operatorname|text)@\d+@|" + _TOKEN.pattern, text)
+        self.place = 0
+
+    def next(self):
+        self.place += 1
+        return self.tokens[self.place - 1]
+
+    def peek(self):
+        return self.tokens[self.place] if self.place < len(self.tokens) else ""
+
+    def until(self, *ends):
+        """The Python of all tokens up to one of `ends`, which is read too."""
+        parts = []
+        while self.peek() not in ends:
+            parts.append(self.piece(parts))
+        if ends != ("",):
+            self.next()
+        return " ".join(parts)
+
+    def group(self):
+        assert self.next() == "{"
+        return self.until("}")
+
+    def piece(self, parts):
+        token = self.next()
+        if token.startswith((r"\mathtt@", r"\mathrm@", r"\operatorname@")):
+            return f" {self.verbatim[int(token.split('@')[1])]} "
+        if token == r"\frac":
+            return f"(({self.group()}) / ({self.group()}))"
+        if token == r"\sqrt":
+            return f"sqrt({self.group()})"
+        if token == r"\bar":
+            assert self.group() == "result"
+            return "grad"
+        if token == "r":
+            return "result"
+        if token == "e" and self.peek() == "^":
+            self.next()
+            return f"exp({self.group()})"
+        if token == "^":
+            if self.tokens[self.place : self.place + 3] == ["{", r"\top", "}"]:
+                self.place += 3
+                return ".mT"
+            return f"** ({self.group()})"
+        if token == r"\begin{cases}":
+            yes, condition = self.until("&"), self.until(r"\\")
+            no = self.until("&")
+            self.until(r"\end{cases}")
+            return f"where({condition}, {yes}, {no})"
+        if token.startswith(r"\text@"):
+            return ""
+        return _COMMANDS.get(token, token.removeprefix("\\"))
+
+
+def python_of(latex):
+    return Reader(latex).until("")
+
+
+def test_reading_latex():
+    for text in (
+        "grad * (1 - result * result)", "where(self > 0, grad, 0)", "-grad / (other * other)", "grad - (self - other)",
+        "grad * exponent * self ** (exponent - 1)", "exp(-self) / sqrt(abs(self))", "2 ** self * -grad", "grad @ other.T",
+    ):  # fmt: skip
+        RULE = rule_for("N", "self", {}, {"N": {"self": text}})
+        space = {"grad": 2.0, "result": 0.3, "self": 1.5, "other": 0.7, "exponent": 3.0}
+        if "@" not in text:
+            assert eval(python_of(RULE.latex), dict(RAW, **space)) == pytest.approx(eval(text, dict(RAW, **space)))
+    assert re.sub(r"\s", "", python_of(rule_for("N", "x", {}, {"N": {"x": "grad @ other.T"}}).latex)) == "grad@other.mT"
+
+
+# -- the nodes of all samples ----------------------------------------------------------------------------------
+def graphs():
+    """(line, node) for each node in the graphs of all samples."""
+    lines = [line for op in OPS.values() for line in op.samples] + FACES
+    for line in dict.fromkeys(lines):
+        yield (
+            line,
+            {name: teachgrad.tensor(a, requires_grad=True) for name, a in sample_arrays("float64")[0].items()}
+            | {name: teachgrad.tensor(a) for name, a in sample_arrays()[1].items()},
+        )
+    for op in OPS.values():
+        if op.pointwise and op.node_name and not op.samples:
+            arrays = {n: numbers(f"{op.name}{n}", (2, 3), "float64", op.domain) for n in "AB"[: len(op.inputs)]}
+            mask = teachgrad.arange(6).reshape(2, 3) % 2 == 0
+            yield call_of(op), {n: teachgrad.tensor(a, requires_grad=True) for n, a in arrays.items()} | {"C": mask}
+
+
+def nodes_of(line, tensors):
+    """The nodes above the result of a line, with an output each."""
+    space = dict(tensors, torch=teachgrad, F=teachgrad.nn.functional, np=np)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            result = eval(line, space)
+        except Exception:  # noqa: BLE001 - samples of errors
+            return
+    stack = [result]
+    while stack:
+        each = stack.pop()
+        if isinstance(each, TensorBase):
+            if each.grad_fn is not None:
+                yield each.grad_fn, each
+        elif isinstance(each, tuple | list):
+            stack.extend(each)
+
+
+def value(item):
+    return item._data if isinstance(item, TensorBase) else item
+
+
+def compare(node, output, found):
+    """Notes in `found` each formula of `node` that was evaluated, and whether it agrees with the rule."""
+    known = RULES.get(node.name())
+    op = next((op for op in OPS.values() if type(node) in op.nodes.values()), None)
+    if (
+        known is None
+        or op is None
+        or op.name in SHARED
+        or op.list_input
+        or len(op.tracked) > 1
+        or op.list_output
+        or node.saved is None
+    ):
+        return
+    shape = tuple(output._data.shape)
+    grad = np.cos(np.arange(1, int(np.prod(shape)) + 1) * 0.7).reshape(shape) + 1.5
+    grad = grad.astype(output._data.dtype)
+    space = dict(
+        RAW, pi=np.pi, grad=grad[()], **{n: value(v) for n, v in zip(node.saved_names, node.saved, strict=True)}
+    )
+    inputs = [name for name in op.inputs if name in op.rules]
+    with np.errstate(all="ignore"):
+        try:
+            gradients = node.vjp(grad[()], True)
+        except (NotImplementedError, RuntimeError):  # an op without a derivative
+            return
+        for place, name in enumerate(inputs):
+            if node.edges[place] is None or gradients[place] is None:
+                continue
+            rule = rule_for(node.name(), name, {})
+            key = (op.name, name, rule.text if rule else "")
+            if rule is None or rule.text in WORDS:
+                continue
+            for form in (rule.text, python_of(rule.latex)):
+                try:
+                    says = eval(form.strip(), space)
+                except Exception as error:  # noqa: BLE001 - a formula that cannot be evaluated is a finding
+                    found.setdefault(key, set()).add(f"{type(error).__name__}: {error} in {form}")
+                    continue
+                runs = np.asarray(gradients[place])
+                says = np.asarray(
+                    unbroadcast(
+                        np.broadcast_to(says, np.broadcast_shapes(np.shape(says), runs.shape)), runs.shape, runs.dtype
+                    )
+                )
+                agree = np.allclose(says, runs, rtol=1e-5, atol=1e-6, equal_nan=True)
+                found.setdefault(key, set()).add(
+                    "" if agree else f"{form} says {says.ravel()[:3]}, the rule {runs.ravel()[:3]}"
+                )
+
+
+def test_formulas_say_what_rules_do():
+    found = {}
+    for line, tensors in graphs():
+        for node, output in nodes_of(line, tensors):
+            compare(node, output, found)
+    wrong = {key: said - {""} for key, said in found.items() if said - {""} and key[2] not in SPECIAL}
+    report = "\n".join(f"{key}: {sorted(said)[:2]}" for key, said in wrong.items())
+    assert not wrong, f"{len(wrong)} of {len(found)}:\n{report}"
+    one = {(node, name) for node, rules in RULES.items() for name, text in rules.items() if text not in WORDS}
+    met = {(op.node_name, name) for (op_name, name, _) in found for op in [OPS[op_name]]}
+    print(f"{len(found)} formulas evaluated; not met: {sorted(one - met)}")  # noqa: T201 - shown by pytest -rP
+    assert len(one & met) > 0.8 * len(one)
+
+
+def test_words_and_exceptions_are_used():
+    """No list above names what is not there any more."""
+    texts = {text for rules in RULES.values() for text in rules.values()}
+    assert set(WORDS) <= texts
+    tidy = {rule_for("N", "x", {}, {"N": {"x": text}}).text for text in texts - set(WORDS)}
+    assert set(SPECIAL) <= tidy and set(SHARED) <= set(OPS)
