@@ -5,7 +5,7 @@ PIP = $(PYTHON) -m pip install --quiet --constraint constraints.txt
 PYTEST = $(PYTHON) -m pytest -n auto
 
 .NOTPARALLEL:
-.PHONY: help demo test lab oracle conformance browser lint format bench bench-viz quick docs images dist hooks clean
+.PHONY: help demo test lab oracle standin test-gpu conformance browser lint format bench bench-viz quick docs images dist hooks clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -24,6 +24,13 @@ oracle: $(VENV)/.has-oracle $(VENV)/.has-test  ## the tests, with PyTorch 2.13 i
 
 conformance: $(VENV)/.has-oracle $(VENV)/.has-core  ## PyTorch's own samples in both libraries; writes docs/conformance.md
 	PYTHONPATH=tests $(PYTHON) -W ignore -m conformance --write
+
+standin: $(VENV)/.has-test  ## the engine's and the networks' tests on a stand-in for a GPU
+	$(PYTEST) -m "not browser" --device standin tests/engine tests/nn
+
+test-gpu: $(VENV)/.has-test  ## all that a GPU can run, where CuPy finds one (skipped elsewhere)
+	@$(PYTHON) -c "import cupy" 2> /dev/null || $(PIP) --editable ".[gpu]"
+	$(PYTHON) -m pytest --device cuda tests/gpu tests/engine tests/nn
 
 browser: $(VENV)/.has-test  ## the tests that drive a real Chromium, one at a time
 	$(PYTHON) -m pytest -m browser

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from teachgrad import __version__, demo, viz
-from teachgrad.scripts import CommandError, find_tensor, run_script, watch
+from teachgrad.scripts import CommandError, find_tensor, load_library, run_script, watch
 from teachgrad.viz import comparing, drawing, film, html
 from teachgrad.viz.files import suffix_of
 
@@ -127,6 +127,7 @@ def picture(options: argparse.Namespace, rest: list[str]) -> None:
 def show(options: argparse.Namespace, script: Path, rest: list[str]) -> Any:
     """What one script makes: a Drawing, or the Player of its backward."""
     if options.tensor is None:
+        load_library(script, options.as_torch)
         with viz.record() as recorder:
             run_script(script, rest, options.as_torch, not options.no_lines)
         try:

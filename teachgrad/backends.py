@@ -6,15 +6,23 @@ and changes nothing, since teachgrad is deterministic anyway; the second says no
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+__path__: list[str] = []  # a package without files: `import torch.backends.cudnn` finds the module below
 
 
-class _Backend:
+class _Backend(ModuleType):
     """A library that is not there, with the switches that lessons set."""
 
-    def __init__(self, **switches: object) -> None:
+    def __init__(self, name: str, **switches: object) -> None:
+        super().__init__(f"{__name__}.{name}", self.__doc__)
+        self.__spec__ = ModuleSpec(self.__name__, None)
         self.__dict__.update(switches)
+        sys.modules[self.__name__] = self
 
     def is_available(self) -> bool:
         """False."""
@@ -39,8 +47,8 @@ class _Backend:
             self.__dict__.update(before)
 
 
-cudnn = _Backend(benchmark=False, deterministic=False, enabled=True, allow_tf32=True, benchmark_limit=10)
-mps = _Backend()
-cuda = _Backend(matmul=_Backend(allow_tf32=False, allow_fp16_reduced_precision_reduction=True))
-mkldnn = _Backend(enabled=True, deterministic=False, allow_tf32=True)
-mkl, openmp, opt_einsum, xeon = _Backend(), _Backend(), _Backend(enabled=False), _Backend()
+cudnn = _Backend("cudnn", benchmark=False, deterministic=False, enabled=True, allow_tf32=True, benchmark_limit=10)
+mps = _Backend("mps")
+cuda = _Backend("cuda", matmul=_Backend("cuda.matmul", allow_tf32=False, allow_fp16_reduced_precision_reduction=True))
+mkldnn = _Backend("mkldnn", enabled=True, deterministic=False, allow_tf32=True)
+mkl, openmp, opt_einsum = _Backend("mkl"), _Backend("openmp"), _Backend("opt_einsum", enabled=False)

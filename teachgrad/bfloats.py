@@ -27,8 +27,8 @@ _MOVERS = frozenset(
     {
         np.array_split, np.atleast_1d, np.broadcast_arrays, np.broadcast_to, np.copyto, np.diagonal, np.empty_like,
         np.expand_dims, np.flip, np.full_like, np.may_share_memory, np.moveaxis, np.ndim, np.ones_like, np.reshape,
-        np.rollaxis, np.shape, np.shares_memory, np.size, np.split, np.squeeze, np.swapaxes, np.take_along_axis, np.transpose,
-        np.zeros_like,
+        np.rollaxis, np.shape, np.shares_memory, np.size, np.split, np.squeeze, np.swapaxes, np.take_along_axis,
+        np.transpose, np.zeros_like,
     }
 )  # fmt: skip
 """NumPy's functions that look at places only, not at numbers."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import Any
 
+import numpy as np
+
 from teachgrad import gpu
 
 _TYPES = (
@@ -161,5 +163,5 @@ def put(array: Any, place: device) -> Any:
 def makers(where: Any) -> Any:
     """The module, NumPy or CuPy, whose `zeros` and `arange` make arrays at the place that `where` names."""
     if where is None and preferred() is None:
-        return gpu.np
-    return gpu.module() if resolve(where).type == "cuda" else gpu.np
+        return np
+    return gpu.module() if resolve(where).type == "cuda" else np

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-MODULES: dict[type, Any] = {}
+MODULES: dict[Any, Any] = {}
 """Class of GPU arrays -> CuPy, once a GPU is in use."""
 
 _found: tuple[Any, str] | None = None  # (CuPy, ""), or (None, why it cannot be used); None: nobody has asked yet

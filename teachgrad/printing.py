@@ -92,7 +92,7 @@ def printoptions(**settings: Any) -> Iterator[None]:
 
 
 def repr_tensor(
-    array: NDArray[Any] | np.generic,
+    array: Any,
     *,
     dtype: dtypes.dtype,
     device: str | None = None,

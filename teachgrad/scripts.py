@@ -39,20 +39,12 @@ def run_script(script: Path, rest: list[str], as_torch: bool, noting: bool = Fal
     A script that ends itself with `sys.exit()` or `sys.exit(0)` counts as finished. When it stops in any other way, its
     own error with the line is in the `details` of the CommandError that is raised.
     """
-    try:
-        source = script.read_bytes()
-    except OSError as error:
-        raise CommandError(f"Cannot read the script {script}: {error.strerror}", status=2) from error
-    if as_torch:
-        importlib.import_module("teachgrad.as_torch")  # importing it is what installs it
+    source = load_library(script, as_torch)
     module = types.ModuleType("__main__")
     module.__file__ = str(script)
     sys.modules["__main__"] = module
     sys.argv = [str(script), *rest]
     sys.path.insert(0, str(script.resolve().parent))
-    if noting and _IMPORTS_TORCH.search(source):  # lines() speaks to the libraries that are there when it begins
-        with contextlib.suppress(ImportError):  # the script will say so itself, with the line
-            importlib.import_module("torch")
     try:
         code = compile(source, str(script), "exec", dont_inherit=True)
         with lines() if noting else contextlib.nullcontext():
@@ -63,6 +55,20 @@ def run_script(script: Path, rest: list[str], as_torch: bool, noting: bool = Fal
     except Exception as error:  # whatever a learner's script may raise
         raise CommandError(f"{script} stopped with this error", details=own_error(error, script)) from error
     return module.__dict__
+
+
+def load_library(script: Path, as_torch: bool) -> bytes:
+    """Read the script, and import the PyTorch that it will import: what watches a library must find it there."""
+    try:
+        source = script.read_bytes()
+    except OSError as error:
+        raise CommandError(f"Cannot read the script {script}: {error.strerror}", status=2) from error
+    if as_torch:
+        importlib.import_module("teachgrad.as_torch")  # importing it is what installs it
+    elif _IMPORTS_TORCH.search(source):
+        with contextlib.suppress(ImportError):  # the script will say so itself, with the line
+            importlib.import_module("torch")
+    return source
 
 
 def own_error(error: Exception, script: Path) -> str:

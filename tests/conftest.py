@@ -48,8 +48,10 @@ def _device(request, monkeypatch):
         yield
         return
     import teachgrad
-    from teachgrad import printing
+    from teachgrad import gpu, printing
 
+    if not gpu.usable():
+        pytest.skip(gpu.why_not())
     suffixes = printing._suffixes
     monkeypatch.setattr(printing, "_suffixes", lambda array, dtype, device, default: suffixes(array, dtype, None, default))
     numpy, from_numpy = teachgrad.Tensor.numpy, teachgrad.from_numpy

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from teachgrad import errors, gpu
+from teachgrad import errors
 from teachgrad.autograd import engine, forward_ad, graph
 from teachgrad.autograd.anomaly import detect_anomaly, set_detect_anomaly
 from teachgrad.autograd.edges import GradientEdge
@@ -47,14 +47,16 @@ def _root_gradients(outputs: Sequence[Any], gradients: Sequence[Any], create_gra
     """
     starts: list[Any] = []
     for number, (output, gradient) in enumerate(zip(outputs, gradients, strict=True)):
-        edge = isinstance(output, GradientEdge)
         data = _like(output)
         if gradient is None:
-            if data is None or ((edge or output._requires_grad) and data.size != 1):
+            if data.__class__ not in ARRAYS and data is not None and data.dtype.kind == "f":
+                ones = data.__class__(1)  # a NumPy scalar
+            elif data is None or ((isinstance(output, GradientEdge) or output._requires_grad) and data.size != 1):
                 raise errors.not_scalar()
-            if data.dtype.kind == "c":
+            elif data.dtype.kind == "c":
                 raise errors.not_real_scalar(data.dtype)
-            ones = np.ones_like(data) if create_graph or data.shape or gpu.on_gpu(data) else data.dtype.type(1)
+            else:
+                ones = np.ones_like(data)
             starts.append(wrap(ones) if create_graph else ones)
             continue
         if not isinstance(gradient, TensorBase):

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextvars import ContextVar
-from itertools import repeat
 from operator import attrgetter
 from sys import getrefcount
 from typing import Any
@@ -33,7 +32,6 @@ from teachgrad.autograd.variable import ARRAYS, wrap
 from teachgrad.bfloats import NeedsFloat32
 
 Edge = tuple[Node, int]
-_ZEROS = repeat(0)
 _BIRTH = attrgetter("birth")
 TASK: ContextVar[Any] = ContextVar("teachgrad_backward", default=None)
 """The backward that is now running: (order, waiting, useful, wanted, roots, accumulate). None outside backward."""
@@ -151,14 +149,15 @@ def run(
             if checking:
                 anomaly.check(node, grads)
             ready = None  # leaves whose last gradient has just come
-            for below, gradient, number in zip(edges, grads, node.numbers or _ZEROS, strict=False):
+            for i, below in enumerate(edges):
                 if below is None:
                     continue
+                gradient = grads[i]
                 if gradient is not None:
-                    if number or below in pending:
-                        _deliver(below, number, gradient, pending)
-                    else:  # the first to arrive: the common case
+                    if below not in pending and node.numbers is None:  # the first to arrive: the common case
                         pending[below] = gradient
+                    else:
+                        _deliver(below, node.numbers[i] if node.numbers else 0, gradient, pending)
                 if below.__class__ is AccumulateGrad:
                     waiting[below] -= 1
                     if not waiting[below]:

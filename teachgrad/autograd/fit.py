@@ -18,28 +18,31 @@ from teachgrad.bfloats import cast
 Fit = tuple[tuple[Any, ...] | None, ...]
 
 
-def fitted(grads: Any, fit: Fit) -> list[Any]:
+def fitted(grads: Any, fit: Fit) -> tuple[Any, ...]:
     """Each gradient in the shape and dtype of its argument; None stays None."""
-    return [
+    return tuple(
         grad if want is None or grad is None else unbroadcast(grad, *want)
         for grad, want in zip(grads, fit, strict=True)
-    ]
+    )
 
 
-def fitted_live(grads: Any, fit: Fit) -> list[Any]:
+def fitted_live(grads: Any, fit: Fit) -> tuple[Any, ...]:
     """The same for tensors, recorded in the graph."""
-    return [
+    return tuple(
         grad if want is None or grad is None else unbroadcast_live(grad, *want)
         for grad, want in zip(grads, fit, strict=True)
-    ]
+    )
 
 
 def unbroadcast(grad: Any, shape: tuple[int, ...], dtype: Any, away: bool = False) -> Any:
     """The transpose of broadcasting to `grad.shape`, for arrays. `away`: a number of the CPU took part in a GPU's op."""
     if grad.shape != shape:
         extra = grad.ndim - len(shape)
-        stretched = (extra + i for i, size in enumerate(shape) if size == 1 and grad.shape[extra + i] != 1)
-        grad = add.reduce(grad, axis=(*range(extra), *stretched), keepdims=True).reshape(shape)
+        if extra:  # the dimensions that broadcasting put in front
+            grad = add.reduce(grad, axis=tuple(range(extra)))
+        if grad.shape != shape:  # those that it stretched
+            stretched = [i for i, size in enumerate(shape) if size == 1 and grad.shape[i] != 1]
+            grad = add.reduce(grad, axis=tuple(stretched), keepdims=True)
     if away:
         grad = gpu.to_host(grad)[()]
     return grad if grad.dtype is dtype else _cast(grad, dtype)

@@ -57,7 +57,7 @@ class TensorBase:
     _view: View | None
 
 
-ARRAYS: set[type] = {ndarray}
+ARRAYS: set[Any] = {ndarray}
 """The classes of `_data` that are arrays and not 0-d NumPy scalars: NumPy's, and the GPU's once a GPU is in use."""
 _tensor_class: list[type[Tensor]] = []
 _new = object.__new__

@@ -312,7 +312,9 @@ def check_overlap(target: TensorBase, *sources: Any, whole: bool = False) -> Non
             continue  # PyTorch does not look closer either
         starts = [array.__array_interface__["data"][0] for array in (one, other)]
         ends = [start + array.nbytes for start, array in zip(starts, (one, other), strict=True)]
-        same = starts[0] == starts[1] and ends[0] == ends[1] and _steps(one) == _steps(other)
+        same = (
+            starts[0] == starts[1] and ends[0] == ends[1] and one.shape == other.shape and _steps(one) == _steps(other)
+        )
         if (whole or not same) and starts[0] < ends[1] and starts[1] < ends[0]:
             raise errors.partial_overlap()
 
@@ -358,7 +360,11 @@ def rebase(tensor: TensorBase, node: Node) -> None:
 
 def repeats(array: Any) -> bool:
     """Do several elements of the array share one place in memory, as those of an expanded tensor do?"""
-    return 0 in array.strides and any(n > 1 and not s for n, s in zip(array.shape, array.strides, strict=True))
+    return (
+        0 in array.strides
+        and array.size > 0
+        and any(n > 1 and not s for n, s in zip(array.shape, array.strides, strict=True))
+    )
 
 
 def write(tensor: TensorBase, result: Tensor) -> None:

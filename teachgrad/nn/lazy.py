@@ -51,7 +51,9 @@ class _Lazy(Module):
         self._shapes = {name: p._data.shape for name, p in self._parameters.items() if p is not None}
         for name, parameter in list(self._parameters.items()):
             if parameter is not None:
-                self._parameters[name] = UninitializedParameter(True, parameter.device, dtypes.of(parameter._data.dtype))
+                self._parameters[name] = UninitializedParameter(
+                    True, parameter.device, dtypes.of(parameter._data.dtype)
+                )
 
     def _shape_for(self, name: str, count: int) -> tuple[int, ...]:
         raise NotImplementedError

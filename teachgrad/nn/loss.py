@@ -50,22 +50,23 @@ class _Loss(Module):
         return getattr(F, self.function)(*tensors, **{name: getattr(self, name) for name in self._names})
 
 
-class L1Loss(_Loss):
+class _PlainLoss(_Loss):
+    """A loss without arguments of its own."""
+
+    def __init__(self, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> None:
+        super().__init__(size_average, reduce, reduction)
+
+
+class L1Loss(_PlainLoss):
     """|input - target|. Mirrors `torch.nn.L1Loss`."""
 
     function = "l1_loss"
 
-    def __init__(self, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> None:
-        super().__init__(size_average, reduce, reduction)
 
-
-class MSELoss(_Loss):
+class MSELoss(_PlainLoss):
     """(input - target)^2. Mirrors `torch.nn.MSELoss`."""
 
     function = "mse_loss"
-
-    def __init__(self, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> None:
-        super().__init__(size_average, reduce, reduction)
 
 
 class SmoothL1Loss(_Loss):
@@ -204,13 +205,10 @@ class HingeEmbeddingLoss(_Loss):
         super().__init__(size_average, reduce, reduction, margin=margin)
 
 
-class SoftMarginLoss(_Loss):
+class SoftMarginLoss(_PlainLoss):
     """log(1 + exp(-target * input)), targets 1 and -1. Mirrors `torch.nn.SoftMarginLoss`."""
 
     function = "soft_margin_loss"
-
-    def __init__(self, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> None:
-        super().__init__(size_average, reduce, reduction)
 
 
 class MultiMarginLoss(_Loss):
@@ -230,13 +228,10 @@ class MultiMarginLoss(_Loss):
         super().__init__(size_average, reduce, reduction, p=p, margin=margin, weight=weight)
 
 
-class MultiLabelMarginLoss(_Loss):
+class MultiLabelMarginLoss(_PlainLoss):
     """The hinge loss of several right classes. Mirrors `torch.nn.MultiLabelMarginLoss`."""
 
     function = "multilabel_margin_loss"
-
-    def __init__(self, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> None:
-        super().__init__(size_average, reduce, reduction)
 
 
 class CTCLoss(_Loss):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import teachgrad as torch
 from teachgrad.nn import functional as F
@@ -37,11 +37,10 @@ def _activation(activation: Activation) -> Callable[[Any], Any]:
     return function
 
 
-class TransformerEncoderLayer(Module):
-    """Self-attention, then a network with one hidden layer. Mirrors `torch.nn.TransformerEncoderLayer`.
+class _Layer(Module):
+    """What both layers are made of: attentions, a network with one hidden layer, and a normalisation after each part."""
 
-    Input and output: (steps, batch, d_model), with `batch_first` (batch, steps, d_model).
-    """
+    attentions: ClassVar[tuple[str, ...]]
 
     def __init__(
         self,
@@ -59,16 +58,27 @@ class TransformerEncoderLayer(Module):
     ) -> None:
         super().__init__()
         to: dict[str, Any] = {"device": device, "dtype": dtype}
-        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **to)
+        for name in self.attentions:
+            setattr(self, name, MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **to))
         self.linear1 = Linear(d_model, dim_feedforward, bias, **to)
         self.dropout = Dropout(dropout)
         self.linear2 = Linear(dim_feedforward, d_model, bias, **to)
         self.norm_first = norm_first
-        self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias, **to)
-        self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias, **to)
-        self.dropout1 = Dropout(dropout)
-        self.dropout2 = Dropout(dropout)
+        parts = range(1, len(self.attentions) + 2)
+        for number in parts:
+            setattr(self, f"norm{number}", LayerNorm(d_model, layer_norm_eps, bias=bias, **to))
+        for number in parts:
+            setattr(self, f"dropout{number}", Dropout(dropout))
         self.activation = _activation(activation)
+
+
+class TransformerEncoderLayer(_Layer):
+    """Self-attention, then a network with one hidden layer. Mirrors `torch.nn.TransformerEncoderLayer`.
+
+    Input and output: (steps, batch, d_model), with `batch_first` (batch, steps, d_model).
+    """
+
+    attentions = ("self_attn",)
 
     def forward(self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False) -> Any:
         """The layer's output, of the input's shape."""
@@ -97,38 +107,10 @@ class TransformerEncoderLayer(Module):
         return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))
 
 
-class TransformerDecoderLayer(Module):
+class TransformerDecoderLayer(_Layer):
     """Self-attention, attention to an encoder's output, then a network. Mirrors `torch.nn.TransformerDecoderLayer`."""
 
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: Activation = F.relu,
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__()
-        to: dict[str, Any] = {"device": device, "dtype": dtype}
-        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **to)
-        self.multihead_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **to)
-        self.linear1 = Linear(d_model, dim_feedforward, bias, **to)
-        self.dropout = Dropout(dropout)
-        self.linear2 = Linear(dim_feedforward, d_model, bias, **to)
-        self.norm_first = norm_first
-        self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias, **to)
-        self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias, **to)
-        self.norm3 = LayerNorm(d_model, layer_norm_eps, bias=bias, **to)
-        self.dropout1 = Dropout(dropout)
-        self.dropout2 = Dropout(dropout)
-        self.dropout3 = Dropout(dropout)
-        self.activation = _activation(activation)
+    attentions = ("self_attn", "multihead_attn")
 
     def forward(
         self,

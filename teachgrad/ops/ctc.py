@@ -66,11 +66,13 @@ def ctc_back(grad: Any, self: Any, targets: tuple[Any, ...], lengths: Lengths, b
     """Probability less the share of it that lies on right paths, for each symbol at each time."""
     slopes = np.zeros_like(self)
     for i, n in enumerate(lengths):
-        places, paths, loss = _both_ways(self[:n, i], targets[i], blank) if n else (None, None, np.inf)
+        if n == 0:
+            continue
+        places, paths, loss = _both_ways(self[:n, i], targets[i], blank)
         if np.isinf(loss) and zero_infinity:
             continue
         on_path = np.zeros((n, self.shape[2]))
-        for place, symbol in enumerate([] if places is None else places):
+        for place, symbol in enumerate(places):
             on_path[:, symbol] += np.exp(paths[:, place] + loss)
         slopes[:n, i] = (np.exp(self[:n, i]) - on_path) * grad[i]
     return slopes

@@ -114,9 +114,10 @@ pointwise(
     self="grad * conj(exp2(1.0 * other))", other="grad * conj(result * 0.6931471805599453)",
 )  # fmt: skip
 pointwise(
-    "heaviside(self, values)", "NotImplemented", "step_at(self, values)", numbers=False,
+    "heaviside.values(self, values)", "NotImplemented", "step_at(self, values)", numbers=False,
     refuses={"c": "heaviside is not yet implemented for complex tensors."},
     self="no_rule('heaviside')", values="no_rule('heaviside')", shown={"self": "?", "values": "?"},
+    samples=["torch.heaviside(x, y)", "torch.heaviside(x, y.double())", "torch.heaviside(i, i)"],
 )  # fmt: skip
 pointwise(
     "nextafter(self, other)", "NextafterBackward0", "nextafter(self, other)", numbers=False,
@@ -193,6 +194,14 @@ def nan_to_num(input: Any, nan: float | None = None, posinf: float | None = None
     return OPS["nan_to_num.bounds"](input, nan, posinf, neginf)
 
 
+@public("heaviside")
+def heaviside(input: Any, values: Any) -> Any:
+    """0 below zero, 1 above, `values` at zero; it has no gradient rule. Mirrors `torch.heaviside`."""
+    if isinstance(input, TensorBase) and isinstance(values, TensorBase) and input._data.dtype != values._data.dtype:
+        raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
+    return OPS["heaviside.values"](input, values)
+
+
 @public("float_power")
 def float_power(input: Any, exponent: Any) -> Any:
     """`input ** exponent`, computed in float64 (complex128). Mirrors `torch.float_power`."""
@@ -206,5 +215,5 @@ def float_power(input: Any, exponent: Any) -> Any:
     return pow(*cast)
 
 
-for _function in (addcmul, addcdiv, copysign, nan_to_num, float_power):
+for _function in (addcmul, addcdiv, copysign, nan_to_num, heaviside, float_power):
     METHODS[f"{_function.__name__}_"] = in_place(_function)

@@ -84,13 +84,17 @@ def psi_derivative(self: Any, n: int) -> Any:
     x = xp(self).asarray(self)
     if n > 1:
         return rounded((-1) ** (n + 1) * math.factorial(n) * _zeta(n + 1, x.astype(np.float64)), self)
-    low = x < 0.5  # as PyTorch does, also in how it rounds near 0, -1, -2, ...
-    reflected = (
-        np.pi**2
-        / np.sin((x.dtype if x.dtype.kind == "f" else np.dtype(np.float32)).type(np.pi) * x).astype(np.float64) ** 2
-    )
-    rest = _zeta(2, np.where(low, 1 - x, x).astype(np.float64))
-    return rounded(np.where(low, reflected - rest, rest), self)
+    # As PyTorch computes it, to about ten digits, and with its rounding near 0, -1, -2, ...
+    x = x if x.dtype.kind == "f" else x.astype(np.float32)
+    pi = np.asarray(np.pi, x.dtype)
+    low, up = x < 0.5, np.where(x < 0.5, 1 - x, x)
+    total = np.zeros_like(x)
+    for _ in range(6):
+        total += 1 / (up * up)
+        up = up + 1
+    square = 1 / (up * up)
+    total += (1 + 1 / (2 * up) + square * (1 / 6 - square * (1 / 30 - square / 42))) / up
+    return rounded(np.where(low, pi * pi / np.sin(pi * x) ** 2 - total, total), self)
 
 
 @raw

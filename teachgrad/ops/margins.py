@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from teachgrad.gpu import add_at, xp
 from teachgrad import dtypes
+from teachgrad.gpu import add_at, xp
 from teachgrad.ops import losses  # noqa: F401 - reduced, spread_loss
 from teachgrad.ops.scans import running
 from teachgrad.ops.table import RAW, composite, op, raw

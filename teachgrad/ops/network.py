@@ -215,7 +215,8 @@ op(
 )  # fmt: skip
 
 op(
-    "rrelu_with_noise(self; slopes)", "RreluWithNoiseBackward0", "self * slopes", self="grad * constant(slopes)", keeps=["slopes"],
+    "rrelu_with_noise(self; slopes)", "RreluWithNoiseBackward0", "self * slopes",
+    self="grad * constant(slopes)", keeps=["slopes"],
     refuses={"c": "leaky_relu_cpu"},
     samples=["F.rrelu(x)", "F.rrelu(-p, 0.1, 0.5)"],
 )  # fmt: skip

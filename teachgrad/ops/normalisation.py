@@ -11,6 +11,7 @@ S. Ioffe and C. Szegedy, "Batch normalization", ICML 2015; Y. Wu and K. He, "Gro
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -106,7 +107,7 @@ op(
 @composite
 def group_standard(F: Any, self: Any, groups: int, eps: float) -> Any:
     """y, with the mean and variance of each group of channels of each sample."""
-    rows = F.reshape(self, (self.shape[0] * groups, -1))
+    rows = F.reshape(self, (self.shape[0] * groups, math.prod(self.shape[1:]) // groups))
     centred, scale = F.centred_and_scale(rows, (1,), eps)
     return F.reshape(centred * scale, tuple(self.shape))
 

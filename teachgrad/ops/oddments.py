@@ -178,13 +178,13 @@ def unravel_index(indices: Any, shape: Any) -> Any:
 @public("block_diag", method=False)
 def block_diag(*tensors: Any) -> Any:
     """Matrices along the diagonal of one matrix, zeros elsewhere. Mirrors `torch.block_diag`."""
-    from teachgrad.nn.functional import pad
-
     blocks = [each.reshape(1, -1) if each.ndim < 2 else each for each in tensors]
     width = sum(each.shape[1] for each in blocks)
     rows, before = [], 0
     for each in blocks:
-        rows.append(pad(each, (before, width - before - each.shape[1])))
+        high, wide = each.shape
+        left, right = each.new_zeros(high, before), each.new_zeros(high, width - before - wide)
+        rows.append(FUNCTIONS["cat"]([left, each, right], 1))
         before += each.shape[1]
     return FUNCTIONS["cat"](rows)
 

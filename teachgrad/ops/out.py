@@ -30,7 +30,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 NAMES = _words(
-    """abs absolute acos acosh add addbmm addmm addmv addr all amax amin aminmax angle any arccos arccosh
+    """abs absolute acos acosh add addmm addmv addr all amax amin aminmax angle any arccos arccosh
     arcsin arcsinh arctan arctan2 arctanh argmax argmin asin asinh atan atan2 atanh baddbmm bitwise_and
     bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor bmm bucketize cat ceil clamp clamp_max
     clamp_min clip column_stack complex concat concatenate conj_physical cos cosh cross cummax cummin cumprod cumsum
@@ -50,8 +50,8 @@ _CALLED = {
 }  # fmt: skip
 """What a function that is made of another is called in the error about gradients."""
 
-_SAME = _words("addbmm addmm addmv baddbmm bmm cross diag gather inverse matmul mm mv take_along_dim tril triu")
-_FOUND = _words("ceil conj_physical fix floor frac lerp neg negative round sgn sign trunc")
+_SAME = _words("addmm addmv baddbmm bmm cross diag gather inverse matmul mm msort mv take_along_dim tril triu")
+_FOUND = _words("abs absolute ceil conj_physical fix floor frac lerp neg negative round sgn sign trunc")
 _JOINED = _words("cat column_stack concat concatenate dstack hstack row_stack stack vstack")
 _ANY = _words("cumprod cumsum nansum prod sum")
 """Functions that compute in the dtype of `out`, whatever it is."""
@@ -60,7 +60,11 @@ _ANY = _words("cumprod cumsum nansum prod sum")
 def with_out(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """`function` with a keyword parameter `out`, written for its signature so that a call without it costs little."""
     head, call, keyword_only = [], [], False
-    space: dict[str, Any] = {"__name__": "teachgrad.ops.generated", "_function": function, "_into": functools.partial(into, name)}
+    space: dict[str, Any] = {
+        "__name__": "teachgrad.ops.generated",
+        "_function": function,
+        "_into": functools.partial(into, name),
+    }
     for parameter in inspect.signature(function).parameters.values():
         given, kind = parameter.name, parameter.kind
         text = given
@@ -112,9 +116,10 @@ def into(name: str, function: Callable[..., Any], out: Any, *args: Any, **kwargs
     if GRAD_MODE.get() and differentiable(function) and any(t._requires_grad for t in (*sources, *outs)):
         raise refusals.out_wants_gradient(_CALLED.get(function.__name__, function.__name__))
     for each in outs:
-        for check in views.IN_PLACE_CHECKS:
-            check(each)
+        views.check_in_place(each)
         views.check_overlap(each, *sources)
+    if name in _ANY and kwargs.get("dtype") is None:
+        kwargs["dtype"] = dtypes.of(outs[0]._data.dtype)
     with no_grad():
         result = function(*args, **kwargs)
     results = result if isinstance(result, tuple) else (result,)
@@ -145,7 +150,10 @@ def differentiable(function: Callable[..., Any]) -> bool:
     return function.__name__ not in _FLAT and (op is None or op.node_name is not None)
 
 
-_FLAT = _words("all any argmax argmin bucketize nonzero searchsorted")
+_FLAT = _words(
+    "all any argmax argmin bucketize conj_physical diag floor_divide inner matrix_power nonzero quantile searchsorted"
+)
+"""Functions whose results have no gradient, or that are made of others which do not ask about it."""
 
 
 def _check_dtype(name: str, have: Any, want: Any) -> None:
@@ -155,6 +163,8 @@ def _check_dtype(name: str, have: Any, want: Any) -> None:
     mine, other = dtypes.of(have), dtypes.of(want)
     if name in _SAME:
         raise RuntimeError(f"Expected out tensor to have dtype {mine.c_name}, but got {other.c_name} instead")
+    if name == "where":
+        raise RuntimeError(f"Expected out type to be {mine.scalar_name} but got {other.scalar_name}")
     if name in _FOUND:
         raise RuntimeError(f"Found dtype {other.scalar_name} but expected {mine.scalar_name}")
     if mine.category <= other.category:

@@ -17,9 +17,9 @@ import numpy as np
 
 from teachgrad.autograd import grad
 from teachgrad.autograd.modes import enable_grad
+from teachgrad.gpu import xp
 from teachgrad.ops import dims
 from teachgrad.ops.table import LIVE, OPS, op, public, raw
-from teachgrad.gpu import xp
 
 Seven = Sequence[Any]  # input (steps, batch, features), W, U, b, d, h (batch, hidden) and c (batch, hidden)
 

@@ -38,8 +38,7 @@ def value_of(tensor: Any, look: bool = True) -> Value:
         if math.prod(shape) <= MOST_NUMBERS:
             numbers = tuple(_flat(tensor.tolist()))
         elif "float" in dtype and look:
-            stats = _stats(tensor)
-            sample = _sample(tensor, stats["min"], stats["max"])
+            stats, sample = _summary(tensor)
     except (RuntimeError, TypeError, ValueError):
         pass  # sparse, meta and other tensors that have a shape but no numbers to read: the shape must do
     if numbers is not None and any(isinstance(number, complex) for number in numbers):
@@ -140,23 +139,33 @@ def _flat(nested: Any) -> list[Any]:
     return flat
 
 
-def _stats(tensor: Any) -> dict[str, float]:
-    least, mean, most = tensor.min().item(), tensor.mean().item(), tensor.max().item()
-    return {"min": least, "mean": mean, "max": most, "norm": math.sqrt((tensor * tensor).sum().item())}
+def _summary(tensor: Any) -> tuple[dict[str, float], Sample]:
+    """Four statistics of a large array, and what evenly spaced elements of it look like.
 
-
-def _sample(tensor: Any, least: float, most: float) -> Sample:
-    """What evenly spaced elements of a large array look like; the cost does not grow with the array."""
+    All is gathered in one small tensor and read at once, so that of an array on a GPU one copy comes over, however large.
+    """
     flat = tensor.reshape(-1)
-    seen = flat[:: -(-int(flat.shape[0]) // LOOKED_AT)].tolist()
+    table = tensor.reshape(-1, int(tensor.shape[-1])) if len(tensor.shape) > 1 else tensor.reshape(1, -1)
+    high, wide = (max(1, -(-int(size) // CELLS)) for size in table.shape)
+    spaced, grid = flat[:: -(-int(flat.shape[0]) // LOOKED_AT)], table[::high, ::wide]
+    count, columns = int(spaced.shape[0]), int(grid.shape[1])
+    gathered = tensor.new_empty(4 + count + int(grid.shape[0]) * columns)
+    for place, number in enumerate((tensor.min(), tensor.mean(), tensor.max(), (tensor * tensor).sum())):
+        gathered[place] = number
+    gathered[4 : 4 + count] = spaced
+    gathered[4 + count :] = grid.reshape(-1)
+    least, mean, most, squares, *numbers = gathered.tolist()
+    seen, cells = numbers[:count], numbers[count:]
+    rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
+    return {"min": least, "mean": mean, "max": most, "norm": math.sqrt(squares)}, _sample(seen, rows, least, most)
+
+
+def _sample(seen: Sequence[float], rows: Sequence[Sequence[float]], least: float, most: float) -> Sample:
     counts = [0] * BINS
     width = (most - least) / BINS
     for number in seen:
         if math.isfinite(number) and math.isfinite(width):
             counts[min(int((number - least) / width), BINS - 1) if width else 0] += 1
-    table = tensor.reshape(-1, int(tensor.shape[-1])) if len(tensor.shape) > 1 else tensor.reshape(1, -1)
-    high, wide = (max(1, -(-int(size) // CELLS)) for size in table.shape)
-    rows = table[::high, ::wide].tolist()
     largest = max((abs(number) for row in rows for number in row if math.isfinite(number)), default=0.0)
     return Sample(tuple(counts), tuple("".join(_cell(number, largest) for number in row) for row in rows))
 

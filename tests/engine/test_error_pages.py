@@ -1,4 +1,4 @@
-"""Every page of docs/errors: its wrong code raises the sentence that the page prints, its right code runs; in PyTorch too."""
+"""Every page of docs/errors: its wrong code raises the sentence that the page prints, its right code runs; so in PyTorch."""
 
 from __future__ import annotations
 

@@ -85,8 +85,8 @@ def test_the_note_names_the_entry():
         teachgrad.autograd.gradcheck(lambda a, b: wrong_in_one_place(teachgrad)(b), (3, point(teachgrad)))
     (note,) = info.value.__notes__
     assert note.startswith("Line ") and note.endswith(
-        "The largest difference is in row 1, column 1: how element [1] of input 1 moves element 1 (counted through) of output "
-        "0. The rule says 4.5, a small step says 4; they differ by 0.5."
+        "The largest difference is in row 1, column 1: how element [1] of input 1 moves element 1 (counted through) "
+        "of output 0. The rule says 4.5, a small step says 4; they differ by 0.5."
     )
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -170,7 +172,14 @@ ARGUMENTS = [
 ]  # fmt: skip
 """What the functions are called with: each runs with one of these, or stands among the lines below."""
 
-LINES = {
+LINES = {  # the first ones would change what later tests meet
+    "torch.set_printoptions": "torch.set_printoptions(profile='default')",
+    "torch.set_default_dtype": "torch.set_default_dtype(torch.float32)",
+    "torch.set_default_tensor_type": "torch.set_default_tensor_type(torch.FloatTensor)",
+    "torch.set_default_device": "torch.set_default_device(None)",
+    "torch.set_grad_enabled": "torch.set_grad_enabled(True)",
+    "torch.set_num_threads": "torch.set_num_threads(torch.get_num_threads())",
+    "torch.manual_seed": "torch.manual_seed(0)",
     "Tensor.backward": "X.sum().backward()",
     "Tensor.retain_grad": "(X * 2).retain_grad()",
     "Tensor.register_hook": "X.register_hook(print)",
@@ -236,6 +245,16 @@ def test_switches_remember():
     with torch.backends.cudnn.flags(enabled=False):
         assert not torch.backends.cudnn.enabled
     assert torch.backends.cudnn.enabled and not torch.backends.mps.is_available()
+
+
+def test_modules_are_imported_by_their_names():
+    """Under PyTorch's name too, as the first lines of training scripts do."""
+    code = (
+        "import teachgrad.as_torch; import torch; import torch.backends.cudnn as cudnn; from torch.amp import autocast; "
+        "from torch.profiler import profile; from torch.autograd import profiler; import torch.utils.benchmark; "
+        "import torch.jit; cudnn.benchmark = True; assert torch.backends.cudnn.benchmark and torch.version.cuda is None"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_profiler():

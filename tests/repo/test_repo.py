@@ -40,7 +40,7 @@ FORBIDDEN = {
 }
 
 # In the folder autograd/ because PyTorch has them there, but they work on the ops: they live a floor higher.
-UPSTAIRS = {"anomaly.py", "forward_ad.py", "functional.py", "gradcheck.py", "inference.py"}
+UPSTAIRS = {"anomaly.py", "forward_ad.py", "functional.py", "gradcheck.py", "inference.py", "profiler.py"}
 
 
 def imports(path: Path) -> set[str]:

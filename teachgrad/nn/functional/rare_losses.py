@@ -84,6 +84,8 @@ def gaussian_nll_loss(
         raise ValueError("var has negative entry/entries")
     else:
         var = var * LIVE["ones_like"](input)
+    if var._data.shape == input._data.shape[:-1]:
+        var = var.unsqueeze(-1)
     losses = 0.5 * (var.log() + (input - target) ** 2 / var)
     return reduced(losses + 0.5 * math.log(2 * math.pi) if full else losses, reduction_of(None, None, reduction))
 
