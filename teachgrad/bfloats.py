@@ -20,7 +20,10 @@ from teachgrad.autograd.variable import ARRAYS
 
 
 class NeedsFloat32(AttributeError):  # noqa: N818 - a request rather than a mistake
-    """Somebody tried to compute with bfloat16 numbers as they are."""
+    """Somebody tried to compute with bfloat16 numbers as they are. A learner sees it where no op stands in between."""
+
+    def __init__(self, function: str) -> None:
+        super().__init__(f"{function}() is not computed in bfloat16. Convert first, as in x.float().")
 
 
 _MOVERS = frozenset(
@@ -46,17 +49,17 @@ class Bfloats(np.ndarray[Any, Any]):
                 return guarded(total)
             out[0][...] = total
             return out[0]
-        raise NeedsFloat32(f"{ufunc.__name__}() of bfloat16 numbers")
+        raise NeedsFloat32(ufunc.__name__)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if func not in _MOVERS:
-            raise NeedsFloat32(f"{func.__name__}() of bfloat16 numbers")
+            raise NeedsFloat32(func.__name__)
         moved = super().__array_function__(func, types, args, kwargs)
         return guarded(moved) if isinstance(moved, np.ndarray) and moved.dtype.kind == "V" else moved
 
     def astype(self, dtype: Any, *_: Any, **__: Any) -> Any:
         """Refused too: who converts, wants to compute."""
-        raise NeedsFloat32("astype() of bfloat16 numbers")
+        raise NeedsFloat32("astype")
 
     def item(self, *args: Any) -> Any:
         """One element as a Python float."""

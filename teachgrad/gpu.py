@@ -69,7 +69,7 @@ def add_at(target: Any, places: Any, values: Any) -> None:
 
 
 def on_host(function: Any) -> Any:
-    """`function` for arrays of a GPU as well, where CuPy has no such thing: computed by the CPU, and the answer sent back."""
+    """`function` for arrays of a GPU as well, where CuPy has no such thing: computed by the CPU and sent back."""
 
     @functools.wraps(function)
     def carried(*args: Any, **named: Any) -> Any:

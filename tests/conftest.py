@@ -53,7 +53,9 @@ def _device(request, monkeypatch):
     if not gpu.usable():
         pytest.skip(gpu.why_not())
     suffixes = printing._suffixes
-    monkeypatch.setattr(printing, "_suffixes", lambda array, dtype, device, default: suffixes(array, dtype, None, default))
+    monkeypatch.setattr(
+        printing, "_suffixes", lambda array, dtype, device, default: suffixes(array, dtype, None, default)
+    )
     numpy, from_numpy = teachgrad.Tensor.numpy, teachgrad.from_numpy
     monkeypatch.setattr(teachgrad.Tensor, "numpy", lambda self, *, force=False: numpy(self.cpu(), force=force))
     monkeypatch.setattr(teachgrad, "from_numpy", lambda array: from_numpy(array).to("cuda"))

@@ -326,7 +326,8 @@ class _Check:
             one[place] = 1
             args = [wrap(a._data) if i in self.wanted else a for i, a in enumerate(self.args)]
             with forward_ad.dual_level():
-                args[which] = forward_ad.make_dual(args[which], wrap(devices.put(one.reshape(tensor._data.shape), tensor.device)))
+                direction = wrap(devices.put(one.reshape(tensor._data.shape), tensor.device))
+                args[which] = forward_ad.make_dual(args[which], direction)
                 outputs = [out for out in _as_tuple(self.func(*args)) if isinstance(out, TensorBase)]
                 tangents = [forward_ad.unpack_dual(out).tangent for out in outputs]
             rows.append(

@@ -43,7 +43,8 @@ def added_back(copies: Any, size: Sizes, stride: Sizes, padding: Sizes, dilation
     """The transpose of `columns`: adds each copy (N, C, *kernel, *out) to its place in an image (N, C, *size)."""
     n = len(size)
     kernel, out = copies.shape[2 : 2 + n], copies.shape[2 + n :]
-    padded: Any = xp(copies).zeros((*copies.shape[:2], *(s + 2 * p for s, p in zip(size, padding, strict=True))), copies.dtype)
+    around = (s + 2 * p for s, p in zip(size, padding, strict=True))
+    padded: Any = xp(copies).zeros((*copies.shape[:2], *around), copies.dtype)
     for place in np.ndindex(*kernel):
         padded[_window(place, out, stride, dilation)] += copies[(slice(None), slice(None), *place)]
     return padded[(..., *(slice(p, p + s) for s, p in zip(size, padding, strict=True)))]

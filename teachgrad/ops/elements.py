@@ -147,11 +147,9 @@ def sign_change(F: Any, self: Any, result: Any) -> Any:
 
 
 # -- the faces -------------------------------------------------------------------------------------------------
-def _whole_value(name: str, value: Any, *tensors: Any) -> Any:
-    """`value`, which must be whole if the tensors are."""
-    if isinstance(value, float) and all(t._data.dtype.kind in "biu" for t in tensors):
-        raise RuntimeError("value cannot be converted to type int64_t without overflow")
-    return value
+def _whole_value(value: Any, *tensors: Any) -> Any:
+    """`value`, which for integers is cut to a whole number."""
+    return int(value) if all(t._data.dtype.kind in "biu" for t in tensors) else value
 
 
 @public("frexp")
@@ -163,7 +161,7 @@ def frexp(input: Any) -> Any:
 @public("addcmul")
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     """`input + value * tensor1 * tensor2`. Mirrors `torch.addcmul`."""
-    return OPS["addcmul.value"](input, tensor1, tensor2, _whole_value("addcmul", value, input, tensor1, tensor2))
+    return OPS["addcmul.value"](input, tensor1, tensor2, _whole_value(value, input, tensor1, tensor2))
 
 
 @public("addcdiv")

@@ -61,7 +61,7 @@ for _n in (2, 3):
         refuses={"c": f"fractional_max_pool{_n}d"},
         samples=[
             "(torch.manual_seed(0), F.fractional_max_pool2d(c[None], 2, 2))[1]"
-            if _n == 2 else "(torch.manual_seed(0), F.fractional_max_pool3d(c[None], (1, 2, 2), (2, 2, 3)))[1]"
+            if _n == 2 else "(torch.manual_seed(0), F.fractional_max_pool3d(c[None], (1, 2, 2), (1, 2, 3)))[1]"
         ],
     )  # fmt: skip
 
@@ -76,7 +76,12 @@ def _pooled(input: Any, kernel: Any, size: Any, ratio: Any, return_indices: bool
     batch = 1 if len(shape) == n + 1 else shape[0]
     if samples is None:
         samples = LIVE["rand"](batch, shape[-n - 1], n, dtype=input.dtype)
-    found = LIVE[f"fractional_max_pool{n}d_windows"](input, samples._data, numbers_of(kernel, n), numbers_of(size, n))
+    kernel, size = numbers_of(kernel, n), numbers_of(size, n)
+    for name, k, out, length in zip(("time", "height", "width")[-n:], kernel, size, shape[-n:], strict=True):
+        if out + k - 1 > length - (n == 3):
+            function = "fractional_max_pool2d" if n == 2 else "fractional_max_pool3d_out"
+            raise RuntimeError(f"{function}(): pool {name} {k} too large relative to input {name} {length}")
+    found = LIVE[f"fractional_max_pool{n}d_windows"](input, samples._data, kernel, size)
     return found if return_indices else found[0]
 
 

@@ -86,7 +86,7 @@ def psi_derivative(self: Any, n: int) -> Any:
         return rounded((-1) ** (n + 1) * math.factorial(n) * _zeta(n + 1, x.astype(np.float64)), self)
     # As PyTorch computes it, to about ten digits, and with its rounding near 0, -1, -2, ...
     x = x if x.dtype.kind == "f" else x.astype(np.float32)
-    pi = np.asarray(np.pi, x.dtype)
+    pi = x.dtype.type(np.pi)
     low, up = x < 0.5, np.where(x < 0.5, 1 - x, x)
     total = np.zeros_like(x)
     for _ in range(6):

@@ -33,7 +33,9 @@ def in_place(function: Callable[..., Any], *, keeps_input: bool = True) -> Calla
         try:
             result = function(before, *args, **kwargs)
         except TypeError as error:
-            error.args = tuple(str(text).replace(f"{function.__name__}()", f"{function.__name__}_()", 1) for text in error.args)
+            error.args = tuple(
+                str(text).replace(f"{function.__name__}()", f"{function.__name__}_()", 1) for text in error.args
+            )
             raise
         if result._data.shape != self._data.shape:
             raise errors.in_place_shape(self._data.shape, result._data.shape)

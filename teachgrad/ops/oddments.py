@@ -111,6 +111,27 @@ def resize_(input: Any, *sizes: Any, memory_format: Any = None) -> Any:
     return input
 
 
+@public("resize", function=False)
+def resize(input: Any, *sizes: Any) -> Any:
+    """The same elements in another shape: an old name of `reshape`. Mirrors `torch.Tensor.resize`.
+
+    Raises RuntimeError for a shape with another number of elements.
+    """
+    warnings.warn("non-inplace resize is deprecated", UserWarning, stacklevel=2)
+    shape = tuple(sizes[0] if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes)
+    size, have = int(np.prod(shape, dtype=np.int64)), input._data
+    if size != have.size:
+        raise errors.explained(
+            RuntimeError(
+                f"requested resize to {'x'.join(map(str, shape))} ({size} elements in total), but the given tensor has a "
+                f"size of {'x'.join(map(str, have.shape))} ({have.size} elements). autograd's resize can only change the "
+                "shape of a given tensor, while preserving the number of elements. "
+            ),
+            "Write x[:n] for fewer elements, or torch.nn.functional.pad for more.",
+        )
+    return input.reshape(shape)
+
+
 @public("resize_as_")
 def resize_as_(input: Any, the_template: Any, *, memory_format: Any = None) -> Any:
     """Gives the tensor the shape of another. Mirrors `torch.Tensor.resize_as_`."""

@@ -112,7 +112,7 @@ def fill(input: Any, value: Any) -> Any:
 def zero_(input: Any) -> Any:
     """Overwrites all elements with 0. Mirrors `torch.Tensor.zero_`."""
     data = input._data
-    if not input._requires_grad and data.__class__ is np.ndarray and not views.repeats(data):  # x.grad.zero_() in a loop
+    if not input._requires_grad and data.__class__ is np.ndarray and not views.repeats(data):
         data.fill(0)
         bump(input)
         return input

@@ -13,6 +13,7 @@ import numpy as np
 
 from teachgrad import errors, return_types
 from teachgrad.autograd.variable import TensorBase, wrap
+from teachgrad.bfloats import cast, widened
 from teachgrad.ops import dims
 from teachgrad.ops.pieces import cat
 from teachgrad.ops.reduce import sum
@@ -81,7 +82,7 @@ def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Any:
 
     If both are equal, the smallest and largest element take their place. Elements outside do not count.
     """
-    data = dims.tensor("histogram", input)._data
+    data = widened(dims.tensor("histogram", input)._data)
     if data.dtype.kind in "bc":
         raise errors.not_for_dtype("histogram_cpu", input.dtype.scalar_name)
     if bins <= 0:
@@ -90,7 +91,7 @@ def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Any:
         raise RuntimeError("max must be larger than min")
     low, high = _bounds(data, min, max, 1)
     counts, _ = np.histogram(data, bins, (low, high))
-    return wrap(counts.astype(data.dtype))
+    return wrap(cast(counts, input._data.dtype))
 
 
 def _floats(function: str, input: Any) -> Any:

@@ -36,7 +36,8 @@ EXACT = {
 """Ops whose result is rounded at most once, and so the same everywhere."""
 
 WRONG_IN_PYTORCH = {
-    ("pow.tensor", "bool"), ("logaddexp", "bool"), ("logaddexp2", "bool"), ("ldexp", "float16"), ("atan2", "uint8"), ("atan2", "bool"),
+    ("pow.tensor", "bool"), ("logaddexp", "bool"), ("logaddexp2", "bool"),
+    ("ldexp", "float16"), ("atan2", "uint8"), ("atan2", "bool"),
     ("where.tensors", "complex beside real"), ("clamp.tensors", "complex beside real"),
     ("logaddexp", "complex beside real"), ("ldexp", "complex beside real"),
 }  # fmt: skip

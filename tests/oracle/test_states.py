@@ -180,7 +180,7 @@ def agree(one, other):
 
 
 COUNT = [0]
-STORIES = 265
+STORIES = 285
 
 
 class States(RuleBasedStateMachine):
