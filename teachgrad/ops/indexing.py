@@ -171,6 +171,8 @@ def setitem(self: Any, index: Any, value: Any) -> None:
     number = not isinstance(value, TensorBase)
     if number and not isinstance(value, bool | int | float | complex | np.integer):
         raise refusals.cannot_assign(self, value)
+    if not number and on_gpu(value._data) is not on_gpu(self._data):
+        value = value.to(self.device)
     steps, indices = brackets.parse(self._data.shape, index, reading=False)
     if not (GRAD_MODE.get() and (self._requires_grad or (not number and value._requires_grad))):
         if indices is not None and not number:

@@ -17,7 +17,7 @@ from teachgrad import errors
 from teachgrad.autograd import views
 from teachgrad.autograd.variable import ARRAYS, TensorBase, bump, wrap
 from teachgrad.conjugates import meet
-from teachgrad.gpu import xp
+from teachgrad.gpu import on_gpu, xp
 from teachgrad.ops.inplace import as_it_was
 from teachgrad.ops.table import OPS, composite, op, public, raw
 
@@ -80,6 +80,8 @@ def copy_(input: Any, src: Any, non_blocking: bool = False) -> Any:
     """Overwrites the tensor with the values of `src`, broadcast and cast. Mirrors `torch.Tensor.copy_`."""
     if not isinstance(src, TensorBase):
         src = wrap(xp(input._data).asarray(src, input._data.dtype))
+    elif on_gpu(src._data) is not on_gpu(input._data):
+        src = src.to(input.device)
     views.check_in_place(input, src)
     views.check_overlap(input, src)
     clash = errors.broadcast(input._data.shape, src._data.shape)

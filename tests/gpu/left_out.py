@@ -13,7 +13,7 @@ LEFT_OUT = {
     r"nn/test_module\.py|nn/test_parametrize|nn/test_init": "compares with PyTorch's random numbers on the CPU",
     r"nn/test_(serialization|safetensors)": "about the bytes of files; tests/gpu/test_devices.py saves and loads",
     "shares_memory|memory_that_views_share|numpy_arrays_do_not_mix|teachgrad-numpy": "about sharing memory with NumPy",
-    r"x.numpy\(\)|array_protocol": "the same",
+    r"x.numpy\(\)|array_protocol|what_conj_returned": "the same",
     r"test_index.*(x\[\[0, 5\]\]|idx \+ 9|i \+ 4)|Target 3 is|Target -1|smaller than num_clas|embedding\(i \+ 9": (
         "numbers on a GPU are not looked at before they are used: that would mean to wait for it"
     ),
@@ -21,6 +21,8 @@ LEFT_OUT = {
     r"device='cuda'\)|answer_as_a_cpu_build|test_grad_scaler|without_one": "about having no GPU",
     "test_device_comes_first|test_functions_run": "names devices of its own",
     "singular_matrix": "CuPy does not say which element of the diagonal is zero",
+    "TestTwoThreads": "a new thread's default device is the CPU, as in PyTorch",
+    "test_recurrent_layers_are_their_cells": "its layers are made when the file is read, on the CPU",
     "million": "a million kernels: about time and recursion, which no device changes",
     "test_every_derivative": "element by element; tests/gpu/test_ops.py compares every entry with the CPU instead",
 }

@@ -103,6 +103,25 @@ def test_mixing_devices():
     assert gpu[torch.tensor([0], device="cpu")].tolist() == [[1.0, 1.0]]
 
 
+def test_copies_cross():
+    """`copy_`, assignment and `load_state_dict` take what is on another device; so does their backward."""
+    cpu = torch.tensor([1.0, 2.0], device="cpu", requires_grad=True)
+    gpu = torch.zeros(2, device="cuda")
+    gpu.copy_(cpu)
+    (gpu * 3).sum().backward()
+    assert gpu.is_cuda and gpu.tolist() == [1.0, 2.0] and cpu.grad.tolist() == [3.0, 3.0] and not cpu.grad.is_cuda
+    rows = torch.zeros(2, 2, device="cuda")
+    rows[0] = cpu.detach()
+    assert rows.tolist() == [[1.0, 2.0], [0.0, 0.0]]
+    with torch.device("cpu"):
+        state = torch.nn.Linear(2, 2).state_dict()
+    net = torch.nn.Linear(2, 2, device="cuda")
+    net.load_state_dict(state)
+    assert net.weight.is_cuda and net.weight.tolist() == state["weight"].tolist()
+    back = torch.zeros(2, device="cpu")
+    assert not back.copy_(gpu.detach()).is_cuda and back.tolist() == [1.0, 2.0]
+
+
 def test_ways_out(request):
     x = torch.tensor([1.0, 2.0], device="cuda", requires_grad=True)
     if request.config.getoption("--device") == "cpu":  # else the fixture of tests/conftest.py builds bridges here
