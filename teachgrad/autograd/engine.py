@@ -209,18 +209,22 @@ def _deliver(node: Node, number: int, gradient: Any, pending: dict[Node, Any]) -
         pending[node] = known + gradient
 
 
-def _holders(pending: dict[Node, Any], node: Node) -> int:
-    array = pending[node]
+def _references(pending: dict[Any, Any]) -> int:
+    array = pending[None]
     return getrefcount(array)
 
 
-_NOBODY = _holders({None: object()}, None)  # type: ignore[arg-type, dict-item]
-"""What `_holders` counts when nobody but `pending` holds the object; this depends on the version of Python."""
+_NOBODY = _references({None: object()})
+"""The reference count, seen from inside a function, of what only `pending` holds; it depends on Python's version."""
 
 
 def _is_ours(pending: dict[Node, Any], node: Node) -> bool:
     """Does nobody else hold the gradient that is pending at `node`, neither whole nor in part?"""
-    return pending[node].base is None and _holders(pending, node) == _NOBODY
+    array = pending[node]
+    base = array.base
+    if base is not None and (base.__class__ not in ARRAYS or base.size != array.size or getrefcount(base) > _NOBODY):
+        return False  # a view of something that has other views, or another part
+    return getrefcount(array) <= _NOBODY
 
 
 def _finish_leaf(

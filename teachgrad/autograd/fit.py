@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy import add
+from numpy import add, ndarray, ones
 
 from teachgrad import gpu
 from teachgrad.bfloats import cast
@@ -39,13 +39,21 @@ def unbroadcast(grad: Any, shape: tuple[int, ...], dtype: Any, away: bool = Fals
     if grad.shape != shape:
         extra = grad.ndim - len(shape)
         if extra:  # the dimensions that broadcasting put in front
-            grad = add.reduce(grad, axis=tuple(range(extra)))
+            grad = sum_in_front(grad, extra)
         if grad.shape != shape:  # those that it stretched
             stretched = [i for i, size in enumerate(shape) if size == 1 and grad.shape[i] != 1]
             grad = add.reduce(grad, axis=tuple(stretched), keepdims=True)
     if away:
         grad = gpu.to_host(grad)[()]
     return grad if grad.dtype is dtype else _cast(grad, dtype)
+
+
+def sum_in_front(array: Any, dims: int) -> Any:
+    """The sum over the first dimensions: of the rows of a matrix it is a product with ones, BLAS's faster loop."""
+    if dims == array.ndim - 1 and array.__class__ is ndarray and array.dtype.char in "fd" and array.flags.c_contiguous:
+        rows = array.reshape(-1, array.shape[-1])
+        return ones(len(rows), array.dtype) @ rows
+    return add.reduce(array, axis=tuple(range(dims)))
 
 
 def _cast(grad: Any, dtype: Any) -> Any:

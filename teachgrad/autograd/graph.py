@@ -156,7 +156,7 @@ class Node:
 
 def saved_attribute(name: str) -> str:
     """What PyTorch calls the saved value `name`: a shape is `_saved_self_sym_sizes`."""
-    return f"_saved_{name.replace('_shape', '_sym_sizes')}"
+    return f"_saved_{name.replace('_shape', '_sym_sizes').replace('_strides', '_sym_strides')}"
 
 
 def saved_value(name: str, node: Node) -> Any:

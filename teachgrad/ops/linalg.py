@@ -38,7 +38,8 @@ op(
 )  # fmt: skip
 op(
     "mm(self, mat2)", "MmBackward0", "mm_of(self, mat2)",
-    self="grad @ conj(mat2).T", mat2="conj(self).T @ grad",
+    self="grad @ conj(mat2).T", mat2="product(conj(self).T, grad, mat2_strides)",
+    shown={"mat2": "self.T @ grad"},
     samples=["torch.mm(x, m)", "x.mm(y.t())", "x.t().mm(y)"],
 )  # fmt: skip
 op(
@@ -50,7 +51,8 @@ op(
     "addmm.plain(self, mat1, mat2; beta=1, alpha=1)", "AddmmBackward0",
     "addmm_of(self, mat1, mat2, beta, alpha)",
     self="folded(scaled(grad, conj(beta)), self_shape)", mat1="scaled(grad @ conj(mat2).T, conj(alpha))",
-    mat2="scaled(conj(mat1).T @ grad, conj(alpha))",
+    mat2="scaled(product(conj(mat1).T, grad, mat2_strides), conj(alpha))",
+    shown={"mat2": "scaled(mat1.T @ grad, alpha)"},
     samples=["torch.addmm(v, x, m)", "torch.addmm(x, x, m, beta=0.5, alpha=2)", "m.addmm(m, m, beta=2)"],
 )  # fmt: skip
 op(

@@ -58,6 +58,19 @@ def mm_of(self: Any, mat2: Any) -> Any:
 
 
 @raw
+def product(left: Any, right: Any, strides: tuple[int, ...]) -> Any:
+    """left @ right, lying in memory as a matrix of these strides does.
+
+    A weight is used transposed, x @ W.T, and its gradient is transposed once more on its way back: computed the other way
+    round it arrives row by row, as W lies. Mirrors PyTorch's `mm_mat2_backward`.
+    """
+    return (right.T @ left.T).T if strides[0] < strides[1] else left @ right
+
+
+LIVE["product"] = lambda left, right, strides: left @ right
+
+
+@raw
 def mv_of(self: Any, vec: Any) -> Any:
     """(n, k) times (k,)."""
     if self.ndim != 2 or vec.ndim != 1:

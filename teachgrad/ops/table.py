@@ -113,7 +113,7 @@ class Op:
 
     def _names_to_save(self) -> tuple[str, ...]:
         mentioned = set(_NAME.findall(" ".join(self.rules.values())))
-        facts = tuple(f"{name}_{fact}" for name in self.inputs for fact in ("shape", "dtype"))
+        facts = tuple(f"{name}_{fact}" for name in self.inputs for fact in ("shape", "dtype", "strides"))
         return tuple(n for n in (*self.inputs, *self.outputs, *self.plain, *facts) if n in mentioned)
 
     def is_optional(self, name: str) -> bool:

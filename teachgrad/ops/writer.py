@@ -229,7 +229,7 @@ def _outputs_source(op: Op, tensors: list[str], call: dict[str, str], by_number:
             versions += ["0"]
         elif n in op.outputs:
             saved += ["data" if op.list_output else f"d_{n}"]
-        elif (split := n.rpartition("_"))[0] in op.inputs and split[2] in ("shape", "dtype"):
+        elif (split := n.rpartition("_"))[0] in op.inputs and split[2] in ("shape", "dtype", "strides"):
             of, _, fact = split
             source = f"[array.{fact} for array in a_{of}]" if op.list_input else f"a_{of}.{fact}"
             if of in optional:

@@ -338,7 +338,7 @@ def run(stories, steps, **how):
 @pytest.mark.slow
 def test_ten_thousand_steps(capsys):
     """The same stories each time (`derandomize`); by hand, the file tells new ones."""
-    steps = run(STORIES, 40, derandomize=True)
+    steps = run(STORIES, 40, derandomize=True, phases=[Phase.generate])
     with capsys.disabled():
         sys.stdout.write(f"\n{steps} steps, each the same in PyTorch\n")
     assert steps >= 10_000
