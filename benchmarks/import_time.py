@@ -9,6 +9,7 @@ It is a measurement, not a test: nothing fails when it is high.
 
 import argparse
 import os
+import pathlib
 import statistics
 import subprocess
 import sys
@@ -24,6 +25,17 @@ def seconds(statement: str, environment: dict[str, str]) -> float:
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", statement], check=True, env=environment)
     return time.perf_counter() - start
+
+
+def memory(library: str, runs: int = 5) -> float | None:
+    """Bytes that a fresh interpreter has in RAM after importing it, the median of some; None where there is no /proc."""
+    show = "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmRSS')))"
+    if not pathlib.Path("/proc/self/status").exists():
+        return None
+    command = [sys.executable, "-c", f"import {library}; {show}"]
+    return 1024 * statistics.median(
+        int(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(runs)
+    )
 
 
 def measure(rounds: int) -> dict[str, list[float]]:

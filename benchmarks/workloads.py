@@ -1,36 +1,37 @@
-"""What is measured: lesson-sized work, forward and backward, written once for every library that speaks PyTorch.
+"""What is measured: lesson-sized work, forward and backward, written once for teachgrad and for PyTorch.
 
-A workload is made by a function that takes the library `t` (teachgrad or torch) and returns a step: a function that does
-one forward and backward pass and returns the gradients it found, so that they can be compared before anything is timed.
-`BY_HAND` has the same gradients from plain NumPy with formulas worked out by a person: what no autograd can beat.
+A workload is made by a function that takes the library `t` and returns a step: a function that does one forward and
+backward pass and returns the gradients it found, so that they can be compared before anything is timed. The same work
+stands under the same names in `by_hand.py` (NumPy), `numpy_like.py` (HIPS autograd, MyGrad) and `with_micrograd.py`.
 """
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 Step = Callable[[], list[Any]]
-WORKLOADS: dict[str, tuple[Callable[[Any], Step], float]] = {}
-"""Name -> (how to make its step, the ratio teachgrad / torch that it should reach)."""
-BY_HAND: dict[str, Callable[[], Step]] = {}
 
 
-def workload(name: str, target: float) -> Callable[[Callable[[Any], Step]], Callable[[Any], Step]]:
+class Workload(NamedTuple):
+    """A row of the table."""
+
+    title: str
+    target: float  # the ratio teachgrad / torch that it should reach
+    make: Callable[[Any], Step]
+
+
+WORKLOADS: dict[str, Workload] = {}
+
+
+def workload(title: str, target: float) -> Callable[[Callable[[Any], Step]], Callable[[Any], Step]]:
     def note(make: Callable[[Any], Step]) -> Callable[[Any], Step]:
-        WORKLOADS[name] = make, target
-        return make
-
-    return note
-
-
-def by_hand(name: str) -> Callable[[Callable[[], Step]], Callable[[], Step]]:
-    def note(make: Callable[[], Step]) -> Callable[[], Step]:
-        BY_HAND[name] = make
+        WORKLOADS[make.__name__] = Workload(title, target, make)
         return make
 
     return note
@@ -41,7 +42,11 @@ def numbers(*shape: int, seed: int = 0, scale: float = 1.0) -> np.ndarray:
     return (np.random.default_rng(seed).standard_normal(shape) * scale).astype(np.float32)
 
 
-def leaf(t: Any, array: np.ndarray) -> Any:
+def functional(t: Any) -> Any:
+    return importlib.import_module(f"{t.__name__}.nn.functional")
+
+
+def leaf(t: Any, array: Any) -> Any:
     return t.tensor(array, requires_grad=True)
 
 
@@ -69,7 +74,7 @@ def scalars(t: Any) -> Step:
 
 
 @workload("micrograd's demo graph, 25 scalar ops", 0.27)
-def micrograd(t: Any) -> Step:
+def demo_graph(t: Any) -> Step:
     a, b = t.tensor(-4.0, requires_grad=True), t.tensor(2.0, requires_grad=True)
 
     def step() -> list[Any]:
@@ -132,73 +137,34 @@ def regression(t: Any) -> Step:
     return step
 
 
-@by_hand("linear regression, 120 points, one epoch")
-def regression_by_hand() -> Step:
-    x, b, w = numbers(120), np.array([0.1], np.float32), np.array([0.2], np.float32)
-    y = 2 * x + 3
-
-    def step() -> list[Any]:
-        nonlocal b, w
-        error = y - (b + w * x)
-        slope = error * np.float32(-2 / 120)
-        db, dw = slope.sum(keepdims=True), (slope * x).sum(keepdims=True)
-        b, w = b - db * np.float32(1e-7), w - dw * np.float32(1e-7)
-        return [db, dw]
-
-    return step
-
-
-def mlp(sizes: list[int], batch: int) -> Callable[[Any], Step]:
+def network(t: Any, sizes: list[int], batch: int) -> Step:
     """A ReLU network with a cross-entropy loss and one step of gradient descent."""
-
-    def make(t: Any) -> Step:
-        import importlib
-
-        F = importlib.import_module(f"{t.__name__}.nn.functional")
-        x, target = t.tensor(numbers(batch, sizes[0])), t.tensor(np.arange(batch) % sizes[-1])
-        weights = [leaf(t, numbers(m, n, seed=m, scale=n**-0.5)) for n, m in itertools.pairwise(sizes)]
-        biases = [t.zeros(m, requires_grad=True) for m in sizes[1:]]
-
-        def step() -> list[Any]:
-            value = x
-            for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
-                value = t.relu(F.linear(value, weight, bias))
-            F.cross_entropy(F.linear(value, weights[-1], biases[-1]), target).backward()
-            with t.no_grad():
-                for p in (*weights, *biases):
-                    p.sub_(p.grad, alpha=1e-9)
-            return collect(*weights, *biases)
-
-        return step
-
-    return make
-
-
-workload("MLP 784-128-10, batch 64, SGD step", 0.75)(mlp([784, 128, 10], 64))
-workload("MLP 1024-1024-1024, batch 512, SGD step", 1.10)(mlp([1024, 1024, 1024], 512))
-
-
-@by_hand("MLP 784-128-10, batch 64, SGD step")
-def mlp_by_hand() -> Step:
-    x, target = numbers(64, 784), np.arange(64) % 10
-    w1, w2 = numbers(128, 784, seed=128, scale=784**-0.5), numbers(10, 128, seed=10, scale=128**-0.5)
-    b1, b2 = np.zeros(128, np.float32), np.zeros(10, np.float32)
-    rows = np.arange(64)
+    F = functional(t)
+    x, target = t.tensor(numbers(batch, sizes[0])), t.tensor(np.arange(batch) % sizes[-1])
+    weights = [leaf(t, numbers(m, n, seed=m, scale=n**-0.5)) for n, m in itertools.pairwise(sizes)]
+    biases = [t.zeros(m, requires_grad=True) for m in sizes[1:]]
 
     def step() -> list[Any]:
-        hidden = np.maximum(x @ w1.T + b1, 0)
-        scores = hidden @ w2.T + b2
-        p = np.exp(scores - scores.max(1, keepdims=True))
-        p /= p.sum(1, keepdims=True)
-        p[rows, target] -= 1
-        p /= np.float32(64)
-        back = (p @ w2) * (hidden > 0)
-        grads = [back.T @ x, p.T @ hidden, back.sum(0), p.sum(0)]
-        for parameter, grad in zip((w1, w2, b1, b2), grads, strict=True):
-            parameter -= np.float32(1e-9) * grad
-        return grads
+        value = x
+        for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
+            value = t.relu(F.linear(value, weight, bias))
+        F.cross_entropy(F.linear(value, weights[-1], biases[-1]), target).backward()
+        with t.no_grad():
+            for p in (*weights, *biases):
+                p.sub_(p.grad, alpha=1e-9)
+        return collect(*weights, *biases)
 
     return step
+
+
+@workload("MLP 784-128-10, batch 64, SGD step", 0.75)
+def small_mlp(t: Any) -> Step:
+    return network(t, [784, 128, 10], 64)
+
+
+@workload("MLP 1024-1024-1024, batch 512, SGD step", 1.10)
+def large_mlp(t: Any) -> Step:
+    return network(t, [1024, 1024, 1024], 512)
 
 
 @workload("10 cheap element-wise ops on 1e6 floats", 0.90)
@@ -282,9 +248,7 @@ def second(t: Any) -> Step:
 
 @workload("character MLP with hand-written batch norm, SGD step", 0.50)
 def characters(t: Any) -> Step:
-    import importlib
-
-    F = importlib.import_module(f"{t.__name__}.nn.functional")
+    F = functional(t)
     table, w1, b1 = leaf(t, numbers(27, 10)), leaf(t, numbers(30, 64, scale=0.2)), leaf(t, numbers(64, scale=0.1))
     gain, shift = t.ones(1, 64, requires_grad=True), t.zeros(1, 64, requires_grad=True)
     w2, b2 = leaf(t, numbers(64, 27, scale=0.1)), leaf(t, numbers(27, scale=0.1))
@@ -308,18 +272,16 @@ def characters(t: Any) -> Step:
 
 @workload("conv2d 16x1x28x28, 8 filters", 0.40)
 def small_conv(t: Any) -> Step:
-    return _conv(t, numbers(16, 1, 28, 28), numbers(8, 1, 3, 3), wants_input=False)
+    return convolution(t, numbers(16, 1, 28, 28), numbers(8, 1, 3, 3), wants_input=False)
 
 
 @workload("conv2d 16x8x14x14, 16 filters, input gradient", 1.00)
 def deep_conv(t: Any) -> Step:
-    return _conv(t, numbers(16, 8, 14, 14), numbers(16, 8, 3, 3), wants_input=True)
+    return convolution(t, numbers(16, 8, 14, 14), numbers(16, 8, 3, 3), wants_input=True)
 
 
-def _conv(t: Any, images: np.ndarray, filters: np.ndarray, *, wants_input: bool) -> Step:
-    import importlib
-
-    F = importlib.import_module(f"{t.__name__}.nn.functional")
+def convolution(t: Any, images: np.ndarray, filters: np.ndarray, *, wants_input: bool) -> Step:
+    F = functional(t)
     x, w = t.tensor(images, requires_grad=wants_input), leaf(t, filters)
 
     def step() -> list[Any]:
@@ -331,17 +293,13 @@ def _conv(t: Any, images: np.ndarray, filters: np.ndarray, *, wants_input: bool)
 
 @workload("transformer block by hand ops, 4 heads, T=32, C=64, B=8", 0.75)
 def transformer(t: Any) -> Step:
-    import importlib
-
-    F = importlib.import_module(f"{t.__name__}.nn.functional")
+    F = functional(t)
     batch, length, width, heads = 8, 32, 64, 4
     x = t.tensor(numbers(batch, length, width))
     mask = t.tensor(np.tril(np.ones((length, length))) == 0)
     wq, wk, wv, wo = (leaf(t, numbers(width, width, seed=i, scale=0.1)) for i in range(4))
-    w1, w2 = (
-        leaf(t, numbers(width, 4 * width, seed=5, scale=0.1)),
-        leaf(t, numbers(4 * width, width, seed=6, scale=0.1)),
-    )
+    w1 = leaf(t, numbers(width, 4 * width, seed=5, scale=0.1))
+    w2 = leaf(t, numbers(4 * width, width, seed=6, scale=0.1))
 
     def step() -> list[Any]:
         def split(value: Any) -> Any:

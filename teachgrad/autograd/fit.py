@@ -8,6 +8,7 @@ with this: the node notes (shape, dtype) for an argument that was broadcast or c
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from numpy import add, ndarray, ones
@@ -21,8 +22,10 @@ Fit = tuple[tuple[Any, ...] | None, ...]
 def fitted(grads: Any, fit: Fit) -> tuple[Any, ...]:
     """Each gradient in the shape and dtype of its argument; None stays None."""
     return tuple(
-        grad if want is None or grad is None else unbroadcast(grad, *want)
-        for grad, want in zip(grads, fit, strict=True)
+        [
+            grad if want is None or grad is None else unbroadcast(grad, *want)
+            for grad, want in zip(grads, fit, strict=True)
+        ]
     )
 
 
@@ -42,17 +45,23 @@ def unbroadcast(grad: Any, shape: tuple[int, ...], dtype: Any, away: bool = Fals
             grad = sum_in_front(grad, extra)
         if grad.shape != shape:  # those that it stretched
             stretched = [i for i, size in enumerate(shape) if size == 1 and grad.shape[i] != 1]
-            grad = add.reduce(grad, axis=tuple(stretched), keepdims=True)
+            if stretched == [0]:
+                grad = sum_in_front(grad, 1).reshape(shape)
+            else:
+                grad = add.reduce(grad, axis=tuple(stretched), keepdims=True)
     if away:
         grad = gpu.to_host(grad)[()]
     return grad if grad.dtype is dtype else _cast(grad, dtype)
+
+
+_ones = lru_cache(maxsize=16)(ones)
 
 
 def sum_in_front(array: Any, dims: int) -> Any:
     """The sum over the first dimensions: of the rows of a matrix it is a product with ones, BLAS's faster loop."""
     if dims == array.ndim - 1 and array.__class__ is ndarray and array.dtype.char in "fd" and array.flags.c_contiguous:
         rows = array.reshape(-1, array.shape[-1])
-        return ones(len(rows), array.dtype) @ rows
+        return _ones(len(rows), array.dtype) @ rows
     return add.reduce(array, axis=tuple(range(dims)))
 
 

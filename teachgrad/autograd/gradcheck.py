@@ -231,7 +231,9 @@ class _Check:
             args[i] = wrap(gpu.xp(self.args[i]._data).array(self.args[i]._data))
             args[i]._requires_grad = True
         args[which]._data.reshape(-1)[place] += by
-        outputs = [np.array(gpu.to_host(out._data)) for out in _as_tuple(self.func(*args)) if isinstance(out, TensorBase)]
+        outputs = [
+            np.array(gpu.to_host(out._data)) for out in _as_tuple(self.func(*args)) if isinstance(out, TensorBase)
+        ]
         return [out.astype(np.float64) if out.dtype.kind in "biu" else out for out in outputs]
 
     def _slope(self, which: int, place: int, step: complex) -> list[Any]:

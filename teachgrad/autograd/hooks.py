@@ -117,7 +117,7 @@ def run_after(node: Node, grads: Sequence[Any], grad: Any, live: bool) -> Sequen
     for hook in tuple(extras.post.values()):
         if (answer := hook(inputs, outputs)) is not None:
             inputs = _answered(hook, answer, inputs)
-    return tuple([_taken(part, live) for part in inputs])
+    return inputs if live else [part._data if isinstance(part, TensorBase) else part for part in inputs]
 
 
 def run_leaf_hooks(leaf: TensorBase, grad: Any, live: bool) -> Any:

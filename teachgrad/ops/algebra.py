@@ -107,7 +107,9 @@ def matrix_power(input: Any, n: int) -> Any:
     if n < 0:
         return matrix_power(inverted(input), -n)
     if n == 0:
-        ones = np.broadcast_to(gpu.xp(input._data).eye(input._data.shape[-1], dtype=input._data.dtype), input._data.shape)
+        ones = np.broadcast_to(
+            gpu.xp(input._data).eye(input._data.shape[-1], dtype=input._data.dtype), input._data.shape
+        )
         return input.clone().copy_(wrap(ones.copy()))
     if n == 1:
         return input.clone()

@@ -27,6 +27,9 @@ Step = tuple[str, tuple[Any, ...]]
 """One view to take: the name of an op and its plain arguments."""
 
 
+_UNSIGNED = {4: np.uint32, 8: np.uint64}
+
+
 def parse(shape: tuple[int, ...], index: Any, *, reading: bool) -> tuple[list[Step], list[Any] | None]:
     """The views that `index` takes of a tensor of `shape`, and then the arrays to index with (None: there are none)."""
     if index.__class__ is slice and reading:  # PyTorch shows x[:] as a slice, but drops full slices from tuples
@@ -151,10 +154,11 @@ def index_array(item: Any) -> Any:
     """A mask or integers to index with, as an array. Raises IndexError for anything else."""
     if isinstance(item, TensorBase):
         data = item._data
-        if data.dtype == np.uint8:
+        kind, size = data.dtype.kind, data.dtype.itemsize
+        if kind == "u" and size == 1:
             warnings.warn(refusals.BYTE_INDEX, UserWarning, stacklevel=5)
             return data != 0
-        if data.dtype.kind != "b" and data.dtype.name not in ("int64", "int32"):
+        if kind != "b" and not (kind == "i" and size >= 4):
             raise refusals.not_an_index_dtype()
         return views.own_array(item).copy()  # the node keeps it: later changes must not reach it
     if isinstance(item, str):
@@ -188,13 +192,15 @@ def checked(array: Any, indices: list[Any]) -> tuple[Any, ...]:
         else:
             if index.size and not on_gpu:
                 size = shape[dim]
-                if index.min() < -size or index.max() >= size:
+                # Both ends in one look: read as an unsigned number, what lies below -size is large.
+                if np.maximum.reduce((index + size).view(_UNSIGNED[index.itemsize]), axis=None) >= 2 * size:
                     first = index[(index < -size) | (index >= size)][0]
                     raise refusals.out_of_bounds(int(first), len(lengths), size)
             lengths.append(index.shape)
             dim += 1
-    try:
-        np.broadcast_shapes(*lengths)
-    except ValueError:
-        raise refusals.indices_do_not_broadcast(lengths) from None
+    if len(lengths) > 1:
+        try:
+            np.broadcast_shapes(*lengths)
+        except ValueError:
+            raise refusals.indices_do_not_broadcast(lengths) from None
     return tuple(indices)

@@ -118,9 +118,7 @@ def zeroth(array: Any) -> Any:
 def axes(array: Any) -> list[Any]:
     """0, 1, 2, ... along each dimension of `array`, shaped so that together they index all of it."""
     count = xp(array).arange
-    return [
-        count(n).reshape([-1 if d == axis else 1 for d in range(array.ndim)]) for axis, n in enumerate(array.shape)
-    ]
+    return [count(n).reshape([-1 if d == axis else 1 for d in range(array.ndim)]) for axis, n in enumerate(array.shape)]
 
 
 def _expand_back_live(grad: Any, shape: tuple[int, ...], dim: Dims = None, keepdim: bool = False) -> Any:

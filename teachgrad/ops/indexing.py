@@ -234,12 +234,12 @@ def _without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def _check_put(target: Any, value: Any, indices: tuple[Any, ...]) -> None:
     """Raises RuntimeError unless the array `value` can be put at `indices` of the array `target`."""
-    if value.dtype is not target.dtype:
-        raise refusals.put_of_other_dtype(target, value)
     shape, place = value.shape, target[indices].shape
     clash = len(shape) > len(place) or any(a not in (1, b) for a, b in zip(shape[::-1], place[::-1], strict=False))
     if clash and math.prod(shape) != 1:
         raise refusals.put_shape(shape, place)
+    if value.dtype is not target.dtype:
+        raise refusals.put_of_other_dtype(target, value)
 
 
 METHODS.update(__getitem__=getitem, __setitem__=setitem)

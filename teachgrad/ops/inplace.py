@@ -12,16 +12,20 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from teachgrad import dtypes, errors
 from teachgrad.autograd import views
 from teachgrad.autograd.graph import edge_of
 from teachgrad.autograd.modes import GRAD_MODE
-from teachgrad.autograd.variable import ARRAYS, TensorBase, wrap
+from teachgrad.autograd.variable import ARRAYS, TensorBase, bump, wrap
 from teachgrad.ops.table import FUNCTIONS, METHODS, OPS, RAW, Op
 
 
 def in_place(function: Callable[..., Any], *, keeps_input: bool = True) -> Callable[..., Any]:
     """The in-place form of `function(input, ...)`. `keeps_input`: do its rules need the old value of the input?"""
+
+    ufunc = _AT_ONCE.get(function.__name__)
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(self, TensorBase):
@@ -29,6 +33,8 @@ def in_place(function: Callable[..., Any], *, keeps_input: bool = True) -> Calla
         views.check_in_place(self, *args)
         views.check_overlap(self, *args)
         recorded = GRAD_MODE.get() and any(isinstance(a, TensorBase) and a._requires_grad for a in (self, *args))
+        if ufunc is not None and not recorded and len(args) == 1 and _done_at_once(ufunc, self, args[0], kwargs):
+            return self
         before = as_it_was(self, keeps_input and recorded)
         try:
             result = function(before, *args, **kwargs)
@@ -50,6 +56,34 @@ def in_place(function: Callable[..., Any], *, keeps_input: bool = True) -> Calla
     method.__name__ = method.__qualname__ = function.__name__ + "_"
     method.__doc__ = f"`{function.__name__}`, in place."
     return method
+
+
+_AT_ONCE = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide}
+"""What every training loop does to its parameters under `no_grad`."""
+
+
+def _done_at_once(ufunc: Any, tensor: TensorBase, other: Any, options: dict[str, Any]) -> bool:
+    """Lets NumPy write into the tensor's memory itself; False where something about it is out of the ordinary."""
+    data = tensor._data
+    if data.__class__ not in ARRAYS or data.dtype.kind != "f" or views.repeats(data):
+        return False
+    if isinstance(other, TensorBase):
+        other = other._data
+        if other.dtype is not data.dtype or not (other.shape == data.shape or other.ndim == 0):
+            return False
+    elif other.__class__ is not float and other.__class__ is not int:
+        return False
+    if options:
+        alpha = options.get("alpha")
+        if len(options) > 1 or (alpha.__class__ is not float and alpha.__class__ is not int) or ufunc not in _SCALED:
+            return False
+        other = other * alpha
+    ufunc(data, other, out=data)
+    bump(tensor)
+    return True
+
+
+_SCALED = (np.add, np.subtract)
 
 
 def as_it_was(tensor: TensorBase, keep: bool) -> Any:
@@ -74,10 +108,10 @@ _CHECKED_LATE = frozenset({"detach_", "requires_grad_", "resize_", "zero_"})
 """In-place methods that are allowed where others are not, or that check for themselves."""
 
 _FUNCTIONS = frozenset(
-    """abs_ acos_ acosh_ addmv_ arccos_ arccosh_ arcsin_ arcsinh_ arctan_ arctanh_ asin_ asinh_ atan_ atanh_ ceil_ clamp_
-    clamp_max_ clamp_min_ clip_ conj_physical_ cos_ cosh_ deg2rad_ erf_ erfc_ exp2_ exp_ expm1_ fix_ floor_ frac_ gcd_ i0_ lcm_ ldexp_ log10_
-    log1p_ log2_ log_ logit_ nan_to_num_ neg_ negative_ rad2deg_ reciprocal_ relu_ round_ rsqrt_ sigmoid_ sin_ sinc_ sinh_
-    sqrt_ square_ tan_ tanh_ trunc_ xlogy_""".split()
+    """abs_ acos_ acosh_ addmv_ arccos_ arccosh_ arcsin_ arcsinh_ arctan_ arctanh_ asin_ asinh_ atan_ atanh_ ceil_
+    clamp_ clamp_max_ clamp_min_ clip_ conj_physical_ cos_ cosh_ deg2rad_ erf_ erfc_ exp2_ exp_ expm1_ fix_
+    floor_ frac_ gcd_ i0_ lcm_ ldexp_ log10_ log1p_ log2_ log_ logit_ nan_to_num_ neg_ negative_ rad2deg_
+    reciprocal_ relu_ round_ rsqrt_ sigmoid_ sin_ sinc_ sinh_ sqrt_ square_ tan_ tanh_ trunc_ xlogy_""".split()
 )
 """In-place methods that are functions, too: `torch.relu_(x)`."""
 

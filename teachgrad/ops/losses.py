@@ -167,7 +167,8 @@ def _places(shape: tuple[int, ...], target: Any, weight: Any, ignore_index: int)
     # On a GPU nobody waits for the answer, so all targets are counted, and none is found to be wrong.
     if target.size and (
         on_gpu(target)
-        or np.maximum.reduce(target.view(_UNSIGNED[target.dtype]), axis=None) >= classes or ignore_index >= 0
+        or np.maximum.reduce(target.view(_UNSIGNED[target.dtype]), axis=None) >= classes
+        or ignore_index >= 0
     ):
         counts = target != ignore_index
         target = np.where(counts, target, 0)

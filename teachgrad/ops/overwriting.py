@@ -81,7 +81,7 @@ def copy_(input: Any, src: Any, non_blocking: bool = False) -> Any:
     if not isinstance(src, TensorBase):
         src = wrap(xp(input._data).asarray(src, input._data.dtype))
     elif on_gpu(src._data) is not on_gpu(input._data):
-        src = src.to(input.device)
+        src = src.to(input.device)  # type: ignore[attr-defined]
     views.check_in_place(input, src)
     views.check_overlap(input, src)
     clash = errors.broadcast(input._data.shape, src._data.shape)

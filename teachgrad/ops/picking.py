@@ -167,12 +167,17 @@ LIVE["once"] = lambda index: wrap(once(index._data))
 
 
 # -- what the functions below check ----------------------------------------------------------------------------
+def _counts(array: Any) -> bool:
+    """Are these int64 or int32, PyTorch's types for places?"""
+    return array.dtype.kind == "i" and array.dtype.itemsize >= 4
+
+
 def _indexed(function: str, input: Any, dim: Any, index: Any) -> int:
     """`dim` counted from 0. Raises unless `index` is a tensor of integers that are places along `dim`."""
     place = dims.one(function, input, dim)
     if not isinstance(index, TensorBase):
         raise errors.not_a_tensor(function, "index", 2, index)
-    if index._data.dtype.name not in ("int64", "int32") and index._data.size:
+    if not _counts(index._data) and index._data.size:
         raise RuntimeError(f"{function}(): Expected dtype int32/int64 for index")
     if index._data.size and index._data.ndim != input._data.ndim and max(index._data.ndim, input._data.ndim) > 1:
         name = "input" if function == "gather" else "self"
@@ -193,7 +198,7 @@ def _layers(function: str, input: Any, dim: Any, index: Any) -> int:
         raise errors.not_a_tensor(function, "index", 3, index)
     if index._data.ndim > 1:
         raise IndexError(f"{function}(): Index is supposed to be a vector")
-    if index._data.dtype.name not in ("int64", "int32"):
+    if not _counts(index._data):
         raise RuntimeError(f"{function}(): Expected dtype int32 or int64 for index")
     return place
 
@@ -279,7 +284,12 @@ def scatter_(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = 
     dim = _scatter("scatter", input, dim, index, src)
     if reduce is not None:
         return overwriting.overwrite(
-            input, "scatter.reduced" if isinstance(src, TensorBase) else "scatter.reduced_number", index, src, dim, reduce
+            input,
+            "scatter.reduced" if isinstance(src, TensorBase) else "scatter.reduced_number",
+            index,
+            src,
+            dim,
+            reduce,
         )
     if isinstance(src, TensorBase):
         return overwriting.overwrite(input, "scatter", index, src, dim)

@@ -83,7 +83,9 @@ def planes_with(self: Any, indices: Any, shape: Sizes, n: int) -> Any:
 def planes_at(self: Any, indices: Any, n: int) -> Any:
     """The numbers at `indices` of each plane: the transpose of `planes_from`."""
     planes = self.reshape(math.prod(self.shape[:-n]), math.prod(self.shape[-n:]))
-    return np.take_along_axis(planes, indices.reshape(len(planes), math.prod(indices.shape[-n:])), 1).reshape(indices.shape)
+    return np.take_along_axis(planes, indices.reshape(len(planes), math.prod(indices.shape[-n:])), 1).reshape(
+        indices.shape
+    )
 
 
 def _counts(
@@ -122,7 +124,9 @@ def spread_over_windows(
     """Planes of `size` with each number shared among the pixels of its window: the transpose of `mean_of_windows`."""
     n = len(size)
     out, dilation = self.shape[-n:], (1,) * n
-    shares = (self / _counts(xp(self), size, out, kernel, stride, padding, include, divisor)).astype(self.dtype, copy=False)
+    shares = (self / _counts(xp(self), size, out, kernel, stride, padding, include, divisor)).astype(
+        self.dtype, copy=False
+    )
     ends = (
         max((o - 1) * s + k, length + 2 * p)
         for o, s, k, length, p in zip(out, stride, kernel, size, padding, strict=True)

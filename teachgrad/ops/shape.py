@@ -205,9 +205,7 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
 def unflatten(input: Any, dim: int, sizes: Any) -> Any:
     """One dimension made several, of the given sizes (one may be -1). Mirrors `torch.unflatten`."""
     if not dims.tensor("unflatten", input)._data.ndim:
-        raise RuntimeError(
-            "unflatten got an unexpected error:\nDimension specified as 0 but tensor has no dimensions"
-        )
+        raise RuntimeError("unflatten got an unexpected error:\nDimension specified as 0 but tensor has no dimensions")
     dim = dims.one("unflatten", input, dim)
     shape, given = input._data.shape, list(sizes)
     if not given:

@@ -184,10 +184,10 @@ def op(signature: str, node_name: str | None, forward: str, **entry: Any) -> Op:
     without the special cases. `forward` is an expression over arrays in the namespace RAW; `node_name` None says that the
     op has no gradient. Of the options, `floats` says that integers become floats first; `promotes` names plain numbers
     that take part in promotion; `numbers` that `other` may be a number, `numbers_first` that `self` may be one; `refuses`
-    maps dtype kinds that the op has no computation for ("b", "fc"; "C": complex numbers, which NumPy refuses by itself, "G": a
-    gradient of them) to PyTorch's name of its kernel, or its whole message; `mixed` names a check in `convert.py` for
-    operands of different dtypes; `keeps` the plain arguments that PyTorch holds as tensors, so that a
-    second backward fails where it does there.
+    maps dtype kinds that the op has no computation for ("b", "fc"; "C": complex numbers, which NumPy refuses by itself,
+    "G": a gradient of them) to PyTorch's name of its kernel, or its whole message; `mixed` names a check in `convert.py`
+    for operands of different dtypes; `keeps` the plain arguments that PyTorch holds as tensors, so that a second backward
+    fails where it does there.
     """
     match = _SIGNATURE.fullmatch(signature)
     assert match, signature

@@ -252,7 +252,9 @@ def _outputs_source(op: Op, tensors: list[str], call: dict[str, str], by_number:
         given = ", ".join(call[n] for n in tracked)
         shapes = [f"a_{n}.shape" for n in tensors]
         kinds = [f"a_{n}.__class__" for n in tensors if n != "condition"]  # a number of the CPU in an op of the GPU
-        differ = " or ".join([f"{shapes[0]} != {s}" for s in shapes[1:]] + [f"{kinds[0]} is not {k}" for k in kinds[1:]])
+        differ = " or ".join(
+            [f"{shapes[0]} != {s}" for s in shapes[1:]] + [f"{kinds[0]} is not {k}" for k in kinds[1:]]
+        )
         fits = f"_fit({given}) if mixed or (data.__class__ in _ARRAYS and ({differ})) else None"
     elif by_number:
         fits = f"_fit({call['self']}, None) if data.dtype is not {call['self']}._data.dtype else None"

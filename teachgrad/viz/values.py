@@ -98,6 +98,8 @@ def visible(text: str) -> str:
     >>> visible("a\\0b\\u202e")
     'a\\\\x00b\\\\u202e'
     """
+    if text.isprintable():  # nearly always, and then nothing of it is in _UNSEEN
+        return text
     return "".join(_escape(char) if unicodedata.category(char) in _UNSEEN else char for char in text)
 
 

@@ -111,7 +111,7 @@ def test_every_name_in_a_rule_is_known():
 
     for entry in OPS.values():
         known = {"grad", "grads", "node", *entry.inputs, *entry.outputs, *entry.plain, *dir(builtins)}
-        known |= {f"{name}_{fact}" for name in entry.inputs for fact in ("shape", "dtype")}
+        known |= {f"{name}_{fact}" for name in entry.inputs for fact in ("shape", "dtype", "strides")}
         for rule in entry.rules.values():
             bare = re.sub(r"'[^']*'|\"[^\"]*\"|\.\w+|\b\w+(?==[^=])", "", rule)
             for name in re.findall(r"\b[A-Za-z_]\w*", bare):

@@ -38,6 +38,7 @@ def roundings(text, usual=16):
     """How many roundings two results of a line may be apart."""
     return 8 * usual if LONG_WAY.search(text) else usual
 
+
 SAVES_MORE = re.compile(r"nextafter|rounding_mode|%|fmod|complex|adaptive_avg")
 """Lines whose backward may run twice in one of the libraries only: one keeps a tensor that its rule does not need."""
 

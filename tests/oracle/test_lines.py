@@ -80,7 +80,8 @@ def test_every_entry_is_covered():
         results, error = outcome(lambda t=text, b=build: (tensors := b(teachgrad), evaluate(t, teachgrad, tensors)))
         if error is None:
             outcome(lambda r=results: gradients(teachgrad, outputs_of(r[1]), r[0], create_graph=True))
-    run_alone = ("drawn", "clear_flat", "device")  # random numbers: tests/engine/test_random.py; views: test_views.py, tests/gpu
+    # Random numbers: tests/engine/test_random.py; views: test_views.py; devices: tests/gpu.
+    run_alone = ("drawn", "clear_flat", "device")
     missing = [
         name
         for name, op in OPS.items()

@@ -109,7 +109,12 @@ def test_pointwise_complex(op):
         for kinds in (("complex128", "complex128"), ("complex64", "complex64")):
             check_op(op, operands(op, (shape, shape), kinds), second=kinds[0] == "complex128")
     if "B" in call_of(op):
-        for kinds in (("complex64", "float32"), ("float64", "complex64"), ("complex64", "int64"), ("bool", "complex128")):
+        for kinds in (
+            ("complex64", "float32"),
+            ("float64", "complex64"),
+            ("complex64", "int64"),
+            ("bool", "complex128"),
+        ):
             if {(op.name, kinds[0]), (op.name, "complex beside real")} & WRONG_IN_PYTORCH:
                 continue
             for shapes in (((3,), (3,)), ((3,), ()), ((), (3,))):

@@ -158,7 +158,7 @@ def _nll(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str
             RuntimeError("0D or 1D target tensor expected, multi-target not supported"),
             "The target is one class number for each row, shape (N,), not (N, 1): try target.squeeze(1).",
         )
-    if labels.dtype.name not in ("int64", "uint8"):
+    if (labels.dtype.kind, labels.dtype.itemsize) not in (("i", 8), ("u", 1)):
         raise errors.explained(
             RuntimeError(f"expected target dtype to be Long or Byte, but got {target.dtype.scalar_name}"),
             "The target are class numbers. Convert with target.long().",
