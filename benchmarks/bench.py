@@ -2,6 +2,7 @@
 
 Every workload first has its gradients compared with PyTorch's. Then the libraries take turns, round after round, so that
 a slow moment of the machine hits all of them, one thread each; a ratio is the median over the rounds, with its quartiles.
+Times are the processor's for this process, which other programs disturb less than the clock on the wall.
 A library that is missing, or cannot do the work, leaves a blank. Nothing here is a test: a slow machine fails nobody.
 
 `--write` keeps the numbers in benchmarks/results/ (the newest run and the one before) and writes docs/performance.md.
@@ -74,16 +75,18 @@ def check(key: str, steps: dict[str, Step], base: str) -> None:
 
 
 def timed(step: Step, seconds: float) -> float:
-    """Seconds per step, over as many steps as fit into `seconds`."""
+    """Seconds of the processor per step, over about as many steps as fit into `seconds`."""
     gc.collect()  # so that nobody pays for what the one before left behind
-    begin = time.perf_counter()
-    count = 0
-    while True:
+    begin = time.process_time()
+    step()
+    once = time.process_time() - begin
+    if once >= seconds:
+        return once
+    count = int(seconds / once)
+    begin = time.process_time()
+    for _ in range(count):
         step()
-        count += 1
-        spent = time.perf_counter() - begin
-        if spent >= seconds:
-            return spent / count
+    return (time.process_time() - begin) / count
 
 
 def measure(key: str, rounds: int, seconds: float) -> dict[str, dict[str, list[float]]]:

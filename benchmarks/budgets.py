@@ -40,7 +40,7 @@ def growth(quick: bool) -> Iterator[Row]:
     yield row(f"a chain of {lengths[-1]:,} nodes, garbage collector on", total, None, "s", told)
 
 
-def memory(has_torch: bool) -> Iterator[Row]:
+def memory(quick: bool, has_torch: bool) -> Iterator[Row]:
     ours = fresh.asked("bytes", "teachgrad", 200_000)
     theirs = fresh.asked("bytes", "torch", 200_000) if has_torch else None
     yield row("memory per node of a chain of numbers", ours, 200, "bytes", f"torch {theirs:.0f}" if theirs else "")
@@ -48,7 +48,7 @@ def memory(has_torch: bool) -> Iterator[Row]:
         return
     for name, numbers in MLPS.items():
         peaks: dict[str, list[int]] = {"teachgrad": [], "torch": []}
-        for _ in range(3):
+        for _ in range(1 if quick else 3):
             for library, seen in peaks.items():
                 seen.append(fresh.asked("peak", library, *numbers))
         if None in peaks["teachgrad"]:
@@ -99,8 +99,8 @@ def size(distribution: importlib.metadata.Distribution) -> int:
     """Bytes of one distribution's files; of its package folder where it is installed in place."""
     if distribution.metadata["Name"] == "teachgrad":
         spec = importlib.util.find_spec("teachgrad")
-        assert spec is not None and spec.origin is not None
-        return sum(path.stat().st_size for path in pathlib.Path(spec.origin).parent.rglob("*") if path.is_file())
+        folder = pathlib.Path(spec.origin).parent if spec and spec.origin else pathlib.Path()
+        return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     paths = (pathlib.Path(str(distribution.locate_file(file))) for file in distribution.files or [])
     return sum(path.stat().st_size for path in paths if path.is_file())
 
@@ -108,7 +108,7 @@ def size(distribution: importlib.metadata.Distribution) -> int:
 def measure(quick: bool) -> list[Row]:
     """All rows."""
     has_torch = importlib.util.find_spec("torch") is not None
-    rows = [*growth(quick), *memory(has_torch), *imports(quick, has_torch)]
+    rows = [*growth(quick), *memory(quick, has_torch), *imports(quick, has_torch)]
     told = f"torch {installed('torch') / 1e6:.0f} MB" if has_torch else ""
     rows.append(row("installed, pictures and NumPy included", installed("teachgrad") / 1e6, 130, "MB", told))
     return rows

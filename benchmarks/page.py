@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import importlib.metadata
 import json
 import os
@@ -25,7 +25,7 @@ FLOORS: dict[str, str] = {}
 
 def machine() -> dict[str, str]:
     """What the numbers were measured on and with."""
-    found = {"date": datetime.datetime.now(datetime.UTC).date().isoformat(), "python": platform.python_version()}
+    found = {"date": dt.datetime.now(dt.UTC).date().isoformat(), "python": platform.python_version()}
     for name in ("numpy", "torch", "autograd", "mygrad", "micrograd"):
         try:
             found[name] = importlib.metadata.version(name)

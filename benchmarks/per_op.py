@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import time
 import timeit
 from collections.abc import Callable
 from typing import Any
@@ -62,7 +63,9 @@ def measure(torch: Any, rounds: int, seconds: float) -> dict[str, dict[str, dict
     found: dict[str, dict[str, dict[str, float]]] = {}
     for size, shape in SIZES.items():
         for name in OPS:
-            timers = {what: timeit.Timer(call) for what, call in calls(name, shape, torch).items()}
+            timers = {
+                what: timeit.Timer(call, timer=time.process_time) for what, call in calls(name, shape, torch).items()
+            }
             times: dict[str, list[float]] = {what: [] for what in timers}
             for _ in range(rounds):
                 for what, timer in timers.items():

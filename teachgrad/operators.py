@@ -37,7 +37,7 @@ _REFLECTED = {
 """Operators that are a function with its arguments swapped."""
 
 _OPERAND = (TensorBase, bool, int, float, complex, np.generic)
-_POWER = OPS["pow.number"]
+_POWER, _RECIPROCAL = OPS["pow.number"], OPS["reciprocal"]
 
 
 def _method_operator(method: str) -> Callable[[Tensor, Any], Any]:
@@ -68,7 +68,7 @@ def _rsub(self: Tensor, other: Any) -> Any:
 
 def _rtruediv(self: Tensor, other: Any) -> Any:
     """2 / x is x.reciprocal() * 2, in PyTorch too."""
-    return self.reciprocal() * other if isinstance(other, _OPERAND) else NotImplemented
+    return _RECIPROCAL.front(self) * other if isinstance(other, _OPERAND) else NotImplemented
 
 
 def _matmul(self: Tensor, other: Any) -> Any:

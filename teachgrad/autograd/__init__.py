@@ -40,6 +40,9 @@ def _as_tuple(tensors: Any) -> tuple[Any, ...]:
     return tuple(tensors.values()) if isinstance(tensors, dict) else tuple(tensors)
 
 
+_ONE = {kind: kind(1) for kind in (np.float16, np.float32, np.float64)}
+
+
 def _root_gradients(outputs: Sequence[Any], gradients: Sequence[Any], create_graph: bool) -> list[Any]:
     """The gradient that starts at each output: the given one, or 1 for a scalar.
 
@@ -49,8 +52,8 @@ def _root_gradients(outputs: Sequence[Any], gradients: Sequence[Any], create_gra
     for number, (output, gradient) in enumerate(zip(outputs, gradients, strict=True)):
         data = _like(output)
         if gradient is None:
-            if data.__class__ not in ARRAYS and data is not None and data.dtype.kind == "f":
-                ones = data.__class__(1)  # a NumPy scalar
+            if data.__class__ in _ONE:
+                ones = _ONE[data.__class__]  # a NumPy scalar
             elif data is None or ((isinstance(output, GradientEdge) or output._requires_grad) and data.size != 1):
                 raise errors.not_scalar()
             elif data.dtype.kind == "c":

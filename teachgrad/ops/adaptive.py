@@ -13,8 +13,8 @@ import numpy as np
 
 from teachgrad import dtypes, errors
 from teachgrad.gpu import xp
-from teachgrad.ops.convolution import Sizes
 from teachgrad.ops.pooling import numbers_of as numbers
+from teachgrad.ops.sliding import Sizes
 from teachgrad.ops.table import LIVE, op, public, raw
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from teachgrad import errors
-from teachgrad.autograd.variable import wrap
+from teachgrad.autograd.variable import ARRAYS, wrap
 from teachgrad.gpu import on_gpu
 from teachgrad.ops.table import LIVE, RAW, raw
 
@@ -188,6 +188,14 @@ def logaddexp_of(self: Any, other: Any) -> Any:
         return np.logaddexp(self, other)
     larger = np.where(self.real >= other.real, self, other)
     return (np.log(np.exp(np.where(self.real >= other.real, other, self) - larger) + 1) + larger)[()]
+
+
+@raw
+def relu_of(self: Any) -> Any:
+    """max(x, 0); nan stays nan."""
+    if self.__class__ in ARRAYS:
+        return np.maximum(self, 0)
+    return self.__class__() if self <= 0 else self  # for one number Python's comparison is much cheaper than a ufunc
 
 
 @raw

@@ -4,8 +4,16 @@
 
 For one kernel position (k, l), the input pixels that all outputs need are the input itself, shifted. Copying these shifted
 inputs under each other gives the columns, of shape (N, C, kh, kw, output pixels), and the convolution is one matrix
-product with the weight seen as (O, C*kh*kw). Backwards everything is turned round: the transposed product gives the
-gradient of the columns, and adding them back, each shifted to its place, gives the gradient of the input.
+product with the weight seen as (O, C*kh*kw). The columns are kept for backward, unless they are large: their product with
+the gradient is the gradient of the weight.
+
+The gradient of the input turns everything round: pixel (i, j) went into output (i - k, j - l) with the weight (k, l), so
+
+    grad_x[n, c, i, j] = sum over o, k, l of w[o, c, k, l] * grad[n, o, i - k, j - l]
+
+which is again a convolution, of the gradient with the kernel turned by 180 degrees and its channels swapped. That holds
+where the window moves by one pixel; for longer strides the transposed product gives the gradient of the columns, which are
+added back, each shifted to its place.
 
 The three maps below are bilinear, and each is the gradient of the others, so they can be differentiated again and again:
 
@@ -16,68 +24,76 @@ The three maps below are bilinear, and each is the gradient of the others, so th
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from teachgrad import dtypes, errors
+from teachgrad.autograd.saved import ACTIVE
 from teachgrad.autograd.variable import TensorBase
-from teachgrad.gpu import xp
+from teachgrad.ops.sliding import Sizes, added_back, framed, output_size, reach_of, sliding
 from teachgrad.ops.table import LIVE, composite, op, public, raw
 
-Sizes = tuple[int, ...]
+KEPT_COLUMNS = 2**25
+"""The columns are kept for backward if they have at most this many bytes (32 MiB), else computed again."""
 
 
-def columns(image: Any, kernel: Sizes, out: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
-    """The shifted copies of `image` (N, C, *size) for each kernel position: shape (N, C, *kernel, *out)."""
-    around = [(0, 0), (0, 0), *((p, p) for p in padding)]
-    padded = np.pad(image, around) if any(padding) else image
-    copies = xp(image).empty((*image.shape[:2], *kernel, *out), image.dtype)
-    for place in np.ndindex(*kernel):
-        copies[(slice(None), slice(None), *place)] = padded[_window(place, out, stride, dilation)]
-    return copies
-
-
-def added_back(copies: Any, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
-    """The transpose of `columns`: adds each copy (N, C, *kernel, *out) to its place in an image (N, C, *size)."""
-    n = len(size)
-    kernel, out = copies.shape[2 : 2 + n], copies.shape[2 + n :]
-    around = (s + 2 * p for s, p in zip(size, padding, strict=True))
-    padded: Any = xp(copies).zeros((*copies.shape[:2], *around), copies.dtype)
-    for place in np.ndindex(*kernel):
-        padded[_window(place, out, stride, dilation)] += copies[(slice(None), slice(None), *place)]
-    return padded[(..., *(slice(p, p + s) for s, p in zip(size, padding, strict=True)))]
-
-
-def _window(place: Sizes, out: Sizes, stride: Sizes, dilation: Sizes) -> tuple[Any, ...]:
-    """Which pixels of the padded image the outputs see at kernel position `place`."""
-    starts = (k * d for k, d in zip(place, dilation, strict=True))
-    return (..., *(slice(a, a + (o - 1) * s + 1, s) for a, o, s in zip(starts, out, stride, strict=True)))
-
-
-def output_size(size: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> Sizes:
-    """How many places of each dimension the kernel fits in."""
-    return tuple(
-        (n + 2 * p - d * (k - 1) - 1) // s + 1
-        for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True)
-    )
+def _as_matrices(view: Any, groups: int, n: int) -> Any:
+    """(N, C, *kernel, *out), n dimensions each, to (N, groups, C/groups * kernel, out): a copy, unless the kernel is 1."""
+    batch, channels, *sizes = view.shape
+    return view.reshape(batch, groups, channels // groups * prod(sizes[:n]), prod(sizes[n:]))
 
 
 def _grouped(weight: Any, groups: int) -> Any:
     """The weight (O, C/groups, *kernel) as one matrix per group: (groups, O/groups, C/groups * kernel)."""
-    return weight.reshape(groups, weight.shape[0] // groups, int(np.prod(weight.shape[1:])))
+    return weight.reshape(groups, weight.shape[0] // groups, prod(weight.shape[1:]))
+
+
+def _turned(weight: Any, groups: int) -> Any:
+    """The weight (O, C/groups, *kernel) of the convolution that goes back: (C, O/groups, *kernel turned by 180 degrees)."""
+    outputs, channels, *kernel = weight.shape
+    swapped = weight.reshape(groups, outputs // groups, channels, *kernel).swapaxes(1, 2)
+    turned = swapped[(..., *(slice(None, None, -1),) * len(kernel))]
+    return turned.reshape(groups * channels, outputs // groups, *kernel)
 
 
 @raw
-def convolve(image: Any, weight: Any, bias: Any, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Any:
-    """(N, C, *size) and (O, C/groups, *kernel) to (N, O, *out)."""
+def convolve(
+    image: Any,
+    weight: Any,
+    bias: Any,
+    out: Sizes,
+    stride: Sizes,
+    padding: Sizes,
+    dilation: Sizes,
+    groups: int,
+    keep: bool = False,
+) -> tuple[Any, Any]:
+    """(N, C, *size) and (O, C/groups, *kernel) to (N, O, *out); and the columns, to be kept, or None."""
     kernel = weight.shape[2:]
-    out = output_size(image.shape[2:], kernel, stride, padding, dilation)
-    matrix = _grouped(weight, groups)
-    pixels = columns(image, kernel, out, stride, padding, dilation)
-    product = np.matmul(matrix, pixels.reshape(len(image), groups, matrix.shape[2], int(np.prod(out))))
-    return _with_bias(product.reshape(len(image), weight.shape[0], *out), bias)
+    frame = framed(image, reach_of(out, kernel, stride, dilation), padding)
+    pixels = _as_matrices(sliding(frame, kernel, out, stride, dilation), groups, len(out))
+    product = np.matmul(_grouped(weight, groups), pixels)
+    result = _with_bias(product.reshape(len(image), len(weight), *out), bias)
+    return result, pixels if keep and pixels.nbytes <= KEPT_COLUMNS and pixels.dtype.kind != "c" else None
+
+
+def _convolve_rows(image: Any, weight: Any, bias: Any, out: Sizes, start: Sizes, dilation: Sizes, groups: int) -> Any:
+    """`convolve` with stride 1 for columns that nobody keeps: the image begins at pixel `start` of its frame.
+
+    The outputs are computed for whole rows of the frame, so that each shifted copy is one run of memory and quick to copy.
+    At the ends of rows the kernel sees the beginnings of the next; these outputs are thrown away.
+    """
+    kernel, ones = weight.shape[2:], (1,) * len(out)
+    reach = reach_of(out, kernel, ones, dilation)
+    frame = framed(image, (reach[0] + 1, *reach[1:]), start)  # one row more, for the last row to run into
+    rows = (out[0], *reach[1:])
+    pixels = _as_matrices(sliding(frame, kernel, rows, ones, dilation), groups, len(out))
+    product = np.matmul(_grouped(weight, groups), pixels).reshape(len(image), len(weight), *rows)
+    return _with_bias(framed(product, out, (0,) * len(out)), bias)
 
 
 @raw
@@ -85,28 +101,37 @@ def convolve_back(
     output: Any, weight: Any, bias: Any, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int
 ) -> Any:
     """(N, O, *out) and (O, C/groups, *kernel) to (N, C, *size): spreads each output over the pixels it was made of."""
+    batch, out, kernel = len(output), output.shape[2:], weight.shape[2:]
+    if all(s == 1 for s in stride):
+        start = tuple(d * (k - 1) - p for d, k, p in zip(dilation, kernel, padding, strict=True))
+        return _convolve_rows(output, _turned(weight, groups), bias, size, start, dilation, groups)
     matrix = _grouped(weight, groups)
-    batch, out = len(output), output.shape[2:]
-    spread = np.matmul(matrix.swapaxes(1, 2), output.reshape(batch, groups, matrix.shape[1], int(np.prod(out))))
-    copies = spread.reshape(batch, groups * weight.shape[1], *weight.shape[2:], *out)
+    spread = np.matmul(matrix.swapaxes(1, 2), output.reshape(batch, groups, matrix.shape[1], prod(out)))
+    copies = spread.reshape(batch, groups * weight.shape[1], *kernel, *out)
     return _with_bias(added_back(copies, size, stride, padding, dilation), bias)
 
 
 @raw
 def convolve_weight(
-    output: Any, image: Any, shape: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int
+    output: Any, image: Any, pixels: Any, shape: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int
 ) -> Any:
-    """(N, O, *out) and (N, C, *size) to the weight's `shape`: how much each output moved with each pixel it saw."""
+    """(N, O, *out) and (N, C, *size) to the weight's `shape`: how much each output moved with each pixel it saw.
+
+    `pixels` are the columns of the image, or None to compute them.
+    """
     batch, out = len(output), output.shape[2:]
-    count = int(np.prod(out))
-    pixels = columns(image, shape[2:], out, stride, padding, dilation)
-    pixels = pixels.reshape(batch, groups, int(np.prod(shape[1:])), count)
-    products = np.matmul(output.reshape(batch, groups, shape[0] // groups, count), pixels.swapaxes(2, 3))
+    if pixels is None:
+        frame = framed(image, reach_of(out, shape[2:], stride, dilation), padding)
+        pixels = _as_matrices(sliding(frame, shape[2:], out, stride, dilation), groups, len(out))
+    products = np.matmul(output.reshape(batch, groups, shape[0] // groups, prod(out)), pixels.swapaxes(2, 3))
     return products.sum(0).reshape(shape)
 
 
 def _with_bias(image: Any, bias: Any) -> Any:
-    return image if bias is None else image + bias.reshape(-1, *(1,) * (image.ndim - 2))
+    """Adds to each channel of `image`, in place, its bias."""
+    if bias is not None:
+        image += bias.reshape(-1, *(1,) * (image.ndim - 2))
+    return image
 
 
 @composite
@@ -116,10 +141,11 @@ def channel_sum(F: Any, grad: Any) -> Any:
 
 
 op(
-    "convolution(self, weight, bias; stride=1, padding=0, dilation=1, groups=1)", "ConvolutionBackward0",
-    "convolve(self, weight, bias, stride, padding, dilation, groups)",
+    "convolution(self, weight, bias; out=1, stride=1, padding=0, dilation=1, groups=1, keep=False) -> result, !columns",
+    "ConvolutionBackward0",
+    "convolve(self, weight, bias, out, stride, padding, dilation, groups, keep)",
     self="convolution_back(grad, conj(weight), None, self_shape[2:], stride, padding, dilation, groups)",
-    weight="convolution_weight(grad, conj(self), weight_shape, stride, padding, dilation, groups)",
+    weight="convolution_weight(grad, conj(self), columns, weight_shape, stride, padding, dilation, groups)",
     bias="channel_sum(grad)",
     samples=[
         "F.conv1d(b, b[:, :, :2])", "F.conv1d(b, b, u[:2])", "F.conv1d(b[0], b[:, :, :2], v[:2])", "torch.conv1d(b, b)",
@@ -135,8 +161,8 @@ op(
 op(
     "convolution_back(self, weight, bias; size=1, stride=1, padding=0, dilation=1, groups=1)", "ConvolutionBackward0",
     "convolve_back(self, weight, bias, size, stride, padding, dilation, groups)",
-    self="convolution(grad, conj(weight), None, stride, padding, dilation, groups)",
-    weight="convolution_weight(conj(self), grad, weight_shape, stride, padding, dilation, groups)",
+    self="convolution(grad, conj(weight), None, self_shape[2:], stride, padding, dilation, groups)[0]",
+    weight="convolution_weight(conj(self), grad, None, weight_shape, stride, padding, dilation, groups)",
     bias="channel_sum(grad)",
     samples=[
         "F.conv_transpose1d(c, k[:, None, :3])", "F.conv_transpose1d(c, c.view(4, 2, 5), v[:2], stride=2, padding=1)",
@@ -148,9 +174,9 @@ op(
     ],
 )  # fmt: skip
 op(
-    "convolution_weight(self, image; shape, stride, padding, dilation, groups)", "ConvolutionBackward0",
-    "convolve_weight(self, image, shape, stride, padding, dilation, groups)",
-    self="convolution(conj(image), grad, None, stride, padding, dilation, groups)",
+    "convolution_weight(self, image, columns=None; shape=1, stride=1, padding=0, dilation=1, groups=1)",
+    "ConvolutionBackward0", "convolve_weight(self, image, columns, shape, stride, padding, dilation, groups)",
+    self="convolution(conj(image), grad, None, self_shape[2:], stride, padding, dilation, groups)[0]",
     image="convolution_back(conj(self), grad, None, image_shape[2:], stride, padding, dilation, groups)",
     samples=["F.conv1d(b, b, stride=2, padding=1)"],
 )  # fmt: skip
@@ -185,16 +211,20 @@ def _check(function: str, input: Any, weight: Any, bias: Any, n: int) -> None:
             "out. To add a channel dimension: x.unsqueeze(1).",
         )
     for name, tensor in (("weight", weight), ("bias", bias)):
-        if tensor is not None and tensor._data.dtype != input._data.dtype:
+        if (
+            tensor is not None
+            and tensor._data.dtype is not input._data.dtype
+            and tensor._data.dtype != input._data.dtype
+        ):
             kinds = [dtypes.of(array._data.dtype).c_name for array in (input, bias if bias is not None else tensor)]
             raise RuntimeError(
                 f"Input type ({kinds[0]}) and {'bias' if bias is not None else name} type ({kinds[1]}) should be the same"
             )
 
 
-def _check_channels(weight: Any, bias: Any, channels: int, shape: list[int], groups: int, transposed: bool) -> None:
-    """Raises RuntimeError unless the weight fits to the input's channels and the bias to the output's."""
-    size = list(weight._data.shape)
+def _check_channels(shape: list[int], size: list[int], bias: list[int] | None, groups: int, transposed: bool) -> None:
+    """Raises RuntimeError unless the weight, of `size`, fits to the input's channels and the bias to the output's."""
+    channels = shape[1]
     if not transposed and size[0] % groups:
         raise RuntimeError(
             f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size "
@@ -211,10 +241,10 @@ def _check_channels(weight: Any, bias: Any, channels: int, shape: list[int], gro
             "The second dimension of the input counts its channels; a Conv layer was made for in_channels of them.",
         )
     outputs = size[1] * groups if transposed else size[0]
-    if bias is not None and list(bias._data.shape) != [outputs]:
+    if bias is not None and bias != [outputs]:
         raise RuntimeError(
             f"Given {'transposed=1, ' if transposed else ''}weight of size {size}, expected bias to be 1-dimensional with "
-            f"{outputs} elements, but got bias of size {list(bias._data.shape)} instead"
+            f"{outputs} elements, but got bias of size {bias} instead"
         )
 
 
@@ -225,6 +255,40 @@ def _check_steps(stride: Sizes, padding: Sizes, dilation: Sizes) -> None:
         raise RuntimeError("negative padding is not supported")
     if any(d <= 0 for d in dilation):
         raise RuntimeError("dilation should be greater than zero")
+
+
+@functools.lru_cache(1024)
+def _steps(
+    shape: Sizes, weight: Sizes, bias: Sizes | None, stride: Any, padding: Any, dilation: Any, groups: int
+) -> tuple[Sizes, Sizes, Sizes, Sizes]:
+    """The output's size, stride, padding and dilation as tuples. Raises RuntimeError where the shapes do not fit.
+
+    Cached, since a training loop asks for the same again and again.
+    """
+    kernel, n = weight[2:], len(shape) - 2
+    stride, dilation = sizes("stride", stride, len(kernel)), sizes("dilation", dilation, len(kernel))
+    padding = sizes("padding", padding, n)
+    _check_steps(stride, padding, dilation)
+    _check_channels(list(shape), list(weight), None if bias is None else list(bias), groups, transposed=False)
+    out = output_size(shape[2:], kernel, stride, padding, dilation)
+    padded = [size + 2 * p for size, p in zip(shape[2:], padding, strict=True)]
+    reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+    if any(a < b for a, b in zip(padded, reach, strict=True)):
+        raise errors.explained(
+            RuntimeError(
+                f"Calculated padded input size per channel: ({' x '.join(map(str, padded))}). Kernel size: "
+                f"({' x '.join(map(str, reach))}). Kernel size can't be greater than actual input size"
+            ),
+            "The picture has become smaller than the kernel. Use padding, or fewer pooling layers before this one.",
+        )
+    return out, stride, padding, dilation
+
+
+def _fixed(value: Any) -> Any:
+    """A number or a sequence of numbers, as something that can be looked up in a cache."""
+    if value.__class__ is int or value.__class__ is tuple:
+        return value
+    return int(value) if isinstance(value, int | np.integer) else tuple(value)
 
 
 def _convolution(n: int) -> Callable[..., Any]:
@@ -240,31 +304,21 @@ def _convolution(n: int) -> Callable[..., Any]:
         _check(f"conv{n}d", input, weight, bias, n)
         if input._data.ndim == n + 1:
             return convolution(input.unsqueeze(0), weight, bias, stride, padding, dilation, groups).squeeze(0)
-        kernel = weight._data.shape[2:]
-        stride, dilation = sizes("stride", stride, len(kernel)), sizes("dilation", dilation, len(kernel))
         if isinstance(padding, str):
-            input, padding = _named_padding(input, padding, kernel, stride, dilation)
-        padding = sizes("padding", padding, n)
-        _check_steps(stride, padding, dilation)
-        shape = list(input._data.shape)
-        _check_channels(weight, bias, shape[1], shape, groups, transposed=False)
-        padded = [size + 2 * p for size, p in zip(shape[2:], padding, strict=True)]
-        reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
-        if any(a < b for a, b in zip(padded, reach, strict=True)):
-            raise errors.explained(
-                RuntimeError(
-                    f"Calculated padded input size per channel: ({' x '.join(map(str, padded))}). Kernel size: "
-                    f"({' x '.join(map(str, reach))}). Kernel size can't be greater than actual input size"
-                ),
-                "The picture has become smaller than the kernel. Use padding, or fewer pooling layers before this one.",
-            )
-        return LIVE["convolution"](input, weight, bias, stride, padding, dilation, groups)
+            input, padding = _named_padding(input, padding, weight._data.shape[2:], stride, dilation)
+        steps = _steps(
+            input._data.shape, weight._data.shape, None if bias is None else bias._data.shape,
+            _fixed(stride), _fixed(padding), _fixed(dilation), groups,
+        )  # fmt: skip
+        keep = weight._requires_grad and not ACTIVE  # packing hooks shall see what PyTorch saves, no more
+        return LIVE["convolution"](input, weight, bias, *steps, groups, keep)[0]
 
     return _described(convolution, f"conv{n}d", n, f"(N, C, *size) and (O, C / groups, *kernel) to (N, O, *out), {n}-d")
 
 
-def _named_padding(input: Any, name: str, kernel: Sizes, stride: Sizes, dilation: Sizes) -> tuple[Any, Sizes]:
+def _named_padding(input: Any, name: str, kernel: Sizes, stride: Any, dilation: Any) -> tuple[Any, Sizes]:
     """For padding="same", the padding that keeps the size; where it is uneven, one more pixel is added to the input."""
+    stride, dilation = sizes("stride", stride, len(kernel)), sizes("dilation", dilation, len(kernel))
     if name == "valid":
         return input, (0,) * len(kernel)
     if name != "same":
@@ -301,7 +355,8 @@ def _transposed(n: int) -> Callable[..., Any]:
         extra = sizes("output_padding", output_padding, n)
         _check_steps(stride, padding, dilation)
         shape = list(input._data.shape)
-        _check_channels(weight, bias, shape[1], shape, groups, transposed=True)
+        given = None if bias is None else list(bias._data.shape)
+        _check_channels(shape, list(weight._data.shape), given, groups, transposed=True)
         if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
             raise RuntimeError("output padding must be smaller than either stride or dilation")
         size = tuple(

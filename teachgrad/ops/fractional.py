@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from teachgrad.gpu import xp
-from teachgrad.ops.convolution import Sizes
 from teachgrad.ops.pooling import numbers_of
+from teachgrad.ops.sliding import Sizes
 from teachgrad.ops.table import LIVE, op, raw
 
 

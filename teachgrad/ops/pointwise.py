@@ -248,12 +248,12 @@ pointwise(
 
 # -- kinks and steps ------------------------------------------------------------------------------------------
 pointwise(
-    "relu(self)", "ReluBackward0", "maximum(self, 0)",
+    "relu(self)", "ReluBackward0", "relu_of(self)",
     refuses={"b": "Boolean inputs not supported for relu", "c": _NO_CLAMP},
     self="relu_slope(grad, result)", shown={"self": "where(result > 0, grad, 0)"},
 )  # fmt: skip
 op(
-    "relu_slope(slope, output)", "ThresholdBackwardBackward0", "where(output > 0, slope, 0)",
+    "relu_slope(slope, output)", "ThresholdBackwardBackward0", "where(~(output <= 0), slope, 0)",
     slope="relu_slope(grad, output)", output="zeros(grad)",
 )  # fmt: skip
 pointwise(

@@ -14,8 +14,7 @@ import numpy as np
 
 from teachgrad import errors
 from teachgrad.gpu import add_at, xp
-from teachgrad.ops.convolution import Sizes
-from teachgrad.ops.convolution import _window as window
+from teachgrad.ops.sliding import Sizes, window
 from teachgrad.ops.table import LIVE, op, public, raw
 
 

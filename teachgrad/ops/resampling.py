@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from teachgrad.gpu import xp
-from teachgrad.ops.convolution import Sizes, added_back, columns, output_size
+from teachgrad.ops.sliding import Sizes, added_back, columns, output_size
 from teachgrad.ops.table import LIVE, op, public, raw
 
 Matrices = tuple[Any, ...]  # one (out, in) for each of the last dimensions

@@ -19,7 +19,7 @@ from .capture import Captured, capture
 from .formulas import Rules
 from .model import Event, Graph, Trace
 from .naming import Namer, Names, Params, namer
-from .telling import CALL, DONE, GRADS, KEPT, KNOWN, LEAF, SENT, SUM, Note, Teller
+from .telling import CALL, DONE, GRADS, KEPT, LEAF, SENT, SUM, Note, Teller
 from .values import visible
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class record:  # noqa: N801  a context manager reads as a verb
         self._error: str | None = None
         self._handles: list[Any] = []
         self._notes: list[Note] = []  # what the hooks saw and nobody has told yet
-        self._noted: set[str] = set()  # leaves whose .grad was noted as the pass began
+        self._noted: dict[str, Any] = {}  # leaf id -> its .grad and that one's version, noted as the pass began
         self._roots = {edge.target for edge in self._graph.edges if edge.source in self._captured.outputs}
         self._is_small = self._captured.elements() <= MOST_KEPT
         self._teller: Teller | None = Teller(self._captured, rules, self._add, self._begin, checks=self._is_small)
@@ -141,8 +141,9 @@ class record:  # noqa: N801  a context manager reads as a verb
 
         def looking(gradients: tuple[Any, ...]) -> None:  # where a pass begins, and where a tensor retains its .grad
             if is_root:
-                note((GRADS, node_id, {leaf_id: self._copy(leaf.grad) for leaf_id, leaf in leaves}))
-                self._noted = {leaf_id for leaf_id, _ in leaves}
+                grads = [(leaf_id, leaf.grad) for leaf_id, leaf in leaves]
+                note((GRADS, node_id, {leaf_id: self._copy(grad) for leaf_id, grad in grads}))
+                self._noted = {leaf_id: grad if grad is None else (grad, grad._version) for leaf_id, grad in grads}
             before(gradients)
             if kept is not None and kept.grad is not None:
                 note((KEPT, node_id, self._copy(kept.grad)))
@@ -150,18 +151,19 @@ class record:  # noqa: N801  a context manager reads as a verb
         return looking, after
 
     def _leaf_hooks(self, node_id: str, leaf_id: str, leaf: Any) -> tuple[Any, Any]:
-        note = self._note()
+        note, unknown = self._note(), object()
         was: Any = None
 
         def before(gradients: tuple[Any, ...]) -> None:
             nonlocal was
-            grad = leaf.grad
-            was = None if grad is None else (grad, grad._version)
-            note((LEAF, node_id, gradients, KNOWN if leaf_id in self._noted else self._copy(grad)))
+            was = self._noted.pop(leaf_id, unknown)
+            if was is unknown:  # the pass began elsewhere
+                grad = leaf.grad
+                was = grad if grad is None else (grad, grad._version)
+                note((LEAF, node_id, gradients, self._copy(grad)))
 
         def after(_: tuple[Any, ...], gradients: tuple[Any, ...]) -> None:
             grad = leaf.grad
-            self._noted.discard(leaf_id)
             if grad is None:
                 note((DONE, node_id, gradients, None))
                 return
