@@ -5,7 +5,7 @@ PIP = $(PYTHON) -m pip install --quiet --constraint constraints.txt
 PYTEST = $(PYTHON) -m pytest -n auto
 
 .NOTPARALLEL:
-.PHONY: help demo test lab oracle standin test-gpu conformance browser lint format bench bench-viz quick docs images dist hooks clean
+.PHONY: help demo test lab oracle standin test-gpu conformance browser lint format bench bench-quick bench-viz docs images dist hooks clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -44,15 +44,14 @@ format: $(VENV)/.has-dev  ## let ruff tidy the code
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
 
-bench: $(VENV)/.has-core  ## speed beside PyTorch (where installed) and NumPy by hand; writes docs/performance.md
-	$(PYTHON) benchmarks/import_time.py
+bench: $(VENV)/.has-oracle $(VENV)/.has-benchmark  ## speed and memory beside PyTorch and others; writes docs/performance.md
 	$(PYTHON) benchmarks/bench.py --write
+
+bench-quick: $(VENV)/.has-oracle $(VENV)/.has-benchmark  ## a first impression of the same, in under two minutes
+	$(PYTHON) benchmarks/bench.py --quick
 
 bench-viz: $(VENV)/.has-oracle $(VENV)/.has-benchmark  ## what the pictures cost, beside torchviz; writes docs/performance.md
 	$(PYTHON) benchmarks/viz.py --write
-
-quick: $(VENV)/.has-core  ## a first impression of the same, in under two minutes
-	$(PYTHON) benchmarks/bench.py --quick
 
 docs: $(VENV)/.has-docs  ## the documentation as pages, in build/docs/
 	$(PYTHON) -m sphinx --fail-on-warning --quiet docs build/docs

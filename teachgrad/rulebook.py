@@ -11,7 +11,7 @@ RULES: dict[str, dict[str, str]] = {}
 """Node name -> name of the differentiable input -> expression for the gradient that flows to it.
 
 The expressions use `grad` (the gradient of the output), the inputs by name, `result` (the output) and the op's plain
-arguments."""
+arguments. What a node does that kept an `alpha` other than 1 stands under "AddBackward0.alpha"."""
 
 COMPLEX_RULES: dict[str, dict[str, str]] = {}
 """The same for complex numbers, where that differs: conj(other) in place of other."""

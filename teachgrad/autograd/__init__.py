@@ -33,9 +33,12 @@ __all__ = [
 Tensors = Any  # a tensor, or a sequence of tensors
 
 
+_SINGLE = (TensorBase, GradientEdge)
+
+
 def _as_tuple(tensors: Any) -> tuple[Any, ...]:
     """A tensor, an edge, a sequence of them, or a dict of tensors, as a tuple."""
-    if isinstance(tensors, TensorBase | GradientEdge):
+    if isinstance(tensors, _SINGLE):
         return (tensors,)
     return tuple(tensors.values()) if isinstance(tensors, dict) else tuple(tensors)
 
@@ -49,8 +52,8 @@ def _root_gradients(outputs: Sequence[Any], gradients: Sequence[Any], create_gra
     Raises RuntimeError if it is missing where it is needed, or has the wrong shape.
     """
     starts: list[Any] = []
-    for number, (output, gradient) in enumerate(zip(outputs, gradients, strict=True)):
-        data = _like(output)
+    for number, output in enumerate(outputs):
+        gradient, data = gradients[number], _like(output)
         if gradient is None:
             if data.__class__ in _ONE:
                 ones = _ONE[data.__class__]  # a NumPy scalar

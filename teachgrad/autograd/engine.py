@@ -112,8 +112,8 @@ def run(
     token = GRAD_MODE.set(create_graph)
     task = TASK.set((order, waiting, useful, wanted, roots, accumulate))
     try:
-        for (node, number), gradient in zip(roots, gradients, strict=True):
-            _deliver(node, number, gradient, pending)
+        for i, (node, number) in enumerate(roots):
+            _deliver(node, number, gradients[i], pending)
             if node.__class__ is AccumulateGrad:
                 waiting[node] -= 1
                 if not waiting[node]:

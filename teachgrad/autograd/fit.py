@@ -11,7 +11,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from numpy import add, ndarray, ones
+import numpy
+from numpy import add, ndarray
 
 from teachgrad import gpu
 from teachgrad.bfloats import cast
@@ -54,14 +55,15 @@ def unbroadcast(grad: Any, shape: tuple[int, ...], dtype: Any, away: bool = Fals
     return grad if grad.dtype is dtype else _cast(grad, dtype)
 
 
-_ones = lru_cache(maxsize=16)(ones)
+ones = lru_cache(maxsize=16)(numpy.ones)
+"""Vectors of ones, which turn sums into products; nobody writes to them."""
 
 
 def sum_in_front(array: Any, dims: int) -> Any:
     """The sum over the first dimensions: of the rows of a matrix it is a product with ones, BLAS's faster loop."""
     if dims == array.ndim - 1 and array.__class__ is ndarray and array.dtype.char in "fd" and array.flags.c_contiguous:
         rows = array.reshape(-1, array.shape[-1])
-        return _ones(len(rows), array.dtype) @ rows
+        return ones(len(rows), array.dtype) @ rows
     return add.reduce(array, axis=tuple(range(dims)))
 
 

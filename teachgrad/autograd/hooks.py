@@ -24,9 +24,14 @@ class TensorHooks:
         self.post_accumulate: dict[int, Hook] = {}
 
 
-def _seen(grad: Any) -> Any:
-    """A gradient as a hook sees it: a tensor, or None."""
-    return grad if grad is None or isinstance(grad, TensorBase) else wrap(grad)
+def _seen(grads: Sequence[Any]) -> tuple[Any, ...]:
+    """Gradients as a hook sees them: tensors, or None."""
+    return tuple([grad if grad is None or isinstance(grad, TensorBase) else wrap(grad) for grad in grads])
+
+
+def _arrived(node: Node, grad: Any) -> tuple[Any, ...]:
+    """The same for what has arrived at `node`, one gradient for each of its outputs."""
+    return _seen((grad,) if node.outputs == 1 else node.parts(grad))
 
 
 def _taken(grad: Any, live: bool) -> Any:
@@ -70,7 +75,7 @@ def run_tensor_hooks(node: Node, grad: Any, live: bool) -> Any:
     """The hooks of a node's output tensors and `retain_grad`, where a gradient is taken and the node itself does not run."""
     extras = node._extras
     assert extras is not None
-    seen = (_seen(grad),) if node.outputs == 1 else tuple([_seen(part) for part in node.parts(grad)])
+    seen = _arrived(node, grad)
     taken = [_taken(part, live) for part in _run_tensor_hooks(extras, seen, live)]
     return taken[0] if node.outputs == 1 else taken
 
@@ -81,8 +86,9 @@ def run_before(node: Node, grad: Any, live: bool) -> Any:
     assert extras is not None
     if not (extras.pre or extras.tensor or extras.retained):
         return grad
-    seen = (_seen(grad),) if node.outputs == 1 else tuple([_seen(part) for part in node.parts(grad)])
-    given = _run_tensor_hooks(extras, seen, live) if extras.tensor or extras.retained else seen
+    given = _arrived(node, grad)
+    if extras.tensor or extras.retained:
+        given = _run_tensor_hooks(extras, given, live)
     for hook in tuple(extras.pre.values()):
         if (answer := hook(given)) is not None:
             given = _answered(hook, answer, given)
@@ -112,8 +118,7 @@ def run_after(node: Node, grads: Sequence[Any], grad: Any, live: bool) -> Sequen
     assert extras is not None
     if not extras.post:
         return grads
-    inputs = tuple([_seen(part) for part in grads])
-    outputs = (_seen(grad),) if node.outputs == 1 else tuple([_seen(part) for part in node.parts(grad)])
+    inputs, outputs = _seen(grads), _arrived(node, grad)
     for hook in tuple(extras.post.values()):
         if (answer := hook(inputs, outputs)) is not None:
             inputs = _answered(hook, answer, inputs)
@@ -122,7 +127,7 @@ def run_after(node: Node, grads: Sequence[Any], grad: Any, live: bool) -> Sequen
 
 def run_leaf_hooks(leaf: TensorBase, grad: Any, live: bool) -> Any:
     """The hooks registered on a leaf tensor, which see its whole gradient before it is accumulated."""
-    return _taken(_apply(leaf._hooks.hooks, _seen(grad)), live)
+    return _taken(_apply(leaf._hooks.hooks, *_seen((grad,))), live)
 
 
 def run_post_accumulate(leaf: TensorBase) -> None:

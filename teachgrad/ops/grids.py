@@ -136,8 +136,8 @@ for _n in (2, 3):
         self=f"planes_at(grad, indices, {_n})",
         refuses={"c": f"max_unpool{_n}d"},
         samples=[
-            "F.max_unpool2d(*F.max_pool2d(c, 2, return_indices=True), 2)" if _n == 2
-            else "F.max_unpool3d(*F.max_pool3d(c[None], (1, 2, 2), return_indices=True), (1, 2, 2))"
+            "F.max_unpool2d(*F.max_pool2d(c, 2, return_indices=True), 2, output_size=(4, 5))" if _n == 2
+            else "F.max_unpool3d(*F.max_pool3d(c[None], (1, 2, 2), return_indices=True), (1, 2, 2), output_size=(2, 4, 5))"
         ],
     )  # fmt: skip
 op(

@@ -32,7 +32,7 @@ def in_place(function: Callable[..., Any], *, keeps_input: bool = True) -> Calla
             raise errors.not_a_tensor(function.__name__ + "_", "input", 1, self)
         views.check_in_place(self, *args)
         views.check_overlap(self, *args)
-        recorded = GRAD_MODE.get() and any(isinstance(a, TensorBase) and a._requires_grad for a in (self, *args))
+        recorded = GRAD_MODE.get() and any([isinstance(a, TensorBase) and a._requires_grad for a in (self, *args)])
         if ufunc is not None and not recorded and len(args) == 1 and _done_at_once(ufunc, self, args[0], kwargs):
             return self
         before = as_it_was(self, keeps_input and recorded)
@@ -48,8 +48,9 @@ def in_place(function: Callable[..., Any], *, keeps_input: bool = True) -> Calla
         have, want = self._data.dtype, result._data.dtype
         if have is not want and dtypes.of(want).category > dtypes.of(have).category:
             target = dtypes.of(have)
-            clamping = function.__name__.startswith("clamp")  # whose message names the C type
-            raise errors.cannot_cast(dtypes.of(want).scalar_name, target.c_name if clamping else target.scalar_name)
+            by_tensor = any(isinstance(bound, TensorBase) for bound in (*args, *kwargs.values()))
+            clamped = function.__name__.startswith("clamp") and not by_tensor  # a message that names the C type
+            raise errors.cannot_cast(dtypes.of(want).scalar_name, target.c_name if clamped else target.scalar_name)
         views.write(self, result)
         return self
 

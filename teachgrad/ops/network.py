@@ -13,7 +13,7 @@ import numpy as np
 
 from teachgrad import dtypes, errors
 from teachgrad.gpu import add_at, on_gpu, xp
-from teachgrad.ops import dims
+from teachgrad.ops import dims, reduce_arrays
 from teachgrad.ops.einsum import einsum
 from teachgrad.ops.table import LIVE, composite, op, public, raw
 
@@ -28,15 +28,21 @@ def _shifted(self: Any, dim: int | None, name: str) -> Any:
         self = self.astype(np.float32)
     if not self.size:
         return self
-    top = self.max(axis=dim, keepdims=True)
-    return self - top if on_gpu(self) else np.subtract(self, top, order="C")
+    if on_gpu(self):
+        return self - self.max(axis=dim, keepdims=True)
+    if dim == self.ndim - 1 > 0 and self.shape[-1] <= 64 <= self.size // self.shape[-1]:
+        columns = np.ascontiguousarray(self.reshape(-1, self.shape[-1]).T)  # short rows: compare whole columns
+        top = np.maximum.reduce(columns, axis=0).reshape(*self.shape[:-1], 1)
+    else:
+        top = np.maximum.reduce(self, axis=dim, keepdims=True)
+    return np.subtract(self, top, order="C")
 
 
 @raw
 def softmax_of(self: Any, dim: int | None) -> Any:
     """e^x, divided by its sum along `dim`."""
     powers = np.exp(_shifted(self, dim, "softmax"))
-    powers /= np.add.reduce(powers, axis=dim, keepdims=True)
+    powers /= reduce_arrays.sum(powers, dim, True)
     return powers if powers.dtype is self.dtype else powers.astype(self.dtype)
 
 
@@ -44,7 +50,7 @@ def softmax_of(self: Any, dim: int | None) -> Any:
 def log_softmax_of(self: Any, dim: int | None) -> Any:
     """x less the logarithm of the sum of e^x along `dim`."""
     shifted = _shifted(self, dim, "log_softmax")
-    shifted -= np.log(np.add.reduce(np.exp(shifted), axis=dim, keepdims=True))
+    shifted -= np.log(reduce_arrays.sum(np.exp(shifted), dim, True))
     return shifted if shifted.dtype is self.dtype else shifted.astype(self.dtype)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from teachgrad import dtypes, errors
 from teachgrad.autograd import views
-from teachgrad.autograd.variable import bump, wrap
+from teachgrad.autograd.variable import TensorBase, bump, wrap
 from teachgrad.bfloats import cast
 from teachgrad.ops import dims
 from teachgrad.ops.overwriting import overwrite
@@ -29,13 +29,19 @@ _RELATIONS = {
 
 
 def _relation(name: str, sign: str, *also: str) -> None:
+    refuses = {} if name in ("eq", "ne") else {"c": f"{name}_cpu"}
     pointwise(
-        f"{name}.kept(self, other)", f"{name.title()}Backward0", f"self {sign} other", in_place=False,
-        self="zeros(grad)", other="zeros(grad)",
+        f"{name}.kept_number(self; other)", f"{name.title()}Backward0", f"self {sign} other", in_place=False,
+        self="zeros(grad)", refuses=refuses, samples=[f"(x * 1).{name}_(0.5)", f"(i * 1).{name}_(0.5)"],
+    )  # fmt: skip
+    pointwise(
+        f"{name}.kept(self, other)", f"{name.title()}Backward1", f"self {sign} other", in_place=False, numbers=False,
+        self="zeros(grad)", other="zeros(grad)", refuses=refuses,
+        samples=[f"(x * 1).{name}_(y)", f"(x * 1).{name}_(v)", f"(x * 1).{name}_(x.double())"],
     )  # fmt: skip
 
     def in_place(input: Any, other: Any) -> Any:
-        return overwrite(input, f"{name}.kept", other)
+        return overwrite(input, f"{name}.kept" if isinstance(other, TensorBase) else f"{name}.kept_number", other)
 
     in_place.__name__ = in_place.__qualname__ = f"{name}_"
     in_place.__doc__ = f"`{name}`, written as ones and zeros into the tensor. Mirrors `torch.Tensor.{name}_`."
@@ -179,7 +185,7 @@ _RANGE = (
 
 
 # -- numbers and places ----------------------------------------------------------------------------------------
-@public("combinations")
+@public("combinations", method=False)
 def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
     """All choices of r elements of a vector, one per row. Mirrors `torch.combinations`."""
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
@@ -241,7 +247,9 @@ def _remove(name: str, reason: str) -> None:
 
     gone.__name__ = gone.__qualname__ = name
     gone.__doc__ = "Raises RuntimeError: removed from PyTorch."
-    FUNCTIONS[name] = METHODS[name] = gone
+    FUNCTIONS[name] = gone
+    if name != "matrix_rank":
+        METHODS[name] = gone
 
 
 for _name, _reason in _REMOVED.items():

@@ -6,6 +6,7 @@ within the plane was noted on the way forwards. Average pooling shares the gradi
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -14,64 +15,96 @@ import numpy as np
 
 from teachgrad import errors
 from teachgrad.gpu import add_at, xp
-from teachgrad.ops.sliding import Sizes, window
+from teachgrad.ops import refusals
+from teachgrad.ops.dims import in_rules
+from teachgrad.ops.sliding import Sizes, framed, reach_of, window
 from teachgrad.ops.table import LIVE, op, public, raw
-
-
-def _places(array: Any, n: int) -> Any:
-    """The numbers 0, 1, 2, ... of the pixels of a plane, in its shape."""
-    size = array.shape[-n:]
-    return xp(array).arange(math.prod(size)).reshape(size)
 
 
 def _grown(array: Any, out: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, fill: Any) -> Any:
     """`array` with `fill` around it, wide enough for all windows (the last may stick out with ceil_mode)."""
-    n = len(out)
-    ends = (
-        (o - 1) * s + d * (k - 1) + 1 - p - size
-        for o, s, d, k, p, size in zip(out, stride, dilation, kernel, padding, array.shape[-n:], strict=True)
-    )
-    around = [(0, 0)] * (array.ndim - n) + [(p, max(end, 0)) for p, end in zip(padding, ends, strict=True)]
-    return np.pad(array, around, constant_values=fill) if any(map(any, around)) else array
+    sizes = zip(array.shape[-len(out) :], padding, reach_of(out, kernel, stride, dilation), strict=True)
+    return framed(array, tuple(max(size + p, reach) for size, p, reach in sizes), padding, fill)
+
+
+@functools.lru_cache(256)
+def _numbering(
+    size: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, out: Sizes
+) -> tuple[Any, Any, Any]:
+    """How pixels are numbered within a plane of `size`, in reading order, from 0.
+
+    Gives three arrays: the number of each window's first pixel, shape `out`; how far from it the pixel at each kernel
+    position is, in reading order; and the first position of each window that is not padding, shape `out`.
+    """
+    firsts, apart, inside = np.zeros((), int), np.zeros((), int), np.zeros((), int)
+    for n, k, s, p, d, o in zip(size, kernel, stride, padding, dilation, out, strict=True):
+        starts = np.arange(o) * s - p
+        firsts = np.add.outer(firsts * n, starts)
+        apart = np.add.outer(apart * n, np.arange(k) * d)
+        inside = np.add.outer(inside * k, np.maximum(-(starts // d), 0))
+    return firsts, apart.reshape(-1), inside.astype(np.uint8 if math.prod(kernel) <= 256 else np.int64)
 
 
 @raw
 def largest_in_windows(
     self: Any, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, out: Sizes
 ) -> tuple[Any, Any]:
-    """The largest pixel of each window, and its number within the plane."""
+    """The largest pixel of each window, and its number within the plane. A NaN counts as the largest."""
+    make = xp(self)
     lowest = -np.inf if self.dtype.kind in "fV" else np.iinfo(self.dtype).min
     pixels = _grown(self, out, kernel, stride, padding, dilation, lowest)
-    numbers = _grown(_places(self, len(out)), out, kernel, stride, padding, dilation, -1)
+    odd = self.dtype.kind in "fV" and self.size and np.isnan(self.min())  # one NaN makes the smallest number NaN
+    numbering = _numbering(self.shape[-len(out) :], kernel, stride, padding, dilation, out)
+    firsts, apart, inside = (make.asarray(array) for array in numbering)
     best: Any = None
-    indices: Any = None
-    for place in np.ndindex(*kernel):
-        seen = window(place, out, stride, dilation)
-        candidate = pixels[seen]
-        number = np.broadcast_to(numbers[seen], candidate.shape)
+    for position, place in enumerate(np.ndindex(*kernel)):
+        candidate = pixels[window(place, out, stride, dilation)].copy()
         if best is None:
-            best, indices = candidate.copy(), number.copy()
+            best, winners = candidate, make.broadcast_to(inside, candidate.shape)
             continue
-        better = (candidate > best) | (candidate != candidate) | (indices < 0)
-        best = np.where(better, candidate, best)
-        indices = np.where(better, number, indices)
+        better = candidate > best
+        if odd:
+            better |= candidate != candidate
+        winners = np.maximum(winners, np.multiply(better, position, dtype=inside.dtype))  # later positions are higher
+        best = np.maximum(best, candidate)
+    indices = apart.take(winners)
+    indices += firsts
     return best, indices
 
 
+def _flat_places(indices: Any, shape: Sizes, n: int) -> Any:
+    """Where in the whole array of `shape` the pixels are that `indices` number within their planes, as one long list."""
+    size = math.prod(shape[-n:])
+    begins = xp(indices).arange(0, math.prod(shape[:-n]) * size, size or 1)
+    return (indices.reshape(len(begins), math.prod(indices.shape[-n:])) + begins[:, None]).reshape(-1)
+
+
 @raw
-def planes_from(self: Any, indices: Any, shape: Sizes, n: int) -> Any:
-    """Zeros of `shape` with each number of `self` added at its place in its plane, the last `n` dimensions."""
-    planes = xp(self).zeros((math.prod(shape[:-n]), math.prod(shape[-n:])), self.dtype)
-    rows = xp(self).arange(len(planes))[:, None]
-    flat = len(planes), math.prod(self.shape[-n:])
-    add_at(planes, (rows, indices.reshape(flat)), self.reshape(flat))
+def planes_from(self: Any, indices: Any, shape: Sizes, n: int, apart: bool = False) -> Any:
+    """Zeros of `shape` with each number of `self` added at its place in its plane, the last `n` dimensions.
+
+    `apart` promises that no place occurs twice, so that there is nothing to add.
+    """
+    planes = xp(self).zeros(math.prod(shape), self.dtype)
+    places = _flat_places(indices, shape, n)
+    if apart:
+        planes[places] = self.reshape(-1)
+    else:
+        add_at(planes, places, self.reshape(-1))
     return planes.reshape(shape)
 
 
 @raw
 def planes_with(self: Any, indices: Any, shape: Sizes, n: int) -> Any:
-    """Zeros of `shape` with each number of `self` at its place in its plane; of several for one place, the last."""
-    planes = xp(self).zeros((math.prod(shape[:-n]), math.prod(shape[-n:])), self.dtype)
+    """Zeros of `shape` with each number of `self` at its place in its plane; of several for one place, the last.
+
+    Raises RuntimeError where a place lies outside of its plane.
+    """
+    size = math.prod(shape[-n:])
+    outside = indices[(indices < 0) | (indices >= size)]
+    if outside.size:
+        raise refusals.unpool_index(int(outside[-1]), shape[-n:])
+    planes = xp(self).zeros((math.prod(shape[:-n]), size), self.dtype)
     rows = xp(self).arange(len(planes))[:, None]
     flat = len(planes), math.prod(self.shape[-n:])
     planes[rows, indices.reshape(flat)] = self.reshape(flat)
@@ -81,10 +114,13 @@ def planes_with(self: Any, indices: Any, shape: Sizes, n: int) -> Any:
 @raw
 def planes_at(self: Any, indices: Any, n: int) -> Any:
     """The numbers at `indices` of each plane: the transpose of `planes_from`."""
-    planes = self.reshape(math.prod(self.shape[:-n]), math.prod(self.shape[-n:]))
-    return np.take_along_axis(planes, indices.reshape(len(planes), math.prod(indices.shape[-n:])), 1).reshape(
-        indices.shape
-    )
+    return self.reshape(-1)[_flat_places(indices, self.shape, n)].reshape(indices.shape)
+
+
+@in_rules
+def windows_apart(kernel: Sizes, stride: Sizes, dilation: Sizes) -> bool:
+    """Does no pixel lie in two windows?"""
+    return all(s > d * (k - 1) for k, s, d in zip(kernel, stride, dilation, strict=True))
 
 
 def _counts(
@@ -109,7 +145,7 @@ def mean_of_windows(
     """The mean of each window."""
     dilation = (1,) * len(out)
     pixels = _grown(self, out, kernel, stride, padding, dilation, 0)
-    total = xp(self).zeros((*self.shape[: -len(out)], *out), self.dtype)
+    total: Any = xp(self).zeros((*self.shape[: -len(out)], *out), self.dtype)
     for place in np.ndindex(*kernel):
         total += pixels[window(place, out, stride, dilation)]
     counts = _counts(xp(self), self.shape[-len(out) :], out, kernel, stride, padding, include, divisor)
@@ -141,7 +177,7 @@ for _n in (2, 3):
         f"max_pool{_n}d_with_indices(self; kernel, stride, padding, dilation, out) -> values, !indices",
         f"MaxPool{_n}DWithIndicesBackward0",
         "largest_in_windows(self, kernel, stride, padding, dilation, out)",
-        self=f"planes_from(grad, indices, self_shape, {_n})",
+        self=f"planes_from(grad, indices, self.shape, {_n}, windows_apart(kernel, stride, dilation))",
         refuses={"c": f"max_pool{_n}d"},
         samples=[f"F.max_pool{_n}d(b[None] + x.sum(), 2)" if _n == 3 else "F.max_pool2d(c, 2)"],
     )
@@ -159,7 +195,8 @@ for _n in (2, 3):
         samples=[f"F.avg_pool{_n}d(b[None], 2)" if _n == 3 else "F.avg_pool2d(c, 2)"],
     )  # fmt: skip
 op(
-    "planes_from(self, indices; shape, n)", "MaxPool2DWithIndicesBackwardBackward0", "planes_from(self, indices, shape, n)",
+    "planes_from(self, indices; shape, n, apart=False)", "MaxPool2DWithIndicesBackwardBackward0",
+    "planes_from(self, indices, shape, n, apart)",
     self="planes_at(grad, indices, n)", samples=["F.max_pool2d(c, 2)"],
 )  # fmt: skip
 op(

@@ -268,3 +268,11 @@ def place_out_of_bounds(index: int, dim: int, size: int) -> RuntimeError:
         RuntimeError(f"index {index} is out of bounds for dimension {dim} with size {size}"),
         f"The places along dimension {dim} are 0 to {size - 1}; negative ones are not allowed here.",
     )
+
+
+def unpool_index(index: int, size: tuple[int, ...]) -> RuntimeError:
+    """max_unpool() with a place that its output does not have."""
+    return explained(
+        RuntimeError(f"Found an invalid max index: {index} (output volumes are of size {'x'.join(map(str, size))})"),
+        "The pooled planes were larger than what unpooling makes of them: say how large with output_size=.",
+    )

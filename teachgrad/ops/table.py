@@ -199,9 +199,10 @@ def op(signature: str, node_name: str | None, forward: str, **entry: Any) -> Op:
     OPS[made.name] = made
     RAW.setdefault(made.identifier, Late(made, "raw", made.identifier, RAW))
     LIVE[made.identifier] = Late(made, "front", made.identifier, LIVE)
-    if node_name is not None and node_name not in RULES:
-        RULES[node_name] = {name: real_form(rule) for name, rule in {**rules, **shown}.items()}
-        COMPLEX_RULES[node_name] = {**rules, **shown}
+    key = f"{node_name}.alpha" if "alpha" in made.plain and node_name in RULES else node_name
+    if key is not None and key not in RULES:
+        RULES[key] = {name: real_form(rule) for name, rule in {**rules, **shown}.items()}
+        COMPLEX_RULES[key] = {**rules, **shown}
     return made
 
 

@@ -45,7 +45,9 @@ def rule_for(op: str, name: str, values: Mapping[str, Any], rules: Rules | None 
     ``values`` maps the rule's names to what is known at this step: a Value, a number, a tuple, or a string
     that is taken as written. Names without a value stay names.
     """
-    expression = (_rules(rules, values).get(op) or {}).get(name.partition("[")[0])
+    book = _rules(rules, values)
+    scaled = book.get(f"{op}.alpha") if values.get("alpha", 1) != 1 else None  # torch.add(x, y, alpha=2)
+    expression = (scaled or book.get(op) or {}).get(name.partition("[")[0])
     if not expression:
         return None
     text, formula, blanks = _parsed(expression)

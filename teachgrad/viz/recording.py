@@ -19,7 +19,7 @@ from .capture import Captured, capture
 from .formulas import Rules
 from .model import Event, Graph, Trace
 from .naming import Namer, Names, Params, namer
-from .telling import CALL, DONE, GRADS, KEPT, LEAF, SENT, SUM, Note, Teller
+from .telling import CALL, DONE, GRADS, KEPT, KNOWN, LEAF, SENT, SUM, Note, Teller
 from .values import visible
 
 if TYPE_CHECKING:
@@ -156,11 +156,12 @@ class record:  # noqa: N801  a context manager reads as a verb
 
         def before(gradients: tuple[Any, ...]) -> None:
             nonlocal was
-            was = self._noted.pop(leaf_id, unknown)
+            was, told = self._noted.pop(leaf_id, unknown), KNOWN
             if was is unknown:  # the pass began elsewhere
                 grad = leaf.grad
-                was = grad if grad is None else (grad, grad._version)
-                note((LEAF, node_id, gradients, self._copy(grad)))
+                was, told = grad if grad is None else (grad, grad._version), self._copy(grad)
+            # The note holds on to the gradient, so that it does not become .grad itself, which goes on changing.
+            note((LEAF, node_id, gradients, told))
 
         def after(_: tuple[Any, ...], gradients: tuple[Any, ...]) -> None:
             grad = leaf.grad

@@ -20,10 +20,10 @@ from .text import made_by
 from .values import plain, value_of
 
 # What the list holds, as (kind, node id, ...). CALL: gradients that arrive. SENT: those that leave, by argument.
-# LEAF: what arrives at an AccumulateGrad, and .grad before, where no GRADS told it; DONE: the same, and .grad after.
-# GRADS: .grad of the leaves as a pass begins, by leaf id. KEPT: .grad of an inner tensor that retains it.
+# LEAF: what arrives at an AccumulateGrad, and .grad before; DONE: the same, and .grad after. GRADS: .grad of the leaves
+# as a pass begins, by leaf id. KEPT: .grad of an inner tensor that retains it.
 CALL, SENT, LEAF, DONE, GRADS, KEPT = range(6)
-UNSEEN = object()  # instead of a .grad at which no LEAF looked, because GRADS has told it
+KNOWN = object()  # instead of a .grad that GRADS has told already
 SUM = object()  # instead of one that is what it was plus what arrived
 
 MOST_SAID = 60  # letters of a formula with numbers that a sentence repeats; the event has it in full
@@ -57,7 +57,7 @@ class Teller:
         self._sent: dict[tuple[str, int], list[Any]] = {}  # what this pass has sent to each result of a node
         self._is_whole = False  # this pass began at a tensor of the picture, so that nothing comes from elsewhere
         self._just_begun = False
-        self._before: Any = UNSEEN  # a leaf's .grad when its AccumulateGrad was called
+        self._before: Any = None  # a leaf's .grad when its AccumulateGrad was called
         self._raw: dict[str, Any] = {}  # .grad of the leaves as the pass began
         self._grads: dict[str, Value | None] = {node.id: node.grad for node in captured.graph.nodes}
         self._read: dict[int, tuple[Any, Value]] = {}  # tensors met in these notes, which keeps their ids theirs
@@ -73,13 +73,8 @@ class Teller:
                     self._call(node_id, seen[1], notes[i:])
                 self._send(node_id, seen[0], seen[1])
             elif kind == LEAF:
-                self._call_leaf(node_id, seen[0], notes[i:])
-                self._see_changed({self._out[node_id][0].target: seen[1]})
-                self._before = seen[1]
+                self._call_leaf(node_id, seen[0], seen[1], notes[i:])
             elif kind == DONE:
-                if self._before is UNSEEN:
-                    self._call_leaf(node_id, seen[0], notes[i:])
-                    self._before = self._raw[self._out[node_id][0].target]
                 self._accumulate(node_id, seen[0], seen[1])
             elif kind == GRADS:
                 if self._is_new_pass(node_id):
@@ -176,13 +171,19 @@ class Teller:
 
     # Leaves
 
-    def _call_leaf(self, node_id: str, gradients: tuple[Any, ...], rest: Sequence[Note]) -> None:
+    def _call_leaf(self, node_id: str, gradients: tuple[Any, ...], before: Any, rest: Sequence[Note]) -> None:
         self._enter(node_id, gradients, rest)
         self._compare_with_sent(node_id, gradients)
+        leaf_id = self._out[node_id][0].target
+        if before is KNOWN:
+            before = self._raw[leaf_id]
+        else:
+            self._see_changed({leaf_id: before})
+        self._before = before
 
     def _accumulate(self, node_id: str, gradients: tuple[Any, ...], grad: Any) -> None:
         (edge,) = self._out[node_id]
-        before, was, self._before = self._grads[edge.target], self._before, UNSEEN
+        before, was, self._before = self._grads[edge.target], self._before, None
         if gradients[0] is None:
             return
         is_sum = grad is SUM

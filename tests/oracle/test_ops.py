@@ -37,11 +37,14 @@ EXACT = {
 
 WRONG_IN_PYTORCH = {
     ("pow.tensor", "bool"), ("logaddexp", "bool"), ("logaddexp2", "bool"),
-    ("ldexp", "float16"), ("atan2", "uint8"), ("atan2", "bool"),
+    ("ldexp", "float16"), ("ldexp", "int64"), ("ldexp", "int32"), ("atan2", "uint8"), ("atan2", "bool"),
     ("where.tensors", "complex beside real"), ("clamp.tensors", "complex beside real"),
     ("logaddexp", "complex beside real"), ("ldexp", "complex beside real"),
 }  # fmt: skip
-"""(op, dtype of one input) where PyTorch's own gradient or message fails: it computes in that dtype, or forgets a cast."""
+"""(op, dtype of one input) where PyTorch's own gradient or message fails: it computes in that dtype, or forgets a cast.
+
+ldexp: with integers as exponents, PyTorch computes 2^-1 in integers, and so sends 0.
+"""
 
 
 def operands(op, shapes, dtypes_, *, text=None):
