@@ -153,6 +153,7 @@ def _first_look() -> tuple[Any, str]:
         cupy.ndarray.mT = property(lambda array: array.swapaxes(-1, -2))
     MODULES[cupy.ndarray] = cupy
     importlib.import_module("teachgrad.autograd.variable").ARRAYS.add(cupy.ndarray)
+    importlib.import_module("teachgrad.ops.fusing").begin()
     return cupy, ""
 
 

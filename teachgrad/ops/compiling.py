@@ -28,6 +28,7 @@ HELPERS: dict[str, Any] = {
     "_new": _new,
     "_next_birth": graph.next_birth,
     "_no_bools": convert.no_bools,
+    "_no_bool_power": convert.no_bool_power,
     "_no_complex_gradient": convert.no_complex_gradient,
     "_number": convert.number,
     "_operand": convert.operand,

@@ -92,6 +92,12 @@ def no_bools(*operands: Any) -> None:
         raise errors.bool_subtraction("a bool tensor")
 
 
+def no_bool_power(factor: Any, exponent: Any) -> None:
+    """Raises NotImplementedError if a float is to be multiplied by 2 to the power of a bool."""
+    if factor.dtype.kind == "f" and exponent.dtype == np.bool_:
+        raise errors.not_for_dtype("ldexp_cpu_exp", "Bool")
+
+
 def same_dtype(first: Any, second: Any) -> None:
     """Raises RuntimeError for the ops that do not promote."""
     names = [dtypes.of(array.dtype).scalar_name for array in (first, second)]

@@ -32,14 +32,6 @@ def negative_sign(self: Any) -> Any:
 
 
 @raw
-def power_of_two(self: Any, other: Any) -> Any:
-    """2 to the power of `other`, as a factor of `self`. Raises NotImplementedError for bools beside floats."""
-    if other.dtype.kind == "b" and self.dtype.kind == "f":
-        raise NotImplementedError("\"ldexp_cpu_exp\" not implemented for 'Bool'")
-    return np.exp2(1.0 * other)
-
-
-@raw
 def step_at(self: Any, values: Any) -> Any:
     """0 below zero, 1 above, `values` at zero; nan stays 0, as PyTorch has it."""
     return np.where(self == 0, values, self > 0).astype(self.dtype)[()]
@@ -118,7 +110,7 @@ pointwise(
     self="grad / (1 + exp2(other - self))", other="grad / (1 + exp2(self - other))",
 )  # fmt: skip
 pointwise(
-    "ldexp(self, other)", "LdexpBackward0", "self * power_of_two(self, other)", floats=True, numbers=False,
+    "ldexp(self, other)", "LdexpBackward0", "self * exp2(1.0 * other)", floats=True, numbers=False, mixed="no_bool_power",
     self="grad * conj(exp2(1.0 * other))", other="grad * conj(result * 0.6931471805599453)",
 )  # fmt: skip
 pointwise(

@@ -43,7 +43,7 @@ _BOOL = np.dtype(np.bool_)
 _FLOATS = "fd"  # float16 is rounded after each op, which a kernel would not do
 
 
-class Unfusable(Exception):
+class NotElementwiseError(Exception):
     """The rule does something that no kernel of elements can."""
 
 
@@ -58,17 +58,17 @@ class Symbol(NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *operands: Any, **options: Any) -> Symbol:
         if method != "__call__" or options:
-            raise Unfusable(ufunc.__name__)
+            raise NotElementwiseError(ufunc.__name__)
         return self.kernel.call(ufunc.__name__, operands)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Symbol:
         if function is not np.where or options:
-            raise Unfusable(function.__name__)
+            raise NotElementwiseError(function.__name__)
         return self.kernel.call("where", args)
 
     def __getitem__(self, index: Any) -> Symbol:
         if index != ():
-            raise Unfusable("an index")
+            raise NotElementwiseError("an index")
         return self
 
     def erf(self) -> Symbol:
@@ -76,10 +76,10 @@ class Symbol(NDArrayOperatorsMixin):
         return self.kernel.line(f"erf({self.code})", self.dtype)
 
     def __getattr__(self, name: str) -> Any:
-        raise Unfusable(name)
+        raise NotElementwiseError(name)
 
     def _refuse(self, *_: Any) -> Any:
-        raise Unfusable("a number is asked for")
+        raise NotElementwiseError("a number is asked for")
 
     __array__ = __bool__ = __float__ = __int__ = __index__ = __iter__ = __len__ = _refuse
 
@@ -90,7 +90,7 @@ class Kernel:
     def __init__(self, kind: np.dtype[Any]) -> None:
         self.kind, self.ops = kind, 0
         self.lines: dict[tuple[str, np.dtype[Any]], Symbol] = {}  # what is computed twice is written once
-        self.numbers: dict[float, str] = {}
+        self.numbers: dict[str, str] = {}
 
     def line(self, expression: str, dtype: np.dtype[Any]) -> Symbol:
         """One more line, or the same one as before."""
@@ -102,27 +102,27 @@ class Kernel:
             code: str = value.code
             return code
         if not isinstance(value, int | float) and not (isinstance(value, np.generic) and value.dtype is self.kind):
-            raise Unfusable(repr(value))
-        return self.numbers.setdefault(float(value), f"c{len(self.numbers)}")
+            raise NotElementwiseError(repr(value))
+        return self.numbers.setdefault(repr(float(value)), f"c{len(self.numbers)}")
 
     def call(self, name: str, operands: tuple[Any, ...]) -> Symbol:
-        """The lines of one ufunc. Raises Unfusable where CUDA's answer would have another dtype, or there is none."""
+        """The lines of one ufunc. Raises NotElementwiseError where CUDA's answer would have another dtype, or there is none."""
         kinds = {each.dtype for each in operands if each.__class__ is Symbol}
         self.ops += 1
         if name == "where":
             condition, *values = operands
             if condition.__class__ is not Symbol or condition.dtype is not _BOOL:
-                raise Unfusable("a condition that is no bool")
+                raise NotElementwiseError("a condition that is no bool")
             if {each.dtype for each in values if each.__class__ is Symbol} != {self.kind}:
-                raise Unfusable("where, of numbers")
+                raise NotElementwiseError("where, of numbers")
             return self.line(f"{condition.code} ? {self.operand(values[0])} : {self.operand(values[1])}", self.kind)
         codes = [self.operand(each) for each in operands]
         if name in ("bitwise_and", "bitwise_or", "logical_and", "logical_or", "invert", "logical_not"):
             if kinds != {_BOOL}:
-                raise Unfusable("bits of numbers")
+                raise NotElementwiseError("bits of numbers")
             return self.line(f"!{codes[0]}" if len(codes) == 1 else f"{codes[0]} {_INFIX[name]} {codes[1]}", _BOOL)
         if kinds != {self.kind}:
-            raise Unfusable("mixed dtypes")
+            raise NotElementwiseError("mixed dtypes")
         if name in _INFIX:
             compares = _INFIX[name] in ("<", "<=", ">", ">=", "==", "!=")
             return self.line(f"{codes[0]} {_INFIX[name]} {codes[1]}", _BOOL if compares else self.kind)
@@ -147,7 +147,7 @@ class Kernel:
             above = self.line(f"{first} > {self.operand(0)}", _BOOL)
             return self.line(f"{above.code} ? {self.operand(1)} : {rest.code}", kind)
         if name not in ("maximum", "minimum"):
-            raise Unfusable(name)
+            raise NotElementwiseError(name)
         tests = [self.line(f"isnan({code})", _BOOL).code for code in codes]
         either = self.line(f"{tests[0]} || {tests[1]}", _BOOL)
         nan = self.line(f"{first} + {codes[1]}", kind)  # CUDA's own max would drop it
@@ -156,9 +156,10 @@ class Kernel:
 
 @functools.lru_cache(maxsize=1024)
 def _traced(rule: Any, edges: tuple[bool, ...], kind: np.dtype[Any], described: tuple[Any, ...]) -> Any:
-    """(the compiled kernel, the numbers it takes, how many of its outputs go where), or None: better as it is written.
+    """(the compiled kernel, which values and what numbers it takes, where each gradient is then), or None: as it is written.
 
-    `described` has, for each value, the dtype of an array, or the class and the value of what is none.
+    A gradient is one of the values, counted from 0, or of the kernel's outputs, counted on. `described` has, for each
+    value, the dtype of an array, or the class and the value of what is none.
     """
     kernel, values = Kernel(kind), []
     for number, (what, value) in enumerate(described):
@@ -167,8 +168,11 @@ def _traced(rule: Any, edges: tuple[bool, ...], kind: np.dtype[Any], described: 
         parts = rule(edges, *values)
     except Exception:  # noqa: BLE001 - whatever it is, the rule itself will say it, on arrays
         return None
-    outputs = [part for part in parts if part is not None]
-    if kernel.ops < 2 or any(out.__class__ is not Symbol or out.dtype is not kind for out in outputs):
+    if any(part.__class__ is not Symbol or part.dtype is not kind for part in parts if part is not None):
+        return None
+    there = {part.code: part for part in parts if part is not None}
+    outputs = [part for code, part in there.items() if code[0] != "a"]  # an argument that is handed on is not computed
+    if kernel.ops < 2 or not outputs:
         return None
     used = set(re.findall(r"\ba\d+\b", " ".join([text for text, _ in kernel.lines] + [out.code for out in outputs])))
     chosen = tuple(n for n, (what, _) in enumerate(described) if what is Symbol and f"a{n}" in used)
@@ -181,7 +185,15 @@ def _traced(rule: Any, edges: tuple[bool, ...], kind: np.dtype[Any], described: 
     body += [f"out{n} = {out.code};" for n, out in enumerate(outputs)]
     outs = ", ".join(f"T out{n}" for n in range(len(outputs)))
     compiled = _compiled(", ".join(inputs), outs, " ".join(body), rule.__name__)
-    return compiled, chosen, tuple(kernel.numbers), tuple(part is not None for part in parts)
+    places = {out.code: len(described) + n for n, out in enumerate(outputs)} | {
+        f"a{n}": n for n in range(len(described))
+    }
+    return (
+        compiled,
+        chosen,
+        tuple(map(float, kernel.numbers)),
+        tuple(None if p is None else places[p.code] for p in parts),
+    )
 
 
 @functools.lru_cache(maxsize=1024)
@@ -197,18 +209,16 @@ def in_one_kernel(rule: Any, edges: tuple[bool, ...], *values: Any) -> tuple[Any
     """
     kind = getattr(values[0], "dtype", None)
     if gpu.on_gpu(values[0]) and kind is not None and kind.char in _FLOATS:
-        described = tuple(
-            (Symbol, each.dtype) if gpu.on_gpu(each) else (each.__class__, each) for each in values
-        )
+        described = tuple((Symbol, each.dtype) if gpu.on_gpu(each) else (each.__class__, each) for each in values)
         if all(what is not Symbol or of is kind or of is _BOOL for what, of in described):
             try:
                 traced = _traced(rule, edges, kind, described)
             except TypeError:  # a plain argument that cannot be hashed
                 traced = None
             if traced is not None:
-                compiled, chosen, numbers, there = traced
-                parts = iter(compiled(*[values[n] for n in chosen], *numbers))
-                return tuple([next(parts) if is_there else None for is_there in there])
+                compiled, chosen, numbers, places = traced
+                known = (*values, *compiled(*[values[n] for n in chosen], *numbers))
+                return tuple([None if place is None else known[place] for place in places])
     answer: tuple[Any, ...] = rule(edges, *values)
     return answer
 
@@ -224,7 +234,9 @@ def rule_of(op: Op, key: str) -> str:
         return ""
     parts = " ".join(f"({rule}) if edges[{n}] else None," for n, rule in enumerate(rules))
     name = re.sub(r"\W", "_", f"rule_of_{key}")
-    RAW[f"_{name}"] = execute(op, f"def {name}(edges, {', '.join(('grad', *op.saved))}):\n    return ({parts})\n", RAW, name)
+    RAW[f"_{name}"] = execute(
+        op, f"def {name}(edges, {', '.join(('grad', *op.saved))}):\n    return ({parts})\n", RAW, name
+    )
     return f"_{name}"
 
 
@@ -246,6 +258,11 @@ def _fused(function: Callable[[Any], Any], name: str) -> Callable[[Any], Any]:
     return fused
 
 
+def _with_symbols(erf: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda array: array.erf() if array.__class__ is Symbol else erf(array)
+
+
+RAW["erf"] = _with_symbols(RAW["erf"])
 for _name in FORWARDS:
     RAW[_name] = _fused(RAW[_name], _name)
 HELPERS["_in_one_kernel"] = RAW["_in_one_kernel"] = in_one_kernel

@@ -16,6 +16,7 @@ import re
 from typing import Any
 
 from teachgrad.autograd import graph
+from teachgrad.gpu import MODULES
 from teachgrad.ops.compiling import execute
 from teachgrad.ops.table import LIVE, RAW, Op
 
@@ -83,12 +84,20 @@ def packed(terms: list[str]) -> str:
 
 def compile_rule(op: Op, by_number: bool, *, live: bool) -> Any:
     """The node's `vjp` (arrays) or `vjp_live` (tensors)."""
-    source = rule_source(op, by_number=by_number, live=live)
+    one_kernel = ""
+    if MODULES and not live:
+        from teachgrad.ops import fusing
+
+        one_kernel = fusing.rule_of(op, node_key(op, by_number))
+    source = rule_source(op, by_number=by_number, live=live, one_kernel=one_kernel)
     return execute(op, source, LIVE if live else RAW, "vjp_live" if live else "vjp")
 
 
-def rule_source(op: Op, *, by_number: bool, live: bool = False) -> str:
-    """The rules of one node as a method: check that nothing saved was freed or changed, then one expression per edge."""
+def rule_source(op: Op, *, by_number: bool, live: bool = False, one_kernel: str = "") -> str:
+    """The rules of one node as a method: check that nothing saved was freed or changed, then one expression per edge.
+
+    Once a GPU is in use, `one_kernel` names the expressions as a function, which `fusing.py` runs as one kernel there.
+    """
     given = "grads" if len(op.tracked) > 1 or op.list_output else "grad"
     lines = [f"def vjp{'_live' if live else ''}(node, {given}, keep=True):"]
     if given == "grads":  # the engine makes a list only when a gradient for an output beyond the first arrives
@@ -123,7 +132,11 @@ def rule_source(op: Op, *, by_number: bool, live: bool = False) -> str:
         return f"_result_of(node, {n}, {op.tracked.index(n)})" if n in op.tracked else f"_wrap({n})"
 
     rules = [_NAME.sub(translate, op.rules[n]) for n in op.inputs if n in op.rules]
-    if op.list_input:
+    if one_kernel:
+        given = [n if n in numbers or n not in op.inputs else f"None if {n} is None else {n}._data" for n in op.saved]
+        edges = "(True,)" if len(rules) == 1 else "tuple([edge is not None for edge in node.edges])"
+        lines += [f"    grads = _in_one_kernel({', '.join((one_kernel, edges, 'grad', *given))})"]
+    elif op.list_input:
         lines += [f"    grads = {rules[0]}"]
     elif len(rules) == 1:
         lines += [f"    grads = ({rules[0]},)"]

@@ -13,7 +13,7 @@ import weakref
 
 import numpy as np
 
-from gpu.surface import BLOCKS, SCALARS, SURFACE, WAITS, check_arguments, loop_of, note
+from gpu.surface import ALLOCATED, BLOCKS, SCALARS, SURFACE, WAITS, check_arguments, launched, loop_of, note
 
 
 class _Pointer:
@@ -110,6 +110,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
         hosts = [_operand(each) for each in inputs]
         if method == "__call__":
             kwargs.update(loop_of(name, hosts, kwargs.get("dtype")))
+        launched(name)
         with np.errstate(all="ignore"):
             answer = getattr(ufunc, method)(*hosts, **kwargs)
         if out is None:
@@ -253,6 +254,7 @@ def _adopt(made, host):
         block = block.base
     key = id(block)
     if key not in BLOCKS:
+        ALLOCATED.append(block.nbytes)
         BLOCKS[key] = (weakref.ref(block, lambda _: BLOCKS.pop(key, None)), block.nbytes)
     return made
 
@@ -326,6 +328,7 @@ def _scatterable(target):
 def _call(key, name, func, args, kwargs):
     check_arguments(name, SURFACE[key].get(name, "x1 x2 out dtype"), args, kwargs)
     kwargs.pop("subok", None)
+    launched(name)
     if name in WAITS:
         note("wait")
     out = kwargs.pop("out", None)
@@ -349,6 +352,7 @@ def _call(key, name, func, args, kwargs):
 def _method(name, parameters):
     def call(self, *args, **kwargs):
         check_arguments(name, parameters, args, kwargs)
+        launched(name)
         if name in WAITS:
             note("wait")
         for key in ("subok", "casting", "blocking"):
@@ -381,6 +385,7 @@ def matmul(x1, x2, out=None, **kwargs):
     for each in (x1, x2):
         if isinstance(each, np.ndarray):
             raise TypeError(f"Unsupported type {type(each)}")
+    launched("matmul")
     with np.errstate(all="ignore"):
         answer = _wrap(np.matmul(_operand(x1), _operand(x2), **kwargs))
     if out is None:

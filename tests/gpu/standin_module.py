@@ -9,8 +9,9 @@ import types
 
 import numpy as np
 
+from gpu.kernels import ElementwiseKernel
 from gpu.standin import Device, _call, _host_of, _operand, _wrap, matmul, ndarray
-from gpu.surface import BLOCKS, SURFACE, check_arguments, note
+from gpu.surface import BLOCKS, SURFACE, check_arguments, launched, note
 
 
 def _function(key, name):
@@ -152,7 +153,7 @@ def _module():
     for name in ("float16", "float32", "float64", "int64", "int32", "bool_", "uint8", "inf", "nan", "newaxis", "dtype"):
         setattr(cupy, name, getattr(np, name))
     cupy.ndarray, cupy.array, cupy.asarray, cupy.asnumpy, cupy.matmul = ndarray, array, asarray, asnumpy, matmul
-    cupy.get_default_memory_pool = _Pool
+    cupy.get_default_memory_pool, cupy.ElementwiseKernel = _Pool, ElementwiseKernel
     cupy.get_array_module = lambda *arrays: cupy if any(isinstance(each, ndarray) for each in arrays) else np
     cupy.linalg, cupy.cuda, cupy.random, cupy.lib = (types.SimpleNamespace() for _ in range(4))
     for name in SURFACE["linalg"]:
@@ -181,7 +182,13 @@ def _module():
 
 def _special(function):
     vectorised = np.vectorize(function, otypes=[np.float64])
-    return lambda array: _wrap(vectorised(_operand(array)))
+
+    def call(array):
+        launched(getattr(function, "__name__", "special"))
+        answer = vectorised(_operand(array))
+        return _wrap(answer.astype(np.float32) if array.dtype == np.float32 else answer)  # e->d, f->f, d->d
+
+    return call
 
 
 def install():

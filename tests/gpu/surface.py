@@ -27,6 +27,20 @@ WAITS = frozenset(
 
 SCALARS = (bool, int, float, complex, np.generic)
 BLOCKS = {}  # id of a block of memory -> (weak reference to it, bytes)
+LAUNCHED: list[str] = []
+"""The kernels that ran, by name; functions that only make another view of an array are not kernels."""
+ALLOCATED: list[int] = []
+"""The sizes, in bytes, of all blocks of memory that were ever taken."""
+
+_NO_KERNEL = frozenset(
+    "broadcast_to reshape ravel transpose swapaxes moveaxis squeeze expand_dims view diagonal shape ndim size real imag "
+    "atleast_1d atleast_2d split array_split empty empty_like broadcast_arrays get result_type can_cast iscomplexobj".split()
+)
+
+
+def launched(name):
+    if name not in _NO_KERNEL:
+        LAUNCHED.append(name)
 
 
 def note(kind):

@@ -8,6 +8,7 @@ import numpy as np
 
 from oracle.creation_lines import LINES
 from oracle.linalg_lines import LINES as LINALG_LINES
+from oracle.name_lines import LINES as NAME_LINES
 
 CALLS = {
     "add.alpha": "torch.add(A, B, alpha=2)",
@@ -98,7 +99,7 @@ FACES = [
     "mask * 1.5", "mask + i.sum()", "-i", "abs(-i)", "i << 1", "i >> 1",
 ]  # fmt: skip
 """Lines for the functions that are not entries themselves but choose among them (`torch.clamp`, `torch.where`, ...)."""
-FACES += LINES + LINALG_LINES
+FACES += LINES + LINALG_LINES + NAME_LINES
 
 
 def call_of(op):

@@ -37,7 +37,8 @@ EXACT = {
 
 WRONG_IN_PYTORCH = {
     ("pow.tensor", "bool"), ("logaddexp", "bool"), ("logaddexp2", "bool"),
-    ("ldexp", "float16"), ("ldexp", "int64"), ("ldexp", "int32"), ("atan2", "uint8"), ("atan2", "bool"),
+    ("ldexp", "float16"), ("ldexp", "float64"), ("ldexp", "int64"), ("ldexp", "int32"),
+    ("atan2", "uint8"), ("atan2", "bool"),
     ("where.tensors", "complex beside real"), ("clamp.tensors", "complex beside real"),
     ("logaddexp", "complex beside real"), ("ldexp", "complex beside real"),
 }  # fmt: skip
