@@ -35,6 +35,10 @@ def growth(quick: bool) -> Iterator[Row]:
         yield row(
             f"growth of {what} with the length of a chain, exponent", exponent(lengths, found[what]), 1.1, "", told
         )
+        if what == "forward":
+            links = fresh.asked("objects", "teachgrad", *lengths)
+            told = ", ".join(f"{1e6 * s / n:.2f}" for n, s in zip(lengths, links, strict=True)) + " us per object"
+            yield row("the same of a chain of plain Python objects", exponent(lengths, links), None, "", told)
     told = ", ".join(f"{what} {seconds[-1]:.2f} s" for what, seconds in found.items())
     total = sum(seconds[-1] for seconds in found.values())
     yield row(f"a chain of {lengths[-1]:,} nodes, garbage collector on", total, None, "s", told)

@@ -99,10 +99,11 @@ def transcendental() -> Step:
 
 def bias() -> Step:
     x, b, ones = numbers(4096, 256), numbers(256), np.ones((4096, 256), np.float32)
+    summing = np.ones(4096, np.float32)  # a sum over rows as a product, which BLAS does faster
 
     def step() -> list[Any]:
         _out = x + b
-        return [ones.sum(0)]
+        return [summing @ ones]
 
     return step
 

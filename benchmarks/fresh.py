@@ -1,4 +1,4 @@
-"""What has to be measured in a process of its own: `python benchmarks/fresh.py growth|bytes|peak LIBRARY NUMBER...`.
+"""What has to be measured in a process of its own: `python benchmarks/fresh.py growth|objects|bytes|peak LIBRARY NUMBER...`.
 
 Prints one line of JSON. `bytes` and `peak` read /proc, which only Linux has. (The peak that `resource` reports would
 begin at that of the process which started this one.)
@@ -52,6 +52,32 @@ def growth(t: Any, *lengths: int) -> dict[str, list[float]]:
     return found
 
 
+class Link:
+    """The least that a node of a chain could be."""
+
+    __slots__ = ("birth", "edges")
+    birth: int
+    edges: tuple[Any, ...]
+
+
+def objects(t: Any, *lengths: int) -> list[float]:
+    """Seconds of building a chain of plain objects, as a floor for `growth`: what Python and its collector take anyhow."""
+    found = []
+    for length in lengths:
+        best = float("inf")
+        for _ in range(max(1, min(100, 100_000 // length))):
+            begin = time.process_time()
+            last = None
+            for birth in range(length):
+                link = Link()
+                link.birth, link.edges, last = birth, (last,), link
+            best = min(best, time.process_time() - begin)
+            while last is not None:  # link by link: CPython frees a long chain recursively
+                last = last.edges[0]
+        found.append(best)
+    return found
+
+
 def per_node(t: Any, length: int) -> float:
     """Bytes that one more node of a chain takes."""
     chain(t, 1000).backward()
@@ -88,7 +114,7 @@ def asked(what: str, library: str, *numbers: int) -> Any:
 
 def main() -> None:
     what, library, *numbers = sys.argv[1:]
-    measure: Any = {"growth": growth, "bytes": per_node, "peak": peak}[what]
+    measure: Any = {"growth": growth, "objects": objects, "bytes": per_node, "peak": peak}[what]
     try:
         print(json.dumps(measure(importlib.import_module(library), *map(int, numbers))))
     except OSError:

@@ -6,8 +6,8 @@ Looked up only then, on the call stack: the innermost call that is not teachgrad
 from __future__ import annotations
 
 import linecache
+import os
 import sys
-from pathlib import Path
 from types import FrameType, ModuleType
 from typing import TypeVar
 
@@ -44,7 +44,7 @@ def lesson_line() -> str:
     cell = getattr(getattr(shell, "compile", None), "format_code_name", lambda _: None)(file)
     text = linecache.getline(file, frame.f_lineno).strip()
     text = text if len(text) <= 80 else text[:79] + "…"
-    place = f"Line {frame.f_lineno} of {cell[1] if cell else Path(file).name}"
+    place = f"Line {frame.f_lineno} of {cell[1] if cell else os.path.basename(file)}"
     return f"{place}, `{text}`: " if text else f"{place}: "
 
 

@@ -122,11 +122,14 @@ def pytorch_model() -> viz.Drawing:
     import torch
 
     torch.manual_seed(0)
-    layer = torch.nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
-    model = torch.nn.TransformerEncoder(layer, 4, enable_nested_tensor=False)
-    x = torch.ones(1, 3, 8, requires_grad=True)
+    model = torch.nn.Sequential()
+    model.add_module("conv", torch.nn.Conv2d(1, 4, 3))
+    model.add_module("pool", torch.nn.MaxPool2d(2))
+    model.add_module("flat", torch.nn.Flatten())
+    model.add_module("head", torch.nn.Linear(36, 10))
+    images, digits = torch.rand(2, 1, 8, 8), torch.tensor([3, 7])
     with viz.modules(model):
-        loss = model(x).sum()
+        loss = torch.nn.functional.cross_entropy(model(images).relu(), digits)
     return viz.draw(loss)
 
 

@@ -225,11 +225,13 @@ def Variable(data: Any, requires_grad: bool = False, volatile: bool = False) -> 
     return result
 
 
-# Below its own functions, since these modules use them. `functional` waits for its first use.
-from teachgrad.autograd.gradcheck import gradcheck, gradgradcheck  # noqa: E402
+_LATER = {"functional": "functional", "gradcheck": "checking", "gradgradcheck": "checking", "profiler": "profiler"}
+"""Names that wait for their first use, and the room they are in."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in ("functional", "profiler"):
+    if name not in _LATER:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    return importlib.import_module(f"teachgrad.autograd.{name}")
+    room = importlib.import_module(f"teachgrad.autograd.{_LATER[name]}")
+    globals()[name] = found = getattr(room, name, room)  # the functions take the place of the room of the same name
+    return found

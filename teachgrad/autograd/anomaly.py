@@ -14,7 +14,6 @@ Mirrors `torch/autograd/anomaly_mode.py`.
 from __future__ import annotations
 
 import sys
-import traceback
 import warnings
 from collections.abc import Iterable
 from typing import Any
@@ -140,6 +139,8 @@ def explain(error: BaseException, node: Node) -> None:
     if stack is None:
         where = "It was made before anomaly mode was switched on: switch it on before the forward pass to learn where."
     else:
+        import traceback
+
         summary = traceback.StackSummary.from_list([(*frame, None) for frame in stack])
         where = "It was made in the forward pass here:\n" + "".join(summary.format()).rstrip()
     errors.explained(error, f"Backward failed in {node.name()}. {where}")

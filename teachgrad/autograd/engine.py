@@ -25,7 +25,14 @@ from numpy import add, empty_like
 
 from teachgrad.autograd import anomaly
 from teachgrad.autograd.graph import AccumulateGrad, Node
-from teachgrad.autograd.hooks import run_after, run_before, run_leaf_hooks, run_post_accumulate, run_tensor_hooks
+from teachgrad.autograd.hooks import (
+    forget_removed,
+    run_after,
+    run_before,
+    run_leaf_hooks,
+    run_post_accumulate,
+    run_tensor_hooks,
+)
 from teachgrad.autograd.modes import GRAD_MODE
 from teachgrad.autograd.rounding import rounded_rule
 from teachgrad.autograd.variable import ARRAYS, wrap
@@ -145,6 +152,10 @@ def run(
                 except NeedsFloat32:
                     grads = rounded_rule(node, grad, keep_graph)
             if extras is not None:
+                if useful is not None and node.apart:  # its other gradients PyTorch does not compute
+                    grads = [
+                        g if edge in useful or edge in wanted else None for g, edge in zip(grads, edges, strict=True)
+                    ]
                 grads = run_after(node, grads, grad, live)
             if checking:
                 anomaly.check(node, grads)
@@ -203,7 +214,7 @@ def _deliver(node: Node, number: int, gradient: Any, pending: dict[Node, Any]) -
         parts[number] = gradient if parts[number] is None else parts[number] + gradient
     elif known is None:
         pending[node] = gradient
-    elif known.__class__ in ARRAYS and _is_ours(pending, node):
+    elif known.__class__ in ARRAYS and _is_ours(pending, node, 1) and getattr(known.flags, "writeable", True):
         add(known, gradient, out=known)
     else:
         pending[node] = known + gradient
@@ -218,13 +229,16 @@ _NOBODY = _references({None: object()})
 """The reference count, seen from inside a function, of what only `pending` holds; it depends on Python's version."""
 
 
-def _is_ours(pending: dict[Node, Any], node: Node) -> bool:
-    """Does nobody else hold the gradient that is pending at `node`, neither whole nor in part?"""
+def _is_ours(pending: dict[Node, Any], node: Node, names: int = 0) -> bool:
+    """Does nobody else hold the gradient that is pending at `node`, neither whole nor in part?
+
+    `names`: how many variables of the caller hold it.
+    """
     array = pending[node]
     base = array.base
     if base is not None and (base.__class__ not in ARRAYS or base.size != array.size or getrefcount(base) > _NOBODY):
         return False  # a view of something that has other views, or another part
-    return getrefcount(array) <= _NOBODY
+    return getrefcount(array) <= _NOBODY + names
 
 
 def _finish_leaf(
@@ -239,6 +253,8 @@ def _finish_leaf(
     """The whole gradient of a leaf is here: run its hooks, then hand it over."""
     assert isinstance(node, AccumulateGrad)
     leaf = node.variable
+    if leaf._hooks is not None or node._extras is not None:
+        forget_removed(node)
     ours = pending[node].__class__ in ARRAYS and _is_ours(pending, node)
     grad = pending.pop(node)
     if targets is not None and node not in wanted:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import ref
@@ -94,6 +94,7 @@ class Node:
     tensor_names: ClassVar[frozenset[str]] = frozenset()  # which of them are tensors (the rest are plain arguments)
     keeps: ClassVar[tuple[str, ...]] = ()  # and which plain arguments PyTorch holds as tensors, to be freed like them
     result_shift: ClassVar[int] = 0  # where in `versions` the result's version number stands
+    apart: ClassVar[bool] = False  # has a rule for each edge: one rule for all of them computes all gradients at once
     uncompiled: ClassVar[Any] = None  # its two rules as they were before they were compiled
 
     def vjp(self, grad: Any, keep: bool = True) -> Sequence[Any]:
@@ -187,6 +188,11 @@ def result_of(node: Node, data: Any, number: int = 0) -> Tensor:
     return tensor
 
 
+def versions_of(tensors: Iterable[TensorBase]) -> int:
+    """The version numbers of a list of tensors, 32 bits each."""
+    return sum(version(tensor) << 32 * i for i, tensor in enumerate(tensors))
+
+
 def stale(node: Node) -> Exception:
     """The error for a saved tensor of `node` whose memory was changed in place after the forward pass."""
     assert node.saved is not None
@@ -194,12 +200,13 @@ def stale(node: Node) -> Exception:
     for name, value in zip(node.saved_names, node.saved, strict=True):
         if name not in node.tensor_names:
             continue
-        tensor = node.owner() if name == "result" else value  # type: ignore[attr-defined]
-        if isinstance(tensor, TensorBase) and version(tensor) != expected & 0xFFFFFFFF:
-            maker = node if name == "result" else tensor.grad_fn  # type: ignore[attr-defined]
-            shown = result_of(node, value) if name == "result" else tensor  # as it was when it was saved
-            return errors.modified(shown, maker, version(tensor), expected & 0xFFFFFFFF)
-        expected >>= 32
+        held = node.owner() if name == "result" else value  # type: ignore[attr-defined]
+        for tensor in held if isinstance(held, tuple) else (held,):
+            if isinstance(tensor, TensorBase) and version(tensor) != expected & 0xFFFFFFFF:
+                maker = node if name == "result" else tensor.grad_fn  # type: ignore[attr-defined]
+                shown = result_of(node, value) if name == "result" else tensor  # as it was when it was saved
+                return errors.modified(shown, maker, version(tensor), expected & 0xFFFFFFFF)
+            expected >>= 32
     raise errors.internal(f"{node.name()} found nothing stale")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from teachgrad import dtypes, errors
-from teachgrad.autograd.graph import Extras, Hook, Node
+from teachgrad.autograd.graph import AccumulateGrad, Extras, Hook, Node
 from teachgrad.autograd.variable import TensorBase, wrap
 
 
@@ -123,6 +123,17 @@ def run_after(node: Node, grads: Sequence[Any], grad: Any, live: bool) -> Sequen
         if (answer := hook(inputs, outputs)) is not None:
             inputs = _answered(hook, answer, inputs)
     return inputs if live else [part._data if isinstance(part, TensorBase) else part for part in inputs]
+
+
+def forget_removed(node: AccumulateGrad) -> None:
+    """Drops the records of hooks of which none is left, so that backward is as fast as before there were any."""
+    leaf, extras = node.variable, node._extras
+    if leaf._hooks is not None and not (leaf._hooks.hooks or leaf._hooks.post_accumulate):
+        leaf._hooks = None
+    if extras is not None and not (
+        extras.pre or extras.post or extras.retained or extras.metadata or any(extras.tensor.values())
+    ):
+        node._extras = None
 
 
 def run_leaf_hooks(leaf: TensorBase, grad: Any, live: bool) -> Any:

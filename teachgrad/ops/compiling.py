@@ -43,6 +43,7 @@ HELPERS: dict[str, Any] = {
     "_result_of": graph.result_of,
     "_same_dtype": convert.same_dtype,
     "_stale": graph.stale,
+    "_versions_of": graph.versions_of,
     "_view": views.as_view,
     "_wrap": wrap,
 }

@@ -209,7 +209,7 @@ def float_power(input: Any, exponent: Any) -> Any:
     kinds = {each._data.dtype.kind for each in given if isinstance(each, TensorBase)}
     wide = dtypes.complex128 if "c" in kinds or any(isinstance(each, complex) for each in given) else dtypes.float64
     number_of = complex if wide is dtypes.complex128 else float
-    cast = (LIVE["to_copy"](each, wide.numpy) if isinstance(each, TensorBase) else number_of(each) for each in given)
+    cast = (each.to(wide) if isinstance(each, TensorBase) else number_of(each) for each in given)
     return pow(*cast)
 
 

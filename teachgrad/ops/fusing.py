@@ -106,7 +106,7 @@ class Kernel:
         return self.numbers.setdefault(repr(float(value)), f"c{len(self.numbers)}")
 
     def call(self, name: str, operands: tuple[Any, ...]) -> Symbol:
-        """The lines of one ufunc. Raises NotElementwiseError where CUDA's answer would have another dtype, or there is none."""
+        """The lines of one ufunc. Raises NotElementwiseError where there are none, or the dtype would be another."""
         kinds = {each.dtype for each in operands if each.__class__ is Symbol}
         self.ops += 1
         if name == "where":
@@ -207,8 +207,7 @@ def in_one_kernel(rule: Any, edges: tuple[bool, ...], *values: Any) -> tuple[Any
 
     The values are arrays and the plain arguments of the op.
     """
-    kind = getattr(values[0], "dtype", None)
-    if gpu.on_gpu(values[0]) and kind is not None and kind.char in _FLOATS:
+    if gpu.on_gpu(values[0]) and (kind := values[0].dtype).char in _FLOATS:
         described = tuple((Symbol, each.dtype) if gpu.on_gpu(each) else (each.__class__, each) for each in values)
         if all(what is not Symbol or of is kind or of is _BOOL for what, of in described):
             try:

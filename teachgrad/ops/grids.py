@@ -120,7 +120,7 @@ LIVE["base_grid"] = base_grid
 
 op(
     "grid_sampler_2d(self, grid; mode, padding, align)", "GridSampler2DBackward0",
-    "sampled(self, grid, mode, padding, align)",
+    "sampled(self, grid, mode, padding, align)", refuses={"c": "grid_sampler_2d_cpu_kernel_impl"},
     self="sampled_back(grad, self_shape, grid, mode, padding, align)",
     grid="places_back(grad, self, grid, mode, padding, align)",
 )  # fmt: skip

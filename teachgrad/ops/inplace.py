@@ -46,6 +46,8 @@ def in_place(function: Callable[..., Any], *, keeps_input: bool = True) -> Calla
         if result._data.shape != self._data.shape:
             raise errors.in_place_shape(self._data.shape, result._data.shape)
         have, want = self._data.dtype, result._data.dtype
+        if have.kind == "c" and function.__name__ == "abs":
+            raise RuntimeError("In-place abs is not supported for complex tensors.")
         if have is not want and dtypes.of(want).category > dtypes.of(have).category:
             target = dtypes.of(have)
             by_tensor = any(isinstance(bound, TensorBase) for bound in (*args, *kwargs.values()))

@@ -27,22 +27,25 @@ def _grown(array: Any, out: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes,
     return framed(array, tuple(max(size + p, reach) for size, p, reach in sizes), padding, fill)
 
 
-@functools.lru_cache(256)
 def _numbering(
-    size: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, out: Sizes
+    make: Any, size: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, out: Sizes
 ) -> tuple[Any, Any, Any]:
     """How pixels are numbered within a plane of `size`, in reading order, from 0.
 
     Gives three arrays: the number of each window's first pixel, shape `out`; how far from it the pixel at each kernel
     position is, in reading order; and the first position of each window that is not padding, shape `out`.
     """
-    firsts, apart, inside = np.zeros((), int), np.zeros((), int), np.zeros((), int)
+    firsts = apart = inside = make.zeros((), np.int64)
     for n, k, s, p, d, o in zip(size, kernel, stride, padding, dilation, out, strict=True):
-        starts = np.arange(o) * s - p
-        firsts = np.add.outer(firsts * n, starts)
-        apart = np.add.outer(apart * n, np.arange(k) * d)
-        inside = np.add.outer(inside * k, np.maximum(-(starts // d), 0))
+        starts = make.arange(o) * s - p
+        firsts = (firsts * n)[..., None] + starts
+        apart = (apart * n)[..., None] + make.arange(k) * d
+        inside = (inside * k)[..., None] + np.maximum(-(starts // d), 0)
     return firsts, apart.reshape(-1), inside.astype(np.uint8 if math.prod(kernel) <= 256 else np.int64)
+
+
+_numbering_known = functools.lru_cache(256)(_numbering)
+"""The same for NumPy, where it would take longer to make these small arrays than to look them up."""
 
 
 @raw
@@ -53,9 +56,10 @@ def largest_in_windows(
     make = xp(self)
     lowest = -np.inf if self.dtype.kind in "fV" else np.iinfo(self.dtype).min
     pixels = _grown(self, out, kernel, stride, padding, dilation, lowest)
-    odd = self.dtype.kind in "fV" and self.size and np.isnan(self.min())  # one NaN makes the smallest number NaN
-    numbering = _numbering(self.shape[-len(out) :], kernel, stride, padding, dilation, out)
-    firsts, apart, inside = (make.asarray(array) for array in numbering)
+    numbering = _numbering_known if make is np else _numbering
+    firsts, apart, inside = numbering(make, self.shape[-len(out) :], kernel, stride, padding, dilation, out)
+    # One NaN makes the smallest number NaN. A GPU is not asked, it would have to be waited for.
+    odd = self.dtype.kind in "fV" and (make is not np or (self.size and np.isnan(self.min())))
     best: Any = None
     for position, place in enumerate(np.ndindex(*kernel)):
         candidate = pixels[window(place, out, stride, dilation)].copy()

@@ -44,6 +44,7 @@ def make_node(op: Op, *, by_number: bool) -> type[graph.Node]:
         "vjp": vjp,
         "vjp_live": vjp_live,
         "uncompiled": (vjp, vjp_live),
+        "apart": not op.list_input,
         "saved_names": op.saved,
         "keeps": op.keeps,
         "tensor_names": frozenset(n for n in op.saved if n in op.inputs or n in op.outputs),
@@ -114,6 +115,8 @@ def rule_source(op: Op, *, by_number: bool, live: bool = False, one_kernel: str 
             now += [f"((node.versions >> {32 * i}) & 0xFFFFFFFF if owner is None else {version('owner')})"]
         else:
             now += [f"(0 if {n} is None else {version(n)})"]
+    if op.list_input and op.inputs[0] in op.saved:
+        lines += [f"    if _versions_of({op.inputs[0]}) != node.versions:", "        raise _stale(node)"]
     if now:
         lines += [f"    if {packed(now)} != node.versions:", "        raise _stale(node)"]
 
@@ -133,9 +136,9 @@ def rule_source(op: Op, *, by_number: bool, live: bool = False, one_kernel: str 
 
     rules = [_NAME.sub(translate, op.rules[n]) for n in op.inputs if n in op.rules]
     if one_kernel:
-        given = [n if n in numbers or n not in op.inputs else f"None if {n} is None else {n}._data" for n in op.saved]
+        values = [n if n in numbers or n not in op.inputs else f"None if {n} is None else {n}._data" for n in op.saved]
         edges = "(True,)" if len(rules) == 1 else "tuple([edge is not None for edge in node.edges])"
-        lines += [f"    grads = _in_one_kernel({', '.join((one_kernel, edges, 'grad', *given))})"]
+        lines += [f"    grads = _in_one_kernel({', '.join((one_kernel, edges, 'grad', *values))})"]
     elif op.list_input:
         lines += [f"    grads = {rules[0]}"]
     elif len(rules) == 1:

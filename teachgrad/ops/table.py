@@ -54,6 +54,15 @@ _NAME = re.compile(r"\b[A-Za-z_]\w*")
 class Op:
     """One entry of the table, taken apart. See the module's text for what the parts mean."""
 
+    inputs: tuple[str, ...]
+    plain: tuple[str, ...]
+    defaults: dict[str, str]
+    outputs: tuple[str, ...]
+    tracked: tuple[str, ...]  # the outputs that have a gradient
+    list_input: bool
+    list_output: bool
+    saved: tuple[str, ...]  # the names that the rules mention
+
     def __init__(
         self,
         signature: str,
@@ -75,23 +84,7 @@ class Op:
         mixed: str = "",
         refuses: Mapping[str, str] | None = None,
     ) -> None:
-        match = _SIGNATURE.fullmatch(signature)
-        assert match, signature
-        self.name: str = match[1]
-        inputs = [word.strip() for word in match[2].split(",") if word.strip()]
-        self.list_input = inputs[0].startswith("*")
-        self.inputs: tuple[str, ...] = tuple(word.lstrip("*").partition("=")[0].strip() for word in inputs)
-        arguments = [word.strip().partition("=") for word in (match[3] or "").split(",") if word.strip()]
-        self.plain: tuple[str, ...] = tuple(name.strip() for name, _, _ in arguments)
-        self.defaults: dict[str, str] = {
-            name.strip(): value.strip()
-            for name, equals, value in (*(word.partition("=") for word in inputs), *arguments)
-            if equals
-        }
-        outputs = [word.strip() for word in (match[4] or "result").split(",")]
-        self.list_output = outputs[0].startswith("*")
-        self.outputs: tuple[str, ...] = tuple(word.lstrip("*!") for word in outputs)
-        self.tracked: tuple[str, ...] = tuple(word.lstrip("*") for word in outputs if not word.startswith("!"))
+        self.name, self.signature = signature.partition("(")[0], signature
         self.node_name, self.forward, self.complex_rules = node_name, forward, rules
         self.rules = {name: real_form(rule) for name, rule in rules.items()}
         if self.rules != rules:
@@ -100,11 +93,36 @@ class Op:
         self.in_place, self.doc, self.domain, self.samples = in_place, doc, domain, tuple(samples)
         self.promotes, self.numbers_first = tuple(promotes), numbers_first
         self.keeps, self.mixed, self.refuses = tuple(keeps), mixed, dict(refuses or {})
-        self.saved: tuple[str, ...] = self._names_to_save()
         self.nodes: dict[str, type[Node]] = {}
         self.source = ""
-        unknown = set(rules) - set(self.inputs)
-        assert not unknown, f"{signature}: no input is called {unknown}"
+
+    def __getattr__(self, name: str) -> Any:
+        """What the signature says, read when first asked for: most programs use few of the ops."""
+        if name not in Op.__annotations__:
+            raise AttributeError(f"'Op' object has no attribute '{name}'")
+        self._read_signature()
+        return getattr(self, name)
+
+    def _read_signature(self) -> None:
+        match = _SIGNATURE.fullmatch(self.signature)
+        assert match, self.signature
+        inputs = [word.strip() for word in match[2].split(",") if word.strip()]
+        self.list_input = inputs[0].startswith("*")
+        self.inputs = tuple(word.lstrip("*").partition("=")[0].strip() for word in inputs)
+        arguments = [word.strip().partition("=") for word in (match[3] or "").split(",") if word.strip()]
+        self.plain = tuple(name.strip() for name, _, _ in arguments)
+        self.defaults = {
+            name.strip(): value.strip()
+            for name, equals, value in (*(word.partition("=") for word in inputs), *arguments)
+            if equals
+        }
+        outputs = [word.strip() for word in (match[4] or "result").split(",")]
+        self.list_output = outputs[0].startswith("*")
+        self.outputs = tuple(word.lstrip("*!") for word in outputs)
+        self.tracked = tuple(word.lstrip("*") for word in outputs if not word.startswith("!"))
+        self.saved = self._names_to_save()
+        unknown = set(self.rules) - set(self.inputs)
+        assert not unknown, f"{self.signature}: neither an input nor an option is called {unknown}"
 
     @property
     def identifier(self) -> str:
@@ -177,6 +195,9 @@ class Late:
         return function if tensor is None else function.__get__(tensor, cls)
 
 
+_OPTIONS = {*(Op.__init__.__kwdefaults__ or ()), "shown"}
+
+
 def op(signature: str, node_name: str | None, forward: str, **entry: Any) -> Op:
     """Adds an op to the table and returns it. Keywords that name an input are its rule; the others are options of `Op`.
 
@@ -189,17 +210,14 @@ def op(signature: str, node_name: str | None, forward: str, **entry: Any) -> Op:
     for operands of different dtypes; `keeps` the plain arguments that PyTorch holds as tensors, so that a second backward
     fails where it does there.
     """
-    match = _SIGNATURE.fullmatch(signature)
-    assert match, signature
-    inputs = {word.strip().lstrip("*").partition("=")[0] for word in match[2].split(",")}
-    rules = {name: entry.pop(name) for name in list(entry) if name in inputs}
+    rules = {name: entry.pop(name) for name in list(entry) if name not in _OPTIONS}
     shown = entry.pop("shown", {})
     made = Op(signature, node_name, forward, rules, **entry)
     assert made.name not in OPS, f"{made.name} stands in the table twice"
     OPS[made.name] = made
     RAW.setdefault(made.identifier, Late(made, "raw", made.identifier, RAW))
     LIVE[made.identifier] = Late(made, "front", made.identifier, LIVE)
-    key = f"{node_name}.alpha" if "alpha" in made.plain and node_name in RULES else node_name
+    key = f"{node_name}.alpha" if "alpha" in signature and node_name in RULES else node_name
     if key is not None and key not in RULES:
         RULES[key] = {name: real_form(rule) for name, rule in {**rules, **shown}.items()}
         COMPLEX_RULES[key] = {**rules, **shown}

@@ -209,6 +209,7 @@ def _outputs_source(op: Op, tensors: list[str], call: dict[str, str], by_number:
         body += [f"node.numbers = ({', '.join(numbers)},) if {some} else None"]
     body += ["node.birth = _next_birth()"]  # after its edges: a view may have got a new history just there
     saved, versions = [], []
+    listed = op.list_input and op.inputs[0] in op.saved
     for n in op.saved:
         if n in tensors and not op.list_input:
             t = call[n]
@@ -243,7 +244,7 @@ def _outputs_source(op: Op, tensors: list[str], call: dict[str, str], by_number:
             saved += [n]
     body += [
         f"node.saved = ({', '.join(saved)}{',' if saved else ''})",
-        f"node.versions = {packed(versions)}",
+        f"node.versions = {f'_versions_of({call[tensors[0]]})' if listed else packed(versions)}",
     ]
     if "result" in op.saved:
         body += ["node.owner = _ref(result)"]

@@ -135,7 +135,7 @@ def _node(node: Node, box: Box, prefix: str, content: Card, state: str, mark: st
             f'x="{_number(x + w * line.across)}" y="{_number(y + line.baseline)}">{escaped(line.text)}</text>'
             for line in content.lines
         ),
-        *([f'<text class="tg-mark" x="{_number(x)}" y="{_number(y + h + 11)}">{mark}</text>'] if mark else []),
+        *([f'<text class="tg-mark" x="{_number(x + 8)}" y="{_number(y + h + 7)}">{mark}</text>'] if mark else []),
         "</g>",
     ]
 

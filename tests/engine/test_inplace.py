@@ -290,3 +290,14 @@ def test_the_classic_training_step(torch):
     assert w.tolist() == [0.125, 0.25] and w.grad.tolist() == [0.0, 0.0]
     w.data -= 1
     assert w.is_leaf and w.requires_grad and w._version == 3
+
+
+@pytest.mark.parametrize("changed", ["weight", "input", "state"])
+def test_lstm_refuses_what_changed_since_forward(changed):
+    lstm = torch.nn.LSTM(3, 2)
+    x, state = torch.ones(4, 1, 3) * torch.ones(3, requires_grad=True), (torch.zeros(1, 1, 2), torch.zeros(1, 1, 2))
+    output, _ = lstm(x, state)
+    with torch.no_grad():
+        {"weight": lstm.weight_ih_l0, "input": x, "state": state[0]}[changed].add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        output.sum().backward()

@@ -66,7 +66,7 @@ class Device:
 class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
     """Poses as `cupy.ndarray`: holds a NumPy array that nobody may touch."""
 
-    __slots__ = ("__weakref__", "_host")
+    __slots__ = ("__weakref__", "_base", "_host")
     __array_priority__ = 100
     __hash__ = None
 
@@ -149,7 +149,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
     flags = property(lambda self: _Flags(self._host))
     data = property(lambda self: _Pointer(self._host))
     device = property(lambda self: Device(0))
-    base = property(lambda self: None if self._host.base is None else _wrap(self._host.base))
+    base = property(lambda self: self._base)
     T = property(lambda self: _wrap(self._host.T))
     real = property(
         lambda self: _wrap(self._host.real), lambda self, value: self._host.real.__setitem__(..., _operand(value))
@@ -245,7 +245,7 @@ def _storable(dtype):
 def _adopt(made, host):
     """Puts `host` into the array `made`, and counts its memory until it is freed."""
     _storable(host.dtype)
-    made._host = host
+    made._host, made._base = host, None
     if not host.flags.writeable and host.base is not None and all(host.strides):
         with contextlib.suppress(ValueError):
             host.flags.writeable = True  # a GPU's arrays always are; NumPy makes diagonals read-only
@@ -256,7 +256,16 @@ def _adopt(made, host):
     if key not in BLOCKS:
         ALLOCATED.append(block.nbytes)
         BLOCKS[key] = (weakref.ref(block, lambda _: BLOCKS.pop(key, None)), block.nbytes)
+    if block is host:
+        _OWNERS[key] = made
+    else:  # a view keeps the array that it is a view of, as CuPy's do
+        made._base = _OWNERS.get(key)
+        if made._base is None:
+            made._base = _wrap(block)
     return made
+
+
+_OWNERS = weakref.WeakValueDictionary()  # id of a block of memory -> the array that owns it
 
 
 def _wrap(value):

@@ -27,8 +27,11 @@ OTHER_GRAPH = {
 }
 """Lines whose result is right and whose graph is knowingly another."""
 
-COMPOSED = re.compile(r"linalg\.(householder_product|tensorinv)|orgqr")
-"""The same for functions: PyTorch has one node for them, or another view."""
+COMPOSED = re.compile(
+    r"linalg\.(householder_product|tensorinv)|orgqr|corrcoef|combinations|block_diag|"
+    r"trapez|trapz|gradient|nanquantile|norm_except_dim|renorm|rms_norm|rrelu_"
+)
+"""The same for functions: PyTorch has one node for them, or composes them of others."""
 
 LONG_WAY = re.compile(r"linalg|svd|cholesky|qr|lu_|pinv|inverse|matrix_(exp|power)|det\(|'nuc'")
 """Functions whose result is the end of a long calculation, in which each rounding counts."""
@@ -39,7 +42,7 @@ def roundings(text, usual=16):
     return 8 * usual if LONG_WAY.search(text) else usual
 
 
-SAVES_MORE = re.compile(r"nextafter|rounding_mode|%|fmod|complex|adaptive_avg")
+SAVES_MORE = re.compile(r"nextafter|rounding_mode|%|fmod|complex|adaptive_avg|trapezoid|gradient")
 """Lines whose backward may run twice in one of the libraries only: one keeps a tensor that its rule does not need."""
 
 

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 _IN_PLACE = (
-    "abs_ arcsinh_ arctan_ asinh_ atan_ ceil_ celu_ cos_ cosh_ deg2rad_ erf_ erfc_ exp2_ exp_ expm1_ fix_ floor_ frac_ "
+    "abs_ arctan_ atan_ ceil_ celu_ cos_ cosh_ deg2rad_ erf_ erfc_ exp2_ exp_ expm1_ fix_ floor_ frac_ "
     "i0_ log10_ log1p_ log2_ log_ neg_ negative_ rad2deg_ reciprocal_ relu_ round_ rsqrt_ selu_ sigmoid_ sin_ sinc_ "
     "sinh_ sqrt_ square_ tan_ tanh_ trunc_ conj_physical_ detach_"
 ).split()
-_BELOW_ONE = "acos_ arccos_ arcsin_ arctanh_ asin_ atanh_ logit_".split()
+_BELOW_ONE = "acos_ arccos_ arcsin_ asin_ logit_".split()
+
+_WITHOUT_GRADIENT = "acosh_ arccosh_ arcsinh_ arctanh_ asinh_ atanh_".split()  # PyTorch has no derivative in place
 
 LINES = [
     *(f"torch.{name}(p * 1)" for name in _IN_PLACE),
     *(f"torch.{name}(p / 9)" for name in _BELOW_ONE),
-    "torch.acosh_(p + 1)", "torch.arccosh_(p + 1)", "torch.addmv_(v * 1, m, u)", "torch.clamp_(x * 1, -0.5, 0.5)",
+    *(f"torch.{name}(p.detach() / {'9' if 'tan' in name else '0.2'})" for name in _WITHOUT_GRADIENT),
+    "torch.addmv_(v * 1, m, u)", "torch.clamp_(x * 1, -0.5, 0.5)",
     "torch.clamp_max_(x * 1, 0.5)", "torch.clamp_min_(x * 1, 0.5)", "torch.clip_(x * 1, 0.1)", "torch.gcd_(i * 4, 6)",
     "torch.gcd_(i * 4, i + 6)", "torch.lcm_(i * 4, i + 6)", "torch.ldexp_(x * 1, i[0])", "torch.xlogy_(x * 1, p)",
-    "torch.threshold_(x * 1, 0.1, 2)", "torch.dropout_(x * 1, 0.5, False)", "torch.rrelu_(x * 1)",
+    "torch.threshold_(x * 1, 0.1, 2)", "torch.dropout_(x * 1, 0.5, False)", "torch.rrelu_(p * 1)",
     "torch.resize_as_(v.detach() * 1, u)",
     *(
         f"torch.{name}(x)"
         for name in (
             "get_device is_conj is_neg is_signed is_storage isreal resolve_conj resolve_neg typename corrcoef cov histc "
-            "combinations lstsq eig symeig solve matrix_rank"
+            "eig symeig matrix_rank"
         ).split()
-        if name != "combinations"
     ),
-    "torch.combinations(v, 2)", "torch.is_same_size(x, y)", "torch.as_strided_scatter(x, v, (3,), (2,))",
+    "torch.lstsq(x, y)", "torch.solve(x, y)", "torch.combinations(v, 2)", "torch.is_same_size(x, y)", "torch.as_strided_scatter(x.detach(), v, (3,), (2,))",
     "torch.adaptive_avg_pool1d(b, 2)", "torch.block_diag(x, v, s)", "torch.constant_pad_nd(x, (1, 2), 3)",
     "torch.cumulative_trapezoid(x)", "torch.trapezoid(x, dx=2)", "torch.trapz(x, v)", "torch.float_power(p, 3)",
     "torch.gradient(v)[0]", "torch.histogram(v.detach(), 3)[0]", "torch.histogramdd(x.detach(), [2, 2, 2])[0]",
@@ -36,7 +38,8 @@ LINES = [
     "torch.empty_strided((2, 3), (3, 1)).stride()", "torch.frombuffer(bytearray(8), dtype=torch.float32)",
     "F.grid_sample(b[None], m[None, :, :2, None].mT.expand(1, 3, 2, 2) / 3, align_corners=True)",
     "torch.scatter(x, 1, idx, y, reduce='multiply')", "torch.scatter(x, 1, idx, 2, reduce='add')",
-    "torch.ctc_loss(b.log_softmax(-1), idx[:, :1] % 3 + 1, torch.tensor([2, 2, 1])[:3], torch.tensor([1, 1, 1]))",
+    "torch.ctc_loss(b.log_softmax(-1), torch.tensor([[1], [2], [3]]), torch.tensor([2, 2, 1]), torch.tensor([1, 1, 1]))",
+    "torch.manual_seed(3) and torch.nn.LSTM(3, 2)(x)[0]",
     "torch.get_num_threads() > 0", "torch.set_num_threads(torch.get_num_threads())",
     "torch.get_num_interop_threads() > 0", "torch.get_float32_matmul_precision()",
     "torch.set_float32_matmul_precision('highest')", "torch.get_deterministic_debug_mode()",

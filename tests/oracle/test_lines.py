@@ -30,17 +30,26 @@ ON_INTEGERS = {
     "torch.addmm(x, x, m, beta=0.5, alpha=2)": "PyTorch cuts beta to an integer",
     "torch.addmv(s, m, u, beta=3, alpha=0.5)": "PyTorch cuts alpha to an integer",
     "x.masked_fill(mask[0], float('-inf'))": "OverflowError instead of RuntimeError",
+    "torch.hinge_embedding_loss(x, y.sign().detach())": "the mean of integers: PyTorch divides them, here they are floats",
 }
 """Lines that we knowingly treat otherwise when x, y, ... are whole numbers."""
 
 WITH_GAPS = {
     "torch.take_along_dim(x, idx)": "PyTorch fails where a reshape would do",
     "torch.view_as_real(torch.view_as_complex(c[:, :, :2] * 1))": "PyTorch fails, here a copy is made",
+    "torch.kron(x, v)": "PyTorch fails where a reshape would do",
 }
 """The same when the memory of x, y, ... has gaps."""
 
+ONCE = {
+    "torch._weight_norm(x, p[:, :1], 0)": "PyTorch's own second derivative fails its gradgradcheck",
+    "torch.ctc_loss": "refused at the first backward with create_graph=True, by PyTorch at the second",
+    "F.grid_sample": "refused at the first backward with create_graph=True, by PyTorch at the second",
+}
+"""Beginnings of lines whose second derivative is not compared."""
+
 BEYOND_COMPLEX = (
-    r"embedding|affine_grid|cosine_similarity|cross_entropy_with_logits|(nan_to_num|scatter_reduce)_\(|kl_div|mvlgamma|"
+    r"embedding|affine_grid|cosine_similarity|cross_entropy_with_logits|(nan_to_num|scatter_reduce|rrelu)_\(|kl_div|mvlgamma|"
     r"_reduce.*am(ax|in)|xlog\w*y\(2"
 )
 """Ops for which PyTorch has no complex derivative, or no complex kernel somewhere inside, where we have one."""
@@ -98,6 +107,7 @@ def test_every_function_is_run_by_some_line():
     lines = lines.replace("torch.linalg.", "torch.linalg_").replace("torch.special.", "torch.special_")
     run = set(re.findall(r"\.(\w+)\(", lines))
     run |= {"save", "load"}  # which write and read files: tests/nn/test_serialization.py
+    run |= {"compile", "set_num_interop_threads"}  # a compiler; a switch that PyTorch refuses once it has worked
     missing = sorted(name for name in FUNCTIONS if name not in run)
     assert not missing, f"no sample and no line in inputs.FACES calls {missing}"
 
@@ -127,6 +137,9 @@ def test_line(text, dtype):
 @pytest.mark.parametrize("text", LINES)
 def test_line_second_order(text):
     build = needed(text, "float64")
+    for beginning, reason in ONCE.items():
+        if text.startswith(beginning):
+            pytest.skip(reason)
     if outcome(lambda: evaluate(text, torch, build(torch)))[1]:
         pytest.skip("PyTorch does not mix float64 with the float32 constants of this line")
     check_line(text, build, ulps=roundings(text), second=True)

@@ -53,3 +53,13 @@ def test_an_unknown_node_has_no_rule() -> None:
     assert rule_for("R", "other", {}, {"R": {"self": "grad"}}) is None
     assert input_names("NobodyBackward0", 3) == ("", "", "")
     assert input_names("S", 3, {"S": {"tensors": "grad"}}) == ("tensors[0]", "tensors[1]", "tensors[2]")
+
+
+@pytest.mark.parametrize("op", ["AddBackward0", "SubBackward0"])
+def test_alpha_stands_in_the_formula_where_it_is_not_one(op):
+    import teachgrad  # noqa: F401 - fills the rule book
+
+    scaled, plain = (rule_for(op, "other", {"grad": 3.0, "alpha": alpha}) for alpha in (2, 1))
+    assert "alpha" in scaled.text
+    assert scaled.filled.endswith("2")
+    assert "alpha" not in plain.text
