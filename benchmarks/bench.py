@@ -17,6 +17,7 @@ import importlib
 import os
 import pathlib
 import pstats
+import re
 import statistics
 import sys
 import time
@@ -122,7 +123,8 @@ def profiled(key: str, seconds: float = 0.5, lines: int = 10) -> list[str]:
     told = [f"{'own us':>10}{'calls':>8}  function (per step, under the profiler)"]
     for (path, _, name), (_, calls, own, _, _) in sorted(stats.items(), key=lambda item: -item[1][2])[:lines]:
         where = "" if path == "~" else "/".join(pathlib.PurePath(path).parts[-2:]) + " "
-        told.append(f"{1e6 * own / count:10,.1f}{calls / count:8,.1f}  {where}{name}"[:110])
+        plain = re.sub(r" at 0x\w+", "", name)  # an address means nothing tomorrow
+        told.append(f"{1e6 * own / count:10,.1f}{calls / count:8,.1f}  {where}{plain}"[:110])
     return told
 
 

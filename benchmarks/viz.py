@@ -1,8 +1,8 @@
 """What the pictures cost: `python benchmarks/viz.py [--quick] [--write]`.
 
-The budgets of the pictures, each measured and printed beside its limit. Times of one thread's own work (`thread_time`)
-where a library is measured alone, wall time where another program or a browser takes part. Nothing here is a test: a slow
-machine fails nobody.
+The budgets of the pictures, each measured and printed beside its limit. Times are those of the processor: of one thread
+(`thread_time`) where a library is measured alone, of the process and of the programs it starts beside torchviz, which runs
+`dot`. In the browser it is the clock. Nothing here is a test: a slow machine fails nobody.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import argparse
 import functools
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import statistics
@@ -156,10 +157,17 @@ def layers(lib: Any, nodes: int) -> Any:
     return state
 
 
-def wall(work: Callable[[], Any]) -> float:
-    begin = time.perf_counter()
+def processor_time() -> float:
+    """Seconds of the processor so far, in this process and in the programs that it started and waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def all_time(work: Callable[[], Any]) -> float:
+    """Seconds of the processor that the work takes, programs that it starts included."""
+    begin = processor_time()
     work()
-    return time.perf_counter() - begin
+    return processor_time() - begin
 
 
 def beside_torchviz(torch: Any, sizes: tuple[int, ...]) -> Iterator[Row]:
@@ -183,20 +191,20 @@ def beside_torchviz(torch: Any, sizes: tuple[int, ...]) -> Iterator[Row]:
 def svg_times(torch: Any, size: int, make_dot: Any) -> tuple[float, float | None, float | None]:
     """Seconds for the SVG of one graph: ours as it comes, ours with every node, and torchviz with `dot`."""
     state = layers(torch, size)
-    ours = wall(lambda: viz.draw(state, names={}).svg())
-    whole = wall(lambda: viz.draw(state, names={}, collapse=False).svg()) if size <= 1000 else None
+    ours = all_time(lambda: viz.draw(state, names={}).svg())
+    whole = all_time(lambda: viz.draw(state, names={}, collapse=False).svg()) if size <= 1000 else None
     return ours, whole, in_time(lambda: make_dot(state).pipe("svg")) if make_dot else None
 
 
 def in_time(work: Callable[[], Any]) -> float | None:
-    """Seconds of wall time, or None when it takes too long. The work runs in a process of its own, which is ended."""
+    """Seconds (see `all_time`), or None when it takes too long. The work runs in a process of its own, which is ended."""
     done, told = os.pipe()
     child = os.fork()
     if child == 0:
         os.setpgid(0, 0)
         sys.setrecursionlimit(100_000)  # torchviz walks the graph by recursion
         try:
-            os.write(told, f"{wall(work)}".encode())
+            os.write(told, f"{all_time(work)}".encode())
         finally:
             os._exit(0)
     os.close(told)

@@ -143,8 +143,9 @@ def empty_strided(
             f"strides ({len(steps)})"
         )
     room = 1 + sum((n - 1) * step for n, step in zip(shape, steps, strict=True)) if 0 not in shape else 0
-    flat = devices.makers(device).empty(room, dtype_of("empty_strided", dtype).numpy)
-    made = np.lib.stride_tricks.as_strided(flat, shape, tuple(step * flat.itemsize for step in steps))
+    xp = devices.makers(device)
+    flat = xp.empty(room, dtype_of("empty_strided", dtype).numpy)
+    made = xp.lib.stride_tricks.as_strided(flat, shape, tuple(step * flat.itemsize for step in steps))
     return leaf(made, requires_grad, device)
 
 

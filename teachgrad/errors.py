@@ -126,9 +126,10 @@ def other_device(op: Any, tensors: list[Any]) -> Exception:
     else:
         other = next(n for n, place in enumerate(places) if place != places[0])
         name = op.inputs[0 if op.list_input else other]
+        kernel = "cat" if op.name == "stack" else op.name.partition(".")[0]
         text = (
             f"Expected all tensors to be on the same device, but got {name} is on {places[other]}, different from other "
-            f"tensors on {places[0]} (when checking argument in method wrapper_CUDA_{op.name.partition('.')[0]})"
+            f"tensors on {places[0]} (when checking argument in method wrapper_CUDA_{kernel})"
         )
     return explained(
         RuntimeError(text), "Move one of them: x.to(y.device), or make it there: torch.zeros(3, device=y.device)."

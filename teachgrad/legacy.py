@@ -9,13 +9,15 @@ New code writes `torch.empty(2, 3)` and `torch.tensor([2., 3.])`.
 
 from __future__ import annotations
 
+import functools
 import warnings
 from typing import Any
 
 import numpy as np
 
-from teachgrad import dtypes
+from teachgrad import dtypes, errors
 from teachgrad.autograd.variable import TensorBase
+from teachgrad.gpu import on_gpu
 from teachgrad.leaves import leaf
 from teachgrad.ops.table import OPS, public
 from teachgrad.reading import new_array
@@ -50,6 +52,35 @@ FloatTensor, DoubleTensor, HalfTensor = _make(dtypes.float32), _make(dtypes.floa
 BFloat16Tensor = _make(dtypes.bfloat16)
 LongTensor, IntTensor, ShortTensor = _make(dtypes.int64), _make(dtypes.int32), _make(dtypes.int16)
 CharTensor, ByteTensor, BoolTensor = _make(dtypes.int8), _make(dtypes.uint8), _make(dtypes.bool)
+
+
+class _CudaType(tensortype):
+    """The type of `torch.cuda.FloatTensor` and its sisters, whose tensors live on the GPU."""
+
+    def __call__(cls, *args: Any, **named: Any) -> Tensor:
+        """A tensor of this dtype on the GPU. Raises TypeError where there is none."""
+        from teachgrad import cuda
+
+        if not cuda.is_available():
+            raise errors.explained(
+                TypeError(f"type torch.cuda.{cls.__name__} not available. Torch not compiled with CUDA enabled."),
+                f"There is no GPU here. torch.{cls.__name__} makes the same tensor on the CPU.",
+            )
+        made: Tensor = _old_style(args, named, cls.dtype, strict=True).to("cuda")
+        return made
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return super().__instancecheck__(instance) and on_gpu(instance._data)
+
+
+@functools.cache
+def cuda_types() -> dict[str, tensortype]:
+    """The old types of `torch.cuda`, by name."""
+    kept = (FloatTensor, DoubleTensor, HalfTensor, BFloat16Tensor, LongTensor, IntTensor, ShortTensor, CharTensor)
+    return {
+        t.__name__: _CudaType(t.__name__, (), {"__module__": "torch.cuda", "dtype": t.dtype})
+        for t in (*kept, ByteTensor, BoolTensor)
+    }
 
 
 def legacy_tensor(cls: type[Tensor], *args: Any, **named: Any) -> Tensor:

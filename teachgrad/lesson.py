@@ -44,7 +44,8 @@ def lesson_line() -> str:
     cell = getattr(getattr(shell, "compile", None), "format_code_name", lambda _: None)(file)
     text = linecache.getline(file, frame.f_lineno).strip()
     text = text if len(text) <= 80 else text[:79] + "…"
-    place = f"Line {frame.f_lineno} of {cell[1] if cell else os.path.basename(file)}"
+    name = cell[1] if cell else os.path.basename(file)  # noqa: PTH119  pathlib would load with `import teachgrad`
+    place = f"Line {frame.f_lineno} of {name}"
     return f"{place}, `{text}`: " if text else f"{place}: "
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-import numpy
+import numpy as np
 from numpy import add, ndarray
 
 from teachgrad import gpu
@@ -55,7 +55,7 @@ def unbroadcast(grad: Any, shape: tuple[int, ...], dtype: Any, away: bool = Fals
     return grad if grad.dtype is dtype else _cast(grad, dtype)
 
 
-ones = lru_cache(maxsize=16)(numpy.ones)
+ones = lru_cache(maxsize=16)(np.ones)
 """Vectors of ones, which turn sums into products; nobody writes to them."""
 
 

@@ -34,11 +34,15 @@ import numpy as np
 from teachgrad import dtypes, errors
 from teachgrad.autograd.saved import ACTIVE
 from teachgrad.autograd.variable import TensorBase
+from teachgrad.gpu import xp
 from teachgrad.ops.sliding import Sizes, added_back, framed, output_size, reach_of, sliding
 from teachgrad.ops.table import LIVE, composite, op, public, raw
 
 KEPT_COLUMNS = 2**25
 """The columns are kept for backward if they have at most this many bytes (32 MiB), else computed again."""
+
+BLOCK = 2**21
+"""Columns that nobody keeps are made for as many images at once as give this many bytes (2 MiB), which a cache holds."""
 
 
 def _as_matrices(view: Any, groups: int, n: int) -> Any:
@@ -91,9 +95,14 @@ def _convolve_rows(image: Any, weight: Any, bias: Any, out: Sizes, start: Sizes,
     reach = reach_of(out, kernel, ones, dilation)
     frame = framed(image, (reach[0] + 1, *reach[1:]), start)  # one row more, for the last row to run into
     rows = (out[0], *reach[1:])
-    pixels = _as_matrices(sliding(frame, kernel, rows, ones, dilation), groups, len(out))
-    product = np.matmul(_grouped(weight, groups), pixels).reshape(len(image), len(weight), *rows)
-    return _with_bias(framed(product, out, (0,) * len(out)), bias)
+    view, matrix = sliding(frame, kernel, rows, ones, dilation), _grouped(weight, groups)
+    result = xp(image).empty((len(image), len(weight), *out), image.dtype)
+    block = max(1, BLOCK * len(image) // max(1, view.nbytes))
+    for first in range(0, len(image), block):
+        some = view[first : first + block]
+        product = np.matmul(matrix, _as_matrices(some, groups, len(out))).reshape(len(some), len(weight), *rows)
+        result[first : first + block] = product[(..., *(slice(o) for o in out))]
+    return _with_bias(result, bias)
 
 
 @raw
@@ -146,6 +155,7 @@ op(
     "convolve(self, weight, bias, out, stride, padding, dilation, groups, keep)",
     self="convolution_back(grad, conj(weight), None, self_shape[2:], stride, padding, dilation, groups)",
     weight="convolution_weight(grad, conj(self), columns, weight_shape, stride, padding, dilation, groups)",
+    shown={"weight": "convolution_weight(grad, conj(self), None, weight_shape, stride, padding, dilation, groups)"},
     bias="channel_sum(grad)",
     samples=[
         "F.conv1d(b, b[:, :, :2])", "F.conv1d(b, b, u[:2])", "F.conv1d(b[0], b[:, :, :2], v[:2])", "torch.conv1d(b, b)",
@@ -156,6 +166,7 @@ op(
         "F.conv2d(c.view(1, 2, 4, 5), b.view(1, 2, 3, 4), s[None], stride=(2, 1), padding=(1, 2))",
         "F.conv2d(k[None, None], m[None, None, :2], dilation=(2, 1), padding='same')",
         "F.conv3d(b[None, None], b[None, None, :, :2, :2])", "torch.conv3d(b[None], b[None, None])",
+        "F.conv1d(c, c[:, :, :1], v[:2])", "F.conv1d(c, c[:, :, :2], padding=3, stride=3)",
     ],
 )  # fmt: skip
 op(
@@ -171,6 +182,8 @@ op(
         "F.conv_transpose2d(b, b.view(2, 1, 3, 4))", "F.conv_transpose3d(b[None, None], b[None, None])",
         "torch.conv_transpose1d(c, c.view(4, 2, 5))", "torch.conv_transpose2d(b, b.view(2, 1, 3, 4))",
         "torch.conv_transpose3d(b[None, None], b[None, None])",
+        "F.conv_transpose1d(c, c.view(4, 2, 5), dilation=3, output_padding=2)",
+        "F.conv_transpose1d(c, k[:, None, :1], padding=2)",
     ],
 )  # fmt: skip
 op(

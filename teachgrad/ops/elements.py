@@ -13,7 +13,7 @@ from teachgrad.ops import dims
 from teachgrad.ops.convert import number
 from teachgrad.ops.faces import pow
 from teachgrad.ops.inplace import in_place
-from teachgrad.ops.table import LIVE, METHODS, OPS, RAW, composite, op, pointwise, public, raw
+from teachgrad.ops.table import METHODS, OPS, RAW, composite, op, pointwise, public, raw
 
 RAW.update({name: getattr(np, name) for name in ("fmax", "fmin", "logaddexp2", "lcm", "gcd", "nextafter", "ldexp")})
 
@@ -209,7 +209,10 @@ def float_power(input: Any, exponent: Any) -> Any:
     kinds = {each._data.dtype.kind for each in given if isinstance(each, TensorBase)}
     wide = dtypes.complex128 if "c" in kinds or any(isinstance(each, complex) for each in given) else dtypes.float64
     number_of = complex if wide is dtypes.complex128 else float
-    cast = (each.to(wide) if isinstance(each, TensorBase) else number_of(each) for each in given)
+    cast = (
+        each.to(wide) if isinstance(each, TensorBase) else number_of(each)  # type: ignore[attr-defined]
+        for each in given
+    )
     return pow(*cast)
 
 

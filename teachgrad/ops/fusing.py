@@ -16,6 +16,7 @@ Nothing of this is loaded before a GPU is in use; then `begin` lets the nodes co
 from __future__ import annotations
 
 import functools
+import linecache
 import re
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +25,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from teachgrad import gpu
-from teachgrad.ops.compiling import HELPERS, execute
+from teachgrad.ops.compiling import HELPERS
 from teachgrad.ops.table import OPS, RAW, Op
 
 _INFIX = {
@@ -118,7 +119,7 @@ class Kernel:
             return self.line(f"{condition.code} ? {self.operand(values[0])} : {self.operand(values[1])}", self.kind)
         codes = [self.operand(each) for each in operands]
         if name in ("bitwise_and", "bitwise_or", "logical_and", "logical_or", "invert", "logical_not"):
-            if kinds != {_BOOL}:
+            if any(each.__class__ is not Symbol for each in operands) or kinds != {_BOOL}:
                 raise NotElementwiseError("bits of numbers")
             return self.line(f"!{codes[0]}" if len(codes) == 1 else f"{codes[0]} {_INFIX[name]} {codes[1]}", _BOOL)
         if kinds != {self.kind}:
@@ -233,9 +234,12 @@ def rule_of(op: Op, key: str) -> str:
         return ""
     parts = " ".join(f"({rule}) if edges[{n}] else None," for n, rule in enumerate(rules))
     name = re.sub(r"\W", "_", f"rule_of_{key}")
-    RAW[f"_{name}"] = execute(
-        op, f"def {name}(edges, {', '.join(('grad', *op.saved))}):\n    return ({parts})\n", RAW, name
-    )
+    source = f"def {name}(edges, {', '.join(('grad', *op.saved))}):\n    return ({parts})\n"
+    file = f"<teachgrad rule of {op.name}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    scope: dict[str, Any] = {}
+    exec(compile(source, file, "exec"), RAW, scope)
+    RAW[f"_{name}"] = scope[name]
     return f"_{name}"
 
 

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from teachgrad.gpu import xp
+from teachgrad.gpu import add_at, xp
 from teachgrad.ops.table import LIVE, op, raw
 
 
@@ -69,20 +69,20 @@ def _neighbours(shape: tuple[int, ...], grid: Any, mode: str, padding: str, alig
 @raw
 def sampled(self: Any, grid: Any, *how: Any) -> Any:
     """(N, C, H, W) at the places (N, h, w, 2), as (N, C, h, w)."""
-    sample = np.arange(len(self))[:, None, None]
-    total = np.zeros((*grid.shape[:3], self.shape[1]), self.dtype)
+    sample = xp(self).arange(len(self))[:, None, None]
+    total = xp(self).zeros((*grid.shape[:3], self.shape[1]), self.dtype)
     for row, column, inside, weight, _, _ in _neighbours(self.shape, grid, *how):
         total += self[sample, :, row, column] * (weight * inside)[..., None]
-    return np.ascontiguousarray(total.transpose(0, 3, 1, 2))
+    return xp(self).ascontiguousarray(total.transpose(0, 3, 1, 2))
 
 
 @raw
 def sampled_back(grad: Any, shape: tuple[int, ...], grid: Any, *how: Any) -> Any:
     """The gradient of the pictures: each place gives its own to the pixels around it."""
-    total = np.zeros((shape[0], *shape[2:], shape[1]), grad.dtype)
-    sample, last = np.arange(shape[0])[:, None, None], grad.transpose(0, 2, 3, 1)
+    total = xp(grad).zeros((shape[0], *shape[2:], shape[1]), grad.dtype)
+    sample, last = xp(grad).arange(shape[0])[:, None, None], grad.transpose(0, 2, 3, 1)
     for row, column, inside, weight, _, _ in _neighbours(shape, grid, *how):
-        np.add.at(total, (sample, row, column), last * (weight * inside)[..., None])
+        add_at(total, (sample, row, column), last * (weight * inside)[..., None])
     return total.transpose(0, 3, 1, 2)
 
 
@@ -90,7 +90,7 @@ def sampled_back(grad: Any, shape: tuple[int, ...], grid: Any, *how: Any) -> Any
 def places_back(grad: Any, self: Any, grid: Any, *how: Any) -> Any:
     """The gradient of the places."""
     total = np.zeros_like(grid)
-    sample, last = np.arange(len(self))[:, None, None], grad.transpose(0, 2, 3, 1)
+    sample, last = xp(grad).arange(len(self))[:, None, None], grad.transpose(0, 2, 3, 1)
     for row, column, inside, _, by_x, by_y in _neighbours(self.shape, grid, *how):
         pull = (last * self[sample, :, row, column]).sum(-1) * inside
         total[..., 0] += pull * by_x

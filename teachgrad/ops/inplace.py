@@ -32,7 +32,7 @@ def in_place(function: Callable[..., Any], *, keeps_input: bool = True) -> Calla
             raise errors.not_a_tensor(function.__name__ + "_", "input", 1, self)
         views.check_in_place(self, *args)
         views.check_overlap(self, *args)
-        recorded = GRAD_MODE.get() and any([isinstance(a, TensorBase) and a._requires_grad for a in (self, *args)])
+        recorded = GRAD_MODE.get() and any(isinstance(a, TensorBase) and a._requires_grad for a in (self, *args))
         if ufunc is not None and not recorded and len(args) == 1 and _done_at_once(ufunc, self, args[0], kwargs):
             return self
         before = as_it_was(self, keeps_input and recorded)

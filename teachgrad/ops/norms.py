@@ -83,6 +83,8 @@ def cdist_slope(F: Any, grad: Any, rows: Any, others: Any, result: Any, p: float
     """The gradient of each row: the sum of what its distance to each of the others gives it."""
     apart = rows[..., :, None, :] - others[..., None, :, :]
     ndim = len(apart.shape)
+    if p == 0:  # how many differ: a step, flat everywhere
+        return F.zeros(F.sum(apart, ndim - 2))
     return F.sum(F.norm_slope(grad, apart, result, p, ndim - 1), ndim - 2)
 
 

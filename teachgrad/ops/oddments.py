@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from teachgrad import dtypes, errors
+from teachgrad import devices, dtypes, errors
 from teachgrad.autograd import views
 from teachgrad.autograd.variable import TensorBase, bump, wrap
 from teachgrad.bfloats import cast
+from teachgrad.gpu import xp
 from teachgrad.ops import dims
+from teachgrad.ops.inplace import in_place
 from teachgrad.ops.overwriting import overwrite
 from teachgrad.ops.table import FUNCTIONS, METHODS, pointwise, public
 
@@ -40,12 +42,12 @@ def _relation(name: str, sign: str, *also: str) -> None:
         samples=[f"(x * 1).{name}_(y)", f"(x * 1).{name}_(v)", f"(x * 1).{name}_(x.double())"],
     )  # fmt: skip
 
-    def in_place(input: Any, other: Any) -> Any:
+    def relation(input: Any, other: Any) -> Any:
         return overwrite(input, f"{name}.kept" if isinstance(other, TensorBase) else f"{name}.kept_number", other)
 
-    in_place.__name__ = in_place.__qualname__ = f"{name}_"
-    in_place.__doc__ = f"`{name}`, written as ones and zeros into the tensor. Mirrors `torch.Tensor.{name}_`."
-    METHODS.update({f"{each}_": in_place for each in (name, *also)})
+    relation.__name__ = relation.__qualname__ = f"{name}_"
+    relation.__doc__ = f"`{name}`, written as ones and zeros into the tensor. Mirrors `torch.Tensor.{name}_`."
+    METHODS.update({f"{each}_": relation for each in (name, *also)})
 
 
 for _name, _signs in _RELATIONS.items():
@@ -168,13 +170,14 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
 
 @public("range", method=False)
 def range_(
-    start: float = 0, end: float | None = None, step: float = 1, *, dtype: Any = None, requires_grad: bool = False
-) -> Any:
+    start: float = 0, end: float | None = None, step: float = 1, *, dtype: Any = None, device: Any = None,
+    requires_grad: bool = False,
+) -> Any:  # fmt: skip
     """The numbers start, start + step, ... up to and including end. Mirrors `torch.range`."""
     warnings.warn(_RANGE, UserWarning, stacklevel=2)
     start, end = (0, start) if end is None else (start, end)
     kind = (dtype or dtypes.get_default_dtype()).numpy
-    made = wrap(cast(start + step * np.arange(int((end - start) / step) + 1), kind))
+    made = wrap(cast(start + step * devices.makers(device).arange(int((end - start) / step) + 1), kind))
     return made.requires_grad_() if requires_grad else made
 
 
@@ -196,10 +199,10 @@ def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
 @public("unravel_index", method=False)
 def unravel_index(indices: Any, shape: Any) -> Any:
     """The row, column, ... of each place in a flattened tensor of this shape. Mirrors `torch.unravel_index`."""
-    places = np.unravel_index(
-        dims.tensor("unravel_index", indices)._data, tuple(shape) if not isinstance(shape, int) else (shape,)
-    )
-    return tuple(wrap(np.asarray(each, np.int64)) for each in places)
+    places = dims.tensor("unravel_index", indices)._data
+    make = xp(places)
+    found = make.unravel_index(places, tuple(shape) if not isinstance(shape, int) else (shape,))
+    return tuple(wrap(make.asarray(each, np.int64)) for each in found)
 
 
 @public("block_diag", method=False)
@@ -222,6 +225,9 @@ def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Any:
     others = tuple(d for d in range(input.ndim) if d != dim % input.ndim)
     norms = FUNCTIONS["norm"](input, p, others, keepdim=True)
     return input * FUNCTIONS["where"](norms > maxnorm, maxnorm / (norms + 1e-7), 1.0)
+
+
+METHODS["renorm_"] = in_place(renorm)
 
 
 # -- removed from PyTorch --------------------------------------------------------------------------------------

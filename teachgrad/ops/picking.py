@@ -169,7 +169,7 @@ LIVE["once"] = lambda index: wrap(once(index._data))
 # -- what the functions below check ----------------------------------------------------------------------------
 def _counts(array: Any) -> bool:
     """Are these int64 or int32, PyTorch's types for places?"""
-    return array.dtype.kind == "i" and array.dtype.itemsize >= 4
+    return bool(array.dtype.kind == "i" and array.dtype.itemsize >= 4)
 
 
 def _indexed(function: str, input: Any, dim: Any, index: Any) -> int:

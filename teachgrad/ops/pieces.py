@@ -16,7 +16,7 @@ import numpy as np
 
 from teachgrad import dtypes, errors
 from teachgrad.autograd.variable import TensorBase
-from teachgrad.gpu import xp
+from teachgrad.gpu import MODULES, on_gpu, xp
 from teachgrad.ops import dims, refusals
 from teachgrad.ops.dimensions import atleast_1d, atleast_2d, atleast_3d
 from teachgrad.ops.shape import reshape
@@ -42,6 +42,8 @@ def joined(arrays: list[Any], dim: int) -> Any:
 @raw
 def stacked(arrays: list[Any], dim: int) -> Any:
     """The arrays side by side along a new dimension."""
+    if MODULES and len({on_gpu(array) for array in arrays}) > 1:
+        raise TypeError("arrays of two devices")  # which the table says in PyTorch's words
     first = arrays[0].dtype
     if any(array.dtype is not first for array in arrays):
         dtype = dtypes.result_numpy_dtype([*arrays])

@@ -182,9 +182,13 @@ for _n in (2, 3):
         f"MaxPool{_n}DWithIndicesBackward0",
         "largest_in_windows(self, kernel, stride, padding, dilation, out)",
         self=f"planes_from(grad, indices, self.shape, {_n}, windows_apart(kernel, stride, dilation))",
+        shown={"self": f"planes_from(grad, indices, self.shape, {_n})"},
         refuses={"c": f"max_pool{_n}d"},
-        samples=[f"F.max_pool{_n}d(b[None] + x.sum(), 2)" if _n == 3 else "F.max_pool2d(c, 2)"],
-    )
+        samples=["F.max_pool3d(b[None] + x.sum(), 2)", "F.max_pool3d(b[None], (1, 2, 2), stride=1)"] if _n == 3 else [
+            "F.max_pool2d(c, 2)", "F.max_pool2d(c, 3, stride=1, padding=1)", "F.max_pool2d(c, 2, ceil_mode=True)",
+            "F.max_pool2d(c, 2, 1, dilation=2)", "F.max_pool2d(c, 2, 2, 1, return_indices=True)[1]",
+        ],
+    )  # fmt: skip
     op(
         f"avg_pool{_n}d_windows(self; kernel, stride, padding, out, include, divisor)", f"AvgPool{_n}DBackward0",
         "mean_of_windows(self, kernel, stride, padding, out, include, divisor)",

@@ -149,12 +149,18 @@ def addmm_of(self: Any, mat1: Any, mat2: Any, beta: float = 1, alpha: float = 1)
 @raw
 def addmv_of(self: Any, mat: Any, vec: Any, beta: float = 1, alpha: float = 1) -> Any:
     """beta * self + alpha * mat @ vec."""
+    if self.dtype is not mat.dtype or self.dtype is not vec.dtype:
+        names = [dtypes.of(array.dtype).scalar_name for array in (self, mat, vec)]
+        raise _differ("addmv input tensors must have the same dtype, but got {}, {}, and {}".format(*names))
     return _added(self, mv_of(mat, vec), beta, alpha)
 
 
 @raw
 def addr_of(self: Any, vec1: Any, vec2: Any, beta: float = 1, alpha: float = 1) -> Any:
     """beta * self + alpha * (the outer product of the vectors)."""
+    for name, factor in (("beta", beta), ("alpha", alpha)):
+        if isinstance(factor, float) and all(array.dtype.kind in "iu" for array in (self, vec1, vec2)):
+            raise RuntimeError(f"For integral input tensors, argument {name} must not be a floating point number.")
     return _added(self, np.multiply.outer(vec1, vec2), beta, alpha)
 
 
@@ -176,7 +182,9 @@ def baddbmm_of(self: Any, batch1: Any, batch2: Any, beta: float = 1, alpha: floa
 
 
 def _added(self: Any, product: Any, beta: float, alpha: float) -> Any:
-    """beta * self + alpha * product, written over the product."""
+    """beta * self + alpha * product, written over the product. For integers, the factors are cut to integers, too."""
+    if product.dtype.kind in "iu":
+        beta, alpha = int(beta), int(alpha)
     if alpha != 1:
         product *= alpha
     try:

@@ -137,7 +137,11 @@ def rule_source(op: Op, *, by_number: bool, live: bool = False, one_kernel: str 
     rules = [_NAME.sub(translate, op.rules[n]) for n in op.inputs if n in op.rules]
     if one_kernel:
         values = [n if n in numbers or n not in op.inputs else f"None if {n} is None else {n}._data" for n in op.saved]
-        edges = "(True,)" if len(rules) == 1 else "tuple([edge is not None for edge in node.edges])"
+        wanted = ", ".join(f"edges[{i}] is not None" for i in range(len(rules)))
+        edges = "(True,)"
+        if len(rules) > 1:
+            lines += ["    edges = node.edges"]
+            edges = f"({wanted})"
         lines += [f"    grads = _in_one_kernel({', '.join((one_kernel, edges, 'grad', *values))})"]
     elif op.list_input:
         lines += [f"    grads = {rules[0]}"]

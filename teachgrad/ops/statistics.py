@@ -14,6 +14,7 @@ import numpy as np
 from teachgrad import errors, return_types
 from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.bfloats import cast, widened
+from teachgrad.gpu import on_gpu
 from teachgrad.ops import dims
 from teachgrad.ops.pieces import cat
 from teachgrad.ops.reduce import sum
@@ -105,6 +106,9 @@ def _floats(function: str, input: Any) -> Any:
 def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False) -> Any:
     """How many elements (or how much weight) fall into each bin: (hist, bin_edges). Mirrors `torch.histogram`."""
     data = _floats("histogram", input)
+    if on_gpu(data):  # where PyTorch has none
+        found = histogram(input.cpu(), bins, range=range, weight=weight, density=density)
+        return return_types.histogram(*(each.to(input.device) for each in found))
     weights = None if weight is None else weight._data.reshape(-1)
     if isinstance(bins, TensorBase):
         edges: Any = bins._data
@@ -120,6 +124,9 @@ def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, d
 def histogramdd(input: Any, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False) -> Any:
     """A histogram of points: the last dimension holds their coordinates. Mirrors `torch.histogramdd`."""
     data = _floats("histogramdd", input)
+    if on_gpu(data):
+        hist, edges = histogramdd(input.cpu(), bins, range=range, weight=weight, density=density)
+        return return_types.histogramdd(hist.to(input.device), tuple(edge.to(input.device) for edge in edges))
     points = data.reshape(math.prod(data.shape[:-1]), data.shape[-1])
     counts = [bins] * points.shape[1] if isinstance(bins, int) else list(bins)
     limits = list(zip(range[::2], range[1::2], strict=True)) if range else [(0, 0)] * len(counts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -74,6 +75,7 @@ def card(node: Node, gradient: str | None = None, widest_gradient: str = "", arg
     return Card(tuple(lines), round(max(LEAST, widest + 2 * SIDE), 1), round(height, 1))
 
 
+@functools.lru_cache(4096)
 def fit(text: str, size: float, bold: bool = False, room: float = WIDEST) -> str:
     """``text`` made visible, with its middle left out if it is wider than ``room`` pixels."""
     text = visible(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from typing import Any
 
 from .grouping import BUDGET, grouped
 from .model import Edge, Event, Graph, Group, Node, Trace
@@ -60,10 +61,15 @@ def close(graph: Graph, closed: Collection[str]) -> Graph:
         source, target = shown[edge.source], shown[edge.target]
         if source == target:
             continue
+        key = (source, target, 0 if source in groups else edge.id)
+        if key in edges:
+            continue
+        moved: dict[str, Any] = {"source": source, "target": target}
         if source in groups:
-            edge = replace(edge, slot=0, input_name="", constant=False)
-        moved = replace(edge, source=source, target=target, output_nr=0 if target in groups else edge.output_nr)
-        edges.setdefault((source, target, 0 if source in groups else edge.id), moved)
+            moved |= {"slot": 0, "input_name": "", "constant": False}
+        if target in groups:
+            moved["output_nr"] = 0
+        edges[key] = edge if (source, target) == (edge.source, edge.target) else replace(edge, **moved)
     frames = []
     for group in graph.groups:
         inside = tuple(dict.fromkeys(shown[node] for node in group.nodes))

@@ -68,6 +68,7 @@ def _parsed(expression: str) -> tuple[str, str, str]:
         tree = ast.parse(expression, mode="eval").body
     except SyntaxError:  # a rule told in words is still worth telling
         return expression, rf"\text{{{expression}}}", expression
+    tree = _Readable().visit(tree)
     text, formula = ast.unparse(tree), latex(tree)
     return text, formula, ast.unparse(_Blanks().visit(tree))
 
@@ -79,6 +80,69 @@ def _rules(rules: Rules | None, values: Mapping[str, Any] | None = None) -> Rule
 
     seen = (values or {}).values()
     return COMPLEX_RULES if any(isinstance(v, Value) and v.dtype.startswith("complex") for v in seen) else RULES
+
+
+READS = {
+    "adaptive_avg_pool2d_shares": "adaptive_avg_pool2d_backward",
+    "adaptive_avg_pool3d_shares": "adaptive_avg_pool3d_backward",
+    "avg_pool2d_shares": "avg_pool2d_backward",
+    "avg_pool2d_windows": "avg_pool2d",
+    "avg_pool3d_shares": "avg_pool3d_backward",
+    "avg_pool3d_windows": "avg_pool3d",
+    "cholesky_solve_half": "cholesky_solve",
+    "cumsum_back": "cumsum_from_the_end",
+    "diagonal_scatter_at": "diagonal_scatter",
+    "embedding_again": "embedding",
+    "embedding_back": "embedding_backward",
+    "expand_back": "expand",
+    "folded": "sum_to_size",
+    "imag_part": "imag",
+    "layers_of_gradient": "unbind",
+    "linalg_lu_solve_side": "lu_solve",
+    "linalg_solve_triangular_side": "solve_triangular",
+    "log_of_number": "log",
+    "masked_fill_number": "masked_fill",
+    "parts_of_gradient": "split",
+    "pixel_shuffle_by": "pixel_shuffle",
+    "pixel_unshuffle_by": "pixel_unshuffle",
+    "planes_at": "gather",
+    "planes_from": "scatter",
+    "polygamma_n": "polygamma",
+    "put_back": "scatter",
+    "real_part": "real",
+    "scatter_number": "scatter",
+    "select_scatter_at": "select_scatter",
+    "slice_Tensor": "slice",
+    "slice_scatter_at": "slice_scatter",
+    "special_erfcx_of": "erfcx",
+    "special_i0e_of": "i0e",
+    "special_i1_of": "i1",
+    "special_i1e_of": "i1e",
+    "split_back": "cat",
+    "spread_loss": "expand",
+    "squeeze_dim": "squeeze",
+    "sum_of_copies": "sum_to_size",
+    "to_copy": "to",
+    "unbind_back": "stack",
+    "unsqueeze_to": "reshape",
+    "zeros_of": "zeros",
+}
+"""Functions that only the rules know -> the well-known one of which each is a form; a formula shows that name."""
+
+
+class _Readable(ast.NodeTransformer):
+    """Well-known names in place of the rules' own, and products in place of their short cuts."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        match node:
+            case ast.Call(func=ast.Name(id="scaled" | "times"), args=[value, factor]):
+                return ast.BinOp(factor, ast.Mult(), value)
+            case ast.Call(func=ast.Name(id="constant"), args=[value]):
+                return value
+            case ast.Call(func=ast.Name(id=name)) if name in READS:
+                node.func = ast.Name(READS[name])
+        return node
 
 
 class _Blanks(ast.NodeTransformer):

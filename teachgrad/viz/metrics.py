@@ -15,6 +15,7 @@ FAMILY = "DejaVu Sans"
 FILES = tuple(Path(__file__).with_name("fonts") / name for name in ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf"))
 
 
+@functools.lru_cache(4096)  # the words of a graph come again and again
 def text_width(text: str, size: float, bold: bool = False) -> float:
     """Width of ``text`` in pixels at font size ``size``; characters the font lacks are estimated."""
     advances = _advances(bold)

@@ -314,7 +314,7 @@ def test_a_graph_keeps_its_node_alive(torch):
         assert calls == [1, 1]
 
 
-def test_post_hook_sees_none_where_no_gradient_was_asked_for():
+def test_post_hook_sees_none_where_no_gradient_was_asked_for(torch):
     x, y = torch.tensor([2.0], requires_grad=True), torch.tensor([3.0], requires_grad=True)
     seen = []
     for z in (x * y, torch.cat([x, y])):  # one rule for a list gives all its gradients, in PyTorch too
@@ -324,7 +324,7 @@ def test_post_hook_sees_none_where_no_gradient_was_asked_for():
 
 
 def test_a_leaf_forgets_its_removed_hooks():
-    x = torch.ones(2, requires_grad=True)
+    x = teachgrad.ones(2, requires_grad=True)
     x.register_hook(lambda grad: None).remove()
     y = x * 2
     y.grad_fn.next_functions[0][0].register_hook(lambda *_: None).remove()

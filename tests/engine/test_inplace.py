@@ -293,7 +293,7 @@ def test_the_classic_training_step(torch):
 
 
 @pytest.mark.parametrize("changed", ["weight", "input", "state"])
-def test_lstm_refuses_what_changed_since_forward(changed):
+def test_lstm_refuses_what_changed_since_forward(torch, changed):
     lstm = torch.nn.LSTM(3, 2)
     x, state = torch.ones(4, 1, 3) * torch.ones(3, requires_grad=True), (torch.zeros(1, 1, 2), torch.zeros(1, 1, 2))
     output, _ = lstm(x, state)

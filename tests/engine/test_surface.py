@@ -94,10 +94,7 @@ def names(text):
 
 PURE, OTHERS = names(AUTOGRAD_LESSONS), names(ALL_LESSONS)
 
-MISSING = {
-    "torch.cuda.FloatTensor": "old constructor of tensors on a GPU",
-    "torch.cuda.HalfTensor": "old constructor of tensors on a GPU",
-}
+MISSING = {}
 """Names of the second list that we do not have -> what they were."""
 
 
@@ -315,3 +312,19 @@ def test_grad_scaler():
 def test_benchmark():
     measured = torch.utils.benchmark.Timer("x + x", globals={"x": torch.ones(3)}).timeit(10)
     assert measured.mean > 0 and "x + x" in repr(measured)
+
+
+def test_names_from_before_amp_had_cpus():
+    from teachgrad.cuda.amp import GradScaler
+
+    with (
+        pytest.warns(FutureWarning, match=r"^`torch.cuda.amp.GradScaler\(args...\)` is deprecated"),
+        pytest.warns(UserWarning, match="CUDA is not available"),
+    ):
+        scaler = GradScaler()
+    assert not scaler.is_enabled()
+    assert not isinstance(torch.ones(2), torch.cuda.FloatTensor)
+    with pytest.raises(TypeError, match=r"^type torch.cuda.FloatTensor not available."):
+        torch.cuda.FloatTensor([1.0])
+    with pytest.raises(AttributeError):
+        torch.cuda.NoSuchTensor  # noqa: B018

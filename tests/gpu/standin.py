@@ -13,7 +13,7 @@ import weakref
 
 import numpy as np
 
-from gpu.surface import ALLOCATED, BLOCKS, SCALARS, SURFACE, WAITS, check_arguments, launched, loop_of, note
+from gpu.surface import BLOCKS, SCALARS, SURFACE, WAITS, allocated, check_arguments, launched, loop_of, note
 
 
 class _Pointer:
@@ -254,11 +254,11 @@ def _adopt(made, host):
         block = block.base
     key = id(block)
     if key not in BLOCKS:
-        ALLOCATED.append(block.nbytes)
+        allocated(block.nbytes)
         BLOCKS[key] = (weakref.ref(block, lambda _: BLOCKS.pop(key, None)), block.nbytes)
     if block is host:
         _OWNERS[key] = made
-    else:  # a view keeps the array that it is a view of, as CuPy's do
+    elif block.dtype.kind in "biufc":  # a view keeps the array that it is a view of, as CuPy's do
         made._base = _OWNERS.get(key)
         if made._base is None:
             made._base = _wrap(block)

@@ -27,10 +27,7 @@ WAITS = frozenset(
 
 SCALARS = (bool, int, float, complex, np.generic)
 BLOCKS = {}  # id of a block of memory -> (weak reference to it, bytes)
-LAUNCHED: list[str] = []
-"""The kernels that ran, by name; functions that only make another view of an array are not kernels."""
-ALLOCATED: list[int] = []
-"""The sizes, in bytes, of all blocks of memory that were ever taken."""
+LOGS: list[Log] = []
 
 _NO_KERNEL = frozenset(
     "broadcast_to reshape ravel transpose swapaxes moveaxis squeeze expand_dims view diagonal shape ndim size real imag "
@@ -38,9 +35,30 @@ _NO_KERNEL = frozenset(
 )
 
 
+class Log:
+    """What the device does while `with Log() as log:` is open."""
+
+    def __init__(self):
+        self.kernels = []  # their names; a function that only makes another view of an array starts none
+        self.blocks = []  # the sizes, in bytes, of the memory that is taken
+
+    def __enter__(self):
+        LOGS.append(self)
+        return self
+
+    def __exit__(self, *_):
+        LOGS.remove(self)
+
+
 def launched(name):
-    if name not in _NO_KERNEL:
-        LAUNCHED.append(name)
+    for log in LOGS:
+        if name not in _NO_KERNEL:
+            log.kernels.append(name)
+
+
+def allocated(size):
+    for log in LOGS:
+        log.blocks.append(size)
 
 
 def note(kind):

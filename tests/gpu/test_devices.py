@@ -93,6 +93,8 @@ def test_mixing_devices():
     other += "(when checking argument in method wrapper_CUDA_{})"
     refuses(RuntimeError, other.format("mat2", "cpu", "cuda:0", "mm"), lambda: gpu @ cpu)
     refuses(RuntimeError, other.format("tensors", "cuda:0", "cpu", "cat"), lambda: torch.cat([cpu, gpu]))
+    refuses(RuntimeError, other.format("tensors", "cpu", "cuda:0", "cat"), lambda: torch.stack([gpu, cpu]))
+    refuses(RuntimeError, other.format("tensors", "cuda:0", "cpu", "cat"), lambda: torch.stack([cpu, gpu, cpu]))
     refuses(
         RuntimeError, other.format("mat1", "cpu", "cuda:0", "addmm"), lambda: torch.nn.Linear(2, 2, device="cuda")(cpu)
     )

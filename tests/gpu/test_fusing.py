@@ -28,9 +28,9 @@ def launches(request, function):
         pytest.skip("the stand-in counts")
     from gpu import surface
 
-    before = len(surface.LAUNCHED)
-    answer = function()
-    return surface.LAUNCHED[before:], answer
+    with surface.Log() as log:
+        answer = function()
+    return log.kernels, answer
 
 
 def operands(dtype=torch.float32):
@@ -182,9 +182,9 @@ def test_gradients_are_added_in_place(request, case):
             continue
         from gpu import surface
 
-        before = len(surface.ALLOCATED)
-        loss.backward()
-        made = [size for size in surface.ALLOCATED[before:] if size >= 4000]
+        with surface.Log() as log:
+            loss.backward()
+        made = [size for size in log.blocks if size >= 4000]
         assert len(made) == wanted, (again, made)
     there = x.grad.cpu()
     home = x.detach().cpu().requires_grad_()

@@ -13,8 +13,8 @@ from gpu.crossings import reason
 pytestmark = pytest.mark.gpu
 
 CALLS = dict.fromkeys(lines.LINES) | {f"{lines.call_of(op)}  # {name}": op for name, op in lines.POINTWISE.items()}
-ELSEWHERE = ("Generator()", "get_rng_state", "from_numpy")
-"""Lines about the CPU's random numbers and NumPy's memory, which a device does not change."""
+ELSEWHERE = ("Generator()", "get_rng_state", "from_numpy", "frombuffer", "get_device")
+"""Lines about the CPU's random numbers and memory, which a device does not change, and about which device it is."""
 
 
 def inputs(text, dtype):

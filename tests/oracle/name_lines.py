@@ -27,10 +27,14 @@ LINES = [
             "eig symeig matrix_rank"
         ).split()
     ),
-    "torch.lstsq(x, y)", "torch.solve(x, y)", "torch.combinations(v, 2)", "torch.is_same_size(x, y)", "torch.as_strided_scatter(x.detach(), v, (3,), (2,))",
+    "torch.lstsq(x, y)", "torch.solve(x, y)", "torch.combinations(v, 2)", "torch.is_same_size(x, y)",
+    "torch.as_strided_scatter(x.detach(), v, (3,), (2,))",
     "torch.adaptive_avg_pool1d(b, 2)", "torch.block_diag(x, v, s)", "torch.constant_pad_nd(x, (1, 2), 3)",
     "torch.cumulative_trapezoid(x)", "torch.trapezoid(x, dx=2)", "torch.trapz(x, v)", "torch.float_power(p, 3)",
     "torch.gradient(v)[0]", "torch.histogram(v.detach(), 3)[0]", "torch.histogramdd(x.detach(), [2, 2, 2])[0]",
+    "torch.cdist(x, y, 0)", "(x * 1).renorm_(2, 0, 0.5)", "torch.addmv(i, idx, i, alpha=0.5)",
+    "torch.addmv(i.float(), idx, i)", "torch.addr(idx, i, i, alpha=0.5)", "torch.addr(idx, i, i, beta=3)",
+    "torch.addbmm(idx, idx[None], idx[None], beta=0.5)", "torch.baddbmm(idx[None], idx[None], idx[None], alpha=0.5)",
     "torch.kron(x, v)", "torch.nanquantile(x, 0.5)", "torch.norm_except_dim(x, 2, 0)", "torch.renorm(x, 2, 0, 0.5)",
     "torch.rms_norm(x, (3,))", "torch.unravel_index(i, (2, 2))[0]", "torch.range(1, 4)",
     "torch.hinge_embedding_loss(x, y.sign().detach())", "torch.triplet_margin_loss(x, y, p)",

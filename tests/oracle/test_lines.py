@@ -27,8 +27,6 @@ ON_INTEGERS = {
     "torch.nanmean(x)": "PyTorch refuses integers, here they become floats",
     "torch.addbmm(torch.ones(3, 5), b, c)": "float beside int: NumPy's error instead of PyTorch's",
     "torch.baddbmm(torch.ones(2, 3, 5), b, c)": "float beside int: NumPy's error instead of PyTorch's",
-    "torch.addmm(x, x, m, beta=0.5, alpha=2)": "PyTorch cuts beta to an integer",
-    "torch.addmv(s, m, u, beta=3, alpha=0.5)": "PyTorch cuts alpha to an integer",
     "x.masked_fill(mask[0], float('-inf'))": "OverflowError instead of RuntimeError",
     "torch.hinge_embedding_loss(x, y.sign().detach())": "the mean of integers: PyTorch divides them, here they are floats",
 }

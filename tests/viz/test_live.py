@@ -139,6 +139,37 @@ def test_an_interrupt_closes_it_and_goes_on(tensors: tuple[Any, Any], monkeypatc
     assert x.grad is None
 
 
+def recorded(loss: Any) -> None:
+    with viz.record(loss, names={}):
+        loss.backward()
+
+
+@pytest.mark.parametrize(
+    "run", [lambda loss: loss.backward(), recorded, viz.animate], ids=["plain", "record", "animate"]
+)
+def test_an_interrupted_backward_leaves_what_a_plain_one_leaves(lib: Any, tensors: tuple[Any, Any], run: Any) -> None:
+    """The notebook's stop button in the middle: a leaf that has its gradient keeps it, the rest is as before."""
+    x, y = tensors
+    first = x * x
+    second = first * y
+    loss = second * 1.0
+
+    def stop(gradient: Any) -> None:
+        raise KeyboardInterrupt
+
+    handle = first.register_hook(stop)  # y has its gradient by then, and x has not
+    with pytest.raises(KeyboardInterrupt):
+        run(loss)
+    assert (x.grad, y.grad.item()) == (None, 9.0)
+    with pytest.raises(RuntimeError, match="freed"):
+        second.grad_fn._saved_self  # noqa: B018
+    assert first.grad_fn._saved_self.item() == 3.0
+    assert lib.is_grad_enabled()
+    handle.remove()
+    first.backward()
+    assert (x.grad.item(), y.grad.item()) == (6.0, 9.0)
+
+
 def test_what_has_no_graph_is_refused_at_once(lib: Any) -> None:
     with pytest.raises(RuntimeError, match="does not require grad"):
         begin(lib.tensor(1.0))

@@ -10,6 +10,7 @@ Memory is CuPy's: `memory_allocated` counts what tensors hold, `memory_reserved`
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -253,3 +254,14 @@ def stream(stream: Stream | None) -> Iterator[None]:
         return
     with stream._stream:
         yield
+
+
+def __getattr__(name: str) -> Any:
+    """`torch.cuda.amp`, and the old types `torch.cuda.FloatTensor` and so on, loaded when first asked for."""
+    if name == "amp":
+        return importlib.import_module("teachgrad.cuda.amp")
+    if name.endswith("Tensor"):
+        old_types = importlib.import_module("teachgrad.legacy").cuda_types()
+        if name in old_types:
+            return old_types[name]
+    raise AttributeError(f"module 'torch.cuda' has no attribute '{name}'")
