@@ -34,7 +34,9 @@ op(
 )  # fmt: skip
 op(
     "gelu.erf(self)", "GeluBackward0", "self * normal_cdf(self)",
-    self="grad * (normal_cdf(self) + self * normal_pdf(self))", refuses={"biuc": "GeluKernelImpl"},
+    self="grad * (normal_cdf(self) + self * normal_pdf(self))",
+    shown={"self": "grad * ((1 + erf(self / sqrt(2))) / 2 + self * exp(-self * self / 2) / sqrt(2 * pi))"},
+    refuses={"biuc": "GeluKernelImpl"},
     samples=["F.gelu(x)", "F.gelu(x * 3)"],
 )  # fmt: skip
 op(
@@ -50,7 +52,9 @@ op(
 )  # fmt: skip
 op(
     "mish(self)", "MishBackward0", "self * tanh(log1p(exp(self)))",
-    self="mish_slope(grad, self)", refuses={"biuc": "mish_cpu"},
+    self="mish_slope(grad, self)",
+    shown={"self": "grad * (tanh(log(1 + exp(self))) + self * sigmoid(self) * (1 - tanh(log(1 + exp(self))) ** 2))"},
+    refuses={"biuc": "mish_cpu"},
     samples=["F.mish(x)", "F.mish(x * 3)"],
 )  # fmt: skip
 op(
@@ -110,6 +114,9 @@ op(
     "glu(self; dim)", "GluBackward0", "glu_of(self, dim)",
     refuses={"c": "glu_cpu"},
     self="glu_slope(grad, self, dim)",
+    shown={
+        "self": "grad * sigmoid(b) and grad * a * sigmoid(b) * (1 - sigmoid(b)), where a and b are the halves of self",
+    },
     samples=["F.glu(b)", "F.glu(x, 0)"],
 )  # fmt: skip
 

@@ -78,6 +78,11 @@ op(
     "ScaledDotProductFlashAttentionForCpuBackward0", "attention_of(query, key, value, mask, is_causal, scale)",
     query=f"scores_slope(grad, {_WEIGHTS}, value, scale) @ key",
     key=f"scores_slope(grad, {_WEIGHTS}, value, scale).mT @ query",
+    shown={
+        "query": "D @ key, where D = scale * W * (G - sum of G * W), G = grad @ value.mT and W: the attention weights",
+        "key": "D.mT @ query, where D = scale * W * (G - sum of G * W), G = grad @ value.mT and W: the attention weights",
+        "value": "W.mT @ grad, where W are the attention weights",
+    },
     value=f"{_WEIGHTS}.mT @ grad",
     refuses={"c": "softmax_lastdim_kernel_impl"},
     samples=[

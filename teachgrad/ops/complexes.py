@@ -103,6 +103,7 @@ op(
 op("conj_physical_.in_place(self)", "ConjPhysicalBackward1", "conj(self)", self="conj(grad)")
 op(
     "angle.of(self)", "AngleBackward0", "angle_of(self)", self="angle_slope(grad, self)",
+    shown={"self": "0 for real numbers, grad * 1j * self / abs(self) ** 2 for complex ones"},
     samples=["torch.complex(v, u).angle()", "torch.angle(x)", "s.angle()"],
 )  # fmt: skip
 pointwise(

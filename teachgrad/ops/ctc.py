@@ -87,4 +87,5 @@ LIVE["ctc_back"] = _ctc_back_live
 op(
     "ctc_loss(self; targets, lengths, blank, zero_infinity)", "CtcLossBackward0",
     "ctc_of(self, targets, lengths, blank)", self="ctc_back(grad, self, targets, lengths, blank, zero_infinity)",
+    shown={"self": "grad * (exp(self) - how likely each label is at each time, given the targets)"},
 )  # fmt: skip

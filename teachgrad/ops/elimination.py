@@ -89,6 +89,7 @@ def lu_solved(LU: Any, pivots: Any, B: Any, left: bool, adjoint: bool) -> Any:
 op(
     "linalg.lu_factor_ex.packed(A) -> LU, !pivots, !info", "LinalgLuFactorExBackward0", "packed_factors(A)",
     A="packed_slope(grad, LU, pivots)",
+    shown={"A": "as for the factors: the lower half of grad belongs to L, the upper one to U"},
     samples=[
         "torch.linalg.lu_factor(m)[0]", "torch.linalg.lu_factor(x)[0]", "torch.linalg.lu_factor_ex(b)[0]",
         "torch.linalg.lu_factor(v)",
@@ -97,11 +98,15 @@ op(
 op(
     "lu_unpack.all(LU, pivots) -> !P, L, U", "LuUnpackBackward0", "unpacked(LU, pivots)",
     LU="unpacked_slope(grads, LU)",
+    shown={"LU": "the lower half of the gradient of L and the upper half of that of U, added"},
     samples=["torch.lu_unpack(*torch.linalg.lu_factor(m))[2]", "torch.lu_unpack(*torch.linalg.lu_factor(x))[1]"],
 )  # fmt: skip
 op(
     "linalg.lu.all(A) -> !P, L, U", "LinalgLuBackward0", "factors(A)",
     A="lu_slope(grads, P, L, U)",
+    shown={
+        "A": "P @ L.mT inverse @ (lower half of L.mT @ dL + upper half of dU @ U.mT) @ U.mT inverse, with dL, dU = grads",
+    },
     samples=[
         "torch.linalg.lu(m)[1]", "torch.linalg.lu(x)[2]", "torch.linalg.lu(x.mT)[1]", "torch.linalg.lu(b)[2]",
         "torch.linalg.lu(v)",
@@ -111,6 +116,7 @@ op(
     "linalg.lu_solve.side(LU, pivots, B; left=True, adjoint=False)", "LinalgLuSolveBackward0",
     "lu_solved(LU, pivots, B, left, adjoint)",
     LU="folded(lu_solve_slope(grad, LU, pivots, result, left, adjoint), LU_shape)",
+    shown={"LU": "the gradient of A = P @ L @ U, which is that of solve, split among L and U"},
     B="folded(linalg_lu_solve_side(LU, pivots, grad, left, not adjoint), B_shape)",
     samples=[
         "torch.linalg.lu_solve(*torch.linalg.lu_factor(m), x.mT)", "torch.lu_solve(x.mT, *torch.linalg.lu_factor(m))",

@@ -121,6 +121,7 @@ for _name, _largest in (("max", True), ("min", False)):
     op(
         f"{_name}.all(self)", f"{_node}Backward1", f"extreme(self, {_largest}, None, False, '{_name}')",
         self="among_equals(grad, self, result)", refuses={"c": f"{_name}_all"},
+        shown={"self": "where(self == result, grad, 0) / sum(self == result)"},
         samples=[f"x.{_name}()", f"s.{_name}()", f"x.relu().{_name}()"],
     )  # fmt: skip
     op(
@@ -138,6 +139,10 @@ for _name, _largest in (("max", True), ("min", False)):
         f"a{_name}.dims(self; dim, keepdim)", f"A{_name}Backward0",
         f"extreme(self, {_largest}, dim, keepdim, 'a{_name}')",
         self="among_equals(grad, self, result, dim, keepdim)", refuses={"c": f"{_name}_values_cpu"},
+        shown={
+            "self": "where(self == expand_back(result, self_shape, dim, keepdim), expand_back(grad, self_shape, dim, keepdim), "
+            "0) / sum(self == expand_back(result, self_shape, dim, keepdim), dim, True)",
+        },
         samples=[
             f"x.a{_name}()", f"x.a{_name}(0)", f"b.a{_name}((0, 2), True)", f"x.relu().a{_name}(1)",
             f"i.a{_name}(0)",
@@ -156,6 +161,7 @@ for _name, _rank in (("median", -1), ("nanmedian", -2)):
     op(
         f"{_name}.all(self)", f"{_name.capitalize()}Backward0", f"middle(self, {_rank}, '{_name}')",
         self="among_equals(grad, self, result)", refuses={"c": "median_cpu"},
+        shown={"self": "where(self == result, grad, 0) / sum(self == result)"},
         samples=[f"x.{_name}()", f"s.{_name}()", f"b.{_name}()", f"x.log().{_name}()"],
     )  # fmt: skip
     op(
@@ -182,6 +188,7 @@ op(
     "(extreme(self, False, dim, keepdim, 'aminmax'), extreme(self, True, dim, keepdim, 'aminmax'))",
     refuses={"c": "aminmax_cpu"},
     self="added(among_equals(grads[0], self, min, dim, keepdim), among_equals(grads[1], self, max, dim, keepdim))",
+    shown={"self": "the gradient of min where self is smallest, that of max where it is largest; equals share it"},
     samples=["x.aminmax()", "x.aminmax(dim=1)", "torch.aminmax(x, dim=0, keepdim=True)"],
 )  # fmt: skip
 

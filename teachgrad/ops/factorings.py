@@ -122,6 +122,7 @@ def triangular_root(A: Any, upper: bool, function: str = "linalg.cholesky") -> t
 op(
     "linalg.svd.full(A; full_matrices=True) -> U, S, Vh", "LinalgSvdBackward0", "singular(A, full_matrices)",
     A="svd_slope(grads, U, S, Vh)",
+    shown={"A": "U @ (dS + what turns U and Vh, divided by the differences of the squares of S) @ Vh"},
     samples=[
         "torch.linalg.svd(x)[1]", "torch.linalg.svdvals(b)", "torch.linalg.svd(x, full_matrices=False)[0].abs() ** 2",
         "torch.linalg.svd(x.mT)[2].abs() ** 2", "(lambda t: (t[0] * t[1]) @ t[2])(torch.linalg.svd(b, full_matrices=False))",
@@ -132,6 +133,9 @@ op(
 op(
     "linalg.eigh.half(A; UPLO='L') -> eigenvalues, eigenvectors", "LinalgEighBackward0", "eigen_hermitian(A, UPLO)",
     A="eigh_slope(grads, eigenvalues, eigenvectors)",
+    shown={
+        "A": "V @ (dE + V.mT @ dV / differences of the eigenvalues) @ V.mT, with dE, dV = grads and V the eigenvectors",
+    },
     samples=[
         "torch.linalg.eigh(m)[0]", "torch.linalg.eigh(m, UPLO='U')[1].abs() ** 2", "torch.linalg.eigvalsh(m @ m.mH)",
         "torch.linalg.eigh(x)", "torch.linalg.eigh(m, 'Q')",
@@ -140,6 +144,7 @@ op(
 op(
     "linalg.eig.any(A) -> eigenvalues, eigenvectors", "LinalgEigBackward0", "eigen(A)",
     A="eig_slope(grads, A_dtype, eigenvalues, eigenvectors)",
+    shown={"A": "as for eigh, with the inverse of the eigenvectors in place of their transpose"},
     samples=[
         "torch.linalg.eig(m)[0]", "torch.linalg.eig(m)[1].abs() ** 2", "torch.linalg.eigvals(m @ m.mT)",
         "torch.linalg.eig(x)", "torch.linalg.eigvals(m).real",
@@ -148,6 +153,7 @@ op(
 op(
     "linalg.qr.mode(A; mode='reduced') -> Q, R", "LinalgQrBackward0", "orthogonal(A, mode)",
     A="qr_slope(grads, Q, R, mode)",
+    shown={"A": "(dQ + Q @ M, made symmetric) @ R.mT inverse, where M = R @ dR.mT - dQ.mT @ Q and dQ, dR = grads"},
     samples=[
         "torch.linalg.qr(m)[0]", "torch.linalg.qr(x)[1]", "torch.linalg.qr(x.mT)", "torch.linalg.qr(b)[0]",
         "torch.linalg.qr(x, mode='complete')[0]", "torch.linalg.qr(x.mT, mode='complete')[1].abs()", "torch.qr(m)[1]",
@@ -157,6 +163,7 @@ op(
 op(
     "linalg.cholesky_ex.half(A; upper=False) -> L, !info", "LinalgCholeskyExBackward0", "triangular_root(A, upper)",
     A="cholesky_slope(grad, L, upper)",
+    shown={"A": "S, made symmetric, where L.mT @ S @ L is the lower half of L.mT @ grad"},
     samples=[
         "torch.linalg.cholesky(m @ m.mH)", "torch.linalg.cholesky(m @ m.mH, upper=True)", "torch.linalg.cholesky(-m @ m.mH)",
         "torch.linalg.cholesky_ex(m @ m.mH)[0]", "torch.linalg.cholesky(x)",
@@ -165,6 +172,7 @@ op(
 op(
     "cholesky.half(A; upper=False) -> L, !info", "CholeskyBackward0", "triangular_root(A, upper, 'cholesky')",
     A="cholesky_slope(grad, L, upper)",
+    shown={"A": "S, made symmetric, where L.mT @ S @ L is the lower half of L.mT @ grad"},
     samples=["torch.cholesky(m @ m.mH)", "torch.cholesky(m @ m.mH, True)", "torch.cholesky(-m @ m.mH)"],
 )  # fmt: skip
 

@@ -121,7 +121,9 @@ pointwise(
 pointwise(
     "mvlgamma.p(self; p)", "MvlgammaBackward0", "many_log_gamma(self, p)", floats=True, domain="positive",
     refuses={"c": "arange_cpu"},
-    self="mvlgamma_slope(grad, self, p)", samples=["torch.mvlgamma(p + 3, 3)", "(p + 3).mvlgamma(2)"],
+    self="mvlgamma_slope(grad, self, p)",
+    shown={"self": "grad * (digamma(self) + digamma(self - 1/2) + ... for p terms)"},
+    samples=["torch.mvlgamma(p + 3, 3)", "(p + 3).mvlgamma(2)"],
 )  # fmt: skip
 
 

@@ -123,6 +123,10 @@ op(
     "sampled(self, grid, mode, padding, align)", refuses={"c": "grid_sampler_2d_cpu_kernel_impl"},
     self="sampled_back(grad, self_shape, grid, mode, padding, align)",
     grid="places_back(grad, self, grid, mode, padding, align)",
+    shown={
+        "self": "grad, added to the pixels around each place with the weights they had",
+        "grid": "grad times the slope of the picture at each place",
+    },
 )  # fmt: skip
 op(
     "affine_grid_generator(theta; size, align)", "AffineGridGeneratorBackward0",

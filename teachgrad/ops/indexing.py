@@ -124,6 +124,7 @@ op(
     "index_put(self, values; indices, accumulate=False)", "IndexPutBackward0",
     "put_at(self, values, indices, accumulate)", keeps=["indices"],
     self="kept_by_put(grad, indices, accumulate)", values="as_it_came(index(grad, indices), values_shape, values_dtype)",
+    shown={"self": "grad, with zeros at indices unless values were added there"},
     samples=[
         "x.index_put((i,), v)", "x.index_put((i,), v, accumulate=True)", "torch.index_put(x, (i, i), s)",
         "(x * 1).index_put_((mask,), s)", "torch.index_put_(x * 1, [i], y[:1])",

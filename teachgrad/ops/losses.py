@@ -52,6 +52,9 @@ op(
     "nll_loss.rows(self, target, weight; reduction='mean', ignore_index=-100)", "NllLossBackward0",
     "nll_of(self, target, weight, reduction, ignore_index)",
     self="nll_slope(grad, self_shape, self_dtype, target, weight, reduction, ignore_index)",
+    shown={
+        "self": "-grad times the weight of its class at each target, elsewhere 0; for the mean divided by all weights",
+    },
     refuses={"biuc": "nll_loss_out_frame"},
     samples=[
         "F.nll_loss(x, labels)", "F.nll_loss(x, labels, reduction='sum')",
@@ -63,6 +66,9 @@ op(
     "nll_loss2d(self, target, weight; reduction='mean', ignore_index=-100)", "NllLoss2DBackward0",
     "nll_of(self, target, weight, reduction, ignore_index)",
     self="nll_slope(grad, self_shape, self_dtype, target, weight, reduction, ignore_index)",
+    shown={
+        "self": "-grad times the weight of its class at each target, elsewhere 0; for the mean divided by all weights",
+    },
     refuses={"biuc": "nll_loss2d_forward_out_frame"},
     samples=["F.nll_loss(b, idx[:, :1].repeat(1, 4))"],
 )  # fmt: skip
@@ -72,6 +78,10 @@ op(
     refuses={"c": "binary_cross_entropy"},
     self="bce_slope(spread_loss(grad, self_shape, reduction), self, target, weight)",
     target="bce_target_slope(spread_loss(grad, self_shape, reduction), self, weight)",
+    shown={
+        "self": "spread_loss(grad, self_shape, reduction) * (self - target) / (self * (1 - self))",
+        "target": "spread_loss(grad, self_shape, reduction) * (log(1 - self) - log(self))",
+    },
     samples=[
         "F.binary_cross_entropy(p / 9, mask.to(p.dtype)).detach()",
         "F.binary_cross_entropy(p / 9, mask.to(x.dtype), p.detach(), reduction='sum').detach()",
@@ -83,6 +93,10 @@ op(
     "reduced(weighted(bce_logits_of(self, target, pos_weight), weight), reduction)",
     self="bce_logits_slope(spread_loss(grad, self_shape, reduction), self, target, weight, pos_weight)",
     target="bce_logits_target_slope(spread_loss(grad, self_shape, reduction), self, weight, pos_weight)",
+    shown={
+        "self": "spread_loss(grad, self_shape, reduction) * (sigmoid(self) - target)",
+        "target": "spread_loss(grad, self_shape, reduction) * -self",
+    },
     samples=[
         "F.binary_cross_entropy_with_logits(x, mask.to(x.dtype))",
         "F.binary_cross_entropy_with_logits(x, y.sigmoid(), reduction='none')",

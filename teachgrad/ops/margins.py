@@ -82,6 +82,7 @@ op(
     "reduced(log1p(exp(-target * in_floats(self))), reduction)",
     refuses={"G": "soft_margin_loss"},
     self="soft_margin_slope(spread_loss(grad, self_shape, reduction), self, target)",
+    shown={"self": "spread_loss(grad, self_shape, reduction) * -target * sigmoid(-target * self)"},
     samples=["F.soft_margin_loss(x, y.detach())", "F.soft_margin_loss(x, mask * 2.0 - 1, reduction='none')"],
 )  # fmt: skip
 op(
@@ -89,6 +90,7 @@ op(
     "reduced(multi_margin_of(self, right, p, margin, weight), reduction)",
     refuses={"c": "multi_margin_loss_cpu_kernel"},
     self="multi_margin_slope(spread_loss(grad, self_shape[:-1], reduction), self, right, p, margin, weight)",
+    shown={"self": "grad at each class within the margin of the right one, and minus their sum at the right one"},
     samples=[
         "F.multi_margin_loss(x, labels)", "F.multi_margin_loss(x, labels, 2, 0.5, p[0].detach(), reduction='sum')",
         "F.multi_margin_loss(x, labels, reduction='none')", "F.multi_margin_loss(v, labels[0])",

@@ -206,6 +206,7 @@ op(
     refuses={"c": "LayerNormKernelImpl"},
     self="layer_norm_slope(grad if weight is None else grad * weight, self, ndim, eps)",
     weight="folded(grad * standardised(self, ndim, eps)[0], weight_shape)", bias="folded(grad, bias_shape)",
+    shown={"self": "weight * scale * (grad - mean(grad) - y * mean(grad * y)), where y is self standardised"},
     samples=[
         "F.layer_norm(x, (3,))", "F.layer_norm(b, [3, 4])", "F.layer_norm(x, (3,), v, u)",
         "F.layer_norm(x, (3,), v)",
@@ -238,6 +239,10 @@ op(
     "bags_of(table, sample, indices, share)",
     table="embedding_back(bags_slope(grad, sample, share), constant(indices), count(table_shape, 0), padding_idx)",
     sample="sum(bags_slope(grad, None, share) * embedding_again(table, constant(indices), padding_idx), 1)",
+    shown={
+        "table": "the share of each row in its bag, times grad, added to the row",
+        "sample": "grad of the bag times the row, summed",
+    },
     samples=[
         "F.embedding_bag(idx, m)", "F.embedding_bag(idx, m, mode='sum')",
         "F.embedding_bag(idx, m, mode='sum', per_sample_weights=p[:, :2])",

@@ -95,6 +95,10 @@ op(
     refuses={"c": "batch_norm"},
     self="batch_slope(grad, self, weight, mean, var, eps)",
     weight="channel_sum(grad * batch_standard(self, mean, var, eps)[0])", bias="channel_sum(grad)",
+    shown={
+        "self": "weight * scale * (grad - mean(grad) - y * mean(grad * y)), where y is self standardised",
+        "weight": "grad * y, summed over all but the channels, where y is self standardised",
+    },
     samples=[
         "F.batch_norm(m, None, None, training=True)", "F.batch_norm(b, None, None, v, u.detach(), True)",
         "F.batch_norm(b, u.detach(), p[0].detach(), v)", "F.batch_norm(x, u.detach(), p[0].detach())",
@@ -137,6 +141,10 @@ op(
     refuses={"c": "GroupNormKernelImpl"},
     self="group_slope(grad, self, weight, groups, eps)",
     weight="channel_sum(grad * group_standard(self, groups, eps))", bias="channel_sum(grad)",
+    shown={
+        "self": "weight * scale * (grad - mean(grad) - y * mean(grad * y)), where y is self standardised in its group",
+        "weight": "grad * y, summed over all but the channels, where y is self standardised",
+    },
     samples=["F.group_norm(c, 2)", "F.group_norm(c, 4, b[0, 0], b[1, 1])", "F.group_norm(b, 1, v)", "F.group_norm(b, 3)"],
 )  # fmt: skip
 
@@ -167,6 +175,7 @@ op(
     "scaled_slices(self, g, dim)", self="scaled_slices_slope(grad, self, g, dim)",
     refuses={"c": "weight_norm_kernel"},
     g="slice_sum(grad * self, dim) / sqrt(slice_sum(self * self, dim))",
+    shown={"self": "g / norm * (grad - self * sum(grad * self, dim) / norm ** 2)"},
 )  # fmt: skip
 
 

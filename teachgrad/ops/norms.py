@@ -20,6 +20,9 @@ op(
     "linalg.vector_norm(self; ord, dim, keepdim)", "LinalgVectorNormBackward0",
     "vector_norm(self, ord, dim, keepdim)",
     self="norm_slope(grad, self, result, ord, dim, keepdim)",
+    shown={
+        "self": "sgn(self) * abs(self) ** (ord - 1) * expand_back(grad / result ** (ord - 1), self_shape, dim, keepdim)",
+    },
     samples=[
         "x.norm()", "x.norm(1)", "x.norm(3)", "x.norm(0.5)", "x.norm(float('inf'))", "x.norm(0)",
         "x.norm(dim=1)", "x.norm(2, 0, True)", "s.norm()", "torch.norm(x, p='fro')",
@@ -29,12 +32,19 @@ op(
 op(
     "norm.dim(self; p, dim, keepdim)", "NormBackward1", "vector_norm(self, p, dim, keepdim)",
     self="norm_slope(grad, self, result, p, dim, keepdim)",
+    shown={
+        "self": "sgn(self) * abs(self) ** (p - 1) * expand_back(grad / result ** (p - 1), self_shape, dim, keepdim)",
+    },
     samples=["F.pairwise_distance(x, y)", "F.pairwise_distance(x, y, 1)"],
 )  # fmt: skip
 op(
     "dist.broadcast(self, other; p)", "DistBackward0", "vector_norm(self - other, p, None, False)",
     self="dist_slope(grad, self - other, result, p, self_shape)",
     other="dist_slope(grad, other - self, result, p, other_shape)",
+    shown={
+        "self": "grad * sgn(self - other) * abs(self - other) ** (p - 1) / result ** (p - 1)",
+        "other": "grad * sgn(other - self) * abs(other - self) ** (p - 1) / result ** (p - 1)",
+    },
     samples=["torch.dist(x, y)", "torch.dist(x, y, 1)"],
 )  # fmt: skip
 op(
@@ -42,6 +52,10 @@ op(
     "vector_norm(x1[..., :, None, :] - x2[..., None, :, :], p, -1, False)",
     x1="folded(cdist_slope(grad, x1, x2, result, p), x1_shape)",
     x2="folded(cdist_slope(grad.mT, x2, x1, result.mT, p), x2_shape)",
+    shown={
+        "x1": "the gradient of each distance, times the slope of the norm at x1 - x2, summed over the rows of x2",
+        "x2": "the same with x1 and x2 exchanged",
+    },
     refuses={"c": "cdist only supports floating-point dtypes, X1 got: ComplexDouble"},
     samples=[
         "torch.cdist(x, m)", "torch.cdist(b, x)", "torch.cdist(b, b + 1, p=1.0)", "torch.cdist(v, m)",

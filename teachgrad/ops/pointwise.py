@@ -255,6 +255,7 @@ pointwise(
 op(
     "relu_slope(slope, output)", "ThresholdBackwardBackward0", "where(~(output <= 0), slope, 0)",
     slope="relu_slope(grad, output)", output="zeros(grad)",
+    shown={"slope": "where(output > 0, grad, 0)"},
 )  # fmt: skip
 pointwise(
     "sigmoid(self)",

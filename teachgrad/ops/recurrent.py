@@ -125,6 +125,7 @@ LIVE["lstm_back"] = _lstm_back_live
 op(
     "mkldnn_rnn_layer(*tensors; reverse) -> output, hidden, cell, !gates, !cells", "MkldnnRnnLayerBackward0",
     "lstm_of(tensors, reverse)", tensors="lstm_back(grads, tensors, gates, cells, reverse)",
+    shown={"tensors": "backwards through time: the gates of each step, from the last to the first"},
 )  # fmt: skip
 op(
     "unsafe_split(self; split_size, dim) -> *parts", "UnsafeSplitBackward0",

@@ -56,16 +56,22 @@ op(
 op(
     "prod.all(self)", "ProdBackward0", "prod(self)",
     self="conj(prod_slope(conj(grad), self, result))",
+    shown={"self": "conj(conj(grad) * result / self)"},
     samples=["x.prod()", "s.prod()", "(x * mask).prod()"],
 )  # fmt: skip
 op(
     "prod.dim(self; dim, keepdim)", "ProdBackward1", "prod(self, dim, keepdim)",
     self="conj(prod_slope(conj(grad), self, result, dim, keepdim))",
+    shown={"self": "conj(expand_back(conj(grad) * result, self_shape, dim, keepdim) / self)"},
     samples=["x.prod(0)", "x.prod(1, True)", "(x * mask).prod(1)"],
 )  # fmt: skip
 op(
     "var.dims(self; dim, correction, keepdim)", "VarBackward0", "variance(self, dim, correction, keepdim)",
     self="var_slope(grad, self, dim, correction, keepdim)",
+    shown={
+        "self": "expand_back(grad, self_shape, dim, keepdim) * 2 * (self - mean(self, dim, True)) "
+        "/ (count(self_shape, dim) - correction)",
+    },
     samples=[
         "x.var()", "x.var(0)", "x.var(1, unbiased=False)", "b.var((0, 2), keepdim=True)",
         "x.var(correction=2)",
@@ -75,18 +81,24 @@ op(
     "std.dims(self; dim, correction, keepdim)", "StdBackward0",
     "sqrt(variance(self, dim, correction, keepdim))",
     self="var_slope(where(result == 0, 0, grad / (2 * result)), self, dim, correction, keepdim)",
+    shown={
+        "self": "expand_back(grad / result, self_shape, dim, keepdim) * (self - mean(self, dim, True)) "
+        "/ (count(self_shape, dim) - correction)",
+    },
     samples=["x.std()", "x.std(0)", "x.std(1, unbiased=False)", "x.std(dim=1, keepdim=True)"],
 )  # fmt: skip
 op(
     "var_mean.dims(self; dim, correction, keepdim) -> var, mean", "VarMeanBackward0",
     "(variance(self, dim, correction, keepdim), mean(self, dim, keepdim))",
     self="spread_and_mean_slope(grads, 1, self, dim, correction, keepdim)",
+    shown={"self": "the gradient of var as in var, plus that of mean as in mean"},
     samples=["torch.var_mean(x)[0]", "torch.var_mean(x, 1)[1]", "sum(torch.var_mean(x, 0, keepdim=True))"],
 )  # fmt: skip
 op(
     "std_mean.dims(self; dim, correction, keepdim) -> std, mean", "StdMeanBackward0",
     "(sqrt(variance(self, dim, correction, keepdim)), mean(self, dim, keepdim))",
     self="spread_and_mean_slope(grads, where(std == 0, 0, 1 / (2 * std)), self, dim, correction, keepdim)",
+    shown={"self": "the gradient of std as in std, plus that of mean as in mean"},
     samples=["torch.std_mean(x)[0]", "torch.std_mean(x, 1)[1]", "sum(torch.std_mean(x, 0))"],
 )  # fmt: skip
 op(

@@ -95,6 +95,7 @@ op(
 op(
     "cumprod.dim(self; dim)", "CumprodBackward0", "running_product(self, dim)",
     self="conj(cumprod_slope(conj(grad), self, result, dim))",
+    shown={"self": "conj(cumsum_back(conj(grad) * result, dim) / self)"},
     samples=[
         "x.cumprod(1)", "torch.cumprod(b, dim=0)", "s.cumprod(0)", "(x * mask).cumprod(1)", "i.cumprod(0)",
     ],

@@ -235,6 +235,7 @@ op(
 op(
     "linalg.solve_ex.side(A, B; left=True) -> solution, !info", "LinalgSolveExBackward0", "solve_ex(A, B, left)",
     A="folded(solve_slope(grad, A, solution, left, B_shape), A_shape)",
+    shown={"A": "-solve(A.mT, grad, left) @ solution.mT"},
     B="folded(solve(conj(A).mT, grad, left), B_shape)",
     samples=[
         "torch.linalg.solve(m, v)", "torch.linalg.solve(m, m.t() @ m)", "torch.linalg.solve(m, x)",
@@ -247,6 +248,7 @@ op(
     "linalg.solve_triangular.side(self, B; upper, left=True, unitriangular=False)", "LinalgSolveTriangularBackward0",
     "solved_triangular(self, B, upper, left, unitriangular)",
     self="folded(triangular_slope(grad, self, result, upper, left, unitriangular), self_shape)",
+    shown={"self": "-Z @ result.mT on the triangle, where Z is the gradient of B"},
     B="folded(linalg_solve_triangular_side(conj(self).mT, grad, not upper, left, unitriangular), B_shape)",
     samples=[
         "torch.linalg.solve_triangular(m, x.mT, upper=True)", "torch.linalg.solve_triangular(m, x.mT, upper=False)",
@@ -258,6 +260,7 @@ op(
     "cholesky_solve.half(self, input2; upper=False)", "CholeskySolveBackward0", "cholesky_solved(self, input2, upper)",
     self="folded(cholesky_solve_half(grad, input2, upper), self_shape)",
     input2="folded(cholesky_solve_slope(grad, input2, result, upper), input2_shape)",
+    shown={"input2": "-(Z @ result.mT + result @ Z.mT) @ input2, where Z is the gradient of self"},
     samples=[
         "torch.cholesky_solve(x.mT, torch.linalg.cholesky(m @ m.mH))",
         "x.mT.cholesky_solve(torch.linalg.cholesky(m @ m.mH).mH, upper=True)",
@@ -267,6 +270,7 @@ op(
 op(
     "cholesky_inverse.half(self; upper=False)", "CholeskyInverseBackward0", "cholesky_inverted(self, upper)",
     self="cholesky_inverse_slope(grad, self, result, upper)",
+    shown={"self": "-result @ (grad + grad.mT) @ result @ self, for a lower triangle"},
     samples=[
         "torch.cholesky_inverse(torch.linalg.cholesky(m @ m.mH))", "torch.cholesky_inverse(x)",
         "torch.cholesky_inverse(torch.linalg.cholesky(m @ m.mH).mH, True)",
@@ -275,6 +279,7 @@ op(
 op(
     "linalg.pinv.limits(self; atol=None, rtol=None, hermitian=False)", "LinalgPinvBackward0",
     "pseudo_inverse(self, atol, rtol, hermitian)", self="pinv_slope(grad, result, self)",
+    shown={"self": "-P.mT @ grad @ P.mT, plus what moves the space of self, where P is the result"},
     samples=[
         "torch.linalg.pinv(x)", "torch.pinverse(x.mT)", "torch.linalg.pinv(m @ m.mH, hermitian=True)",
         "torch.linalg.pinv(b, rtol=1e-3)", "torch.linalg.pinv(m, atol=0.1)", "torch.linalg.pinv(v)",
@@ -285,6 +290,10 @@ op(
     "LinalgLstsqBackward0", "least_squares(self, b, rcond, driver)",
     self="folded(lstsq_slope(grads, self, b, solution)[0], self_shape)",
     b="folded(lstsq_slope(grads, self, b, solution)[1], b_shape)",
+    shown={
+        "self": "as for pinv(self) @ b, plus that of the residuals",
+        "b": "pinv(self).mT @ grad, plus 2 * (b - self @ solution) times the gradient of the residuals",
+    },
     samples=[
         "torch.linalg.lstsq(m, x.mT)[0]", "torch.linalg.lstsq(x.mT, m)[0]", "torch.linalg.lstsq(x, y)[0]",
         "torch.linalg.lstsq(m, v)[0]", "torch.linalg.lstsq(x.mT, m, driver='gels')[1]", "torch.linalg.lstsq(x, m)",
@@ -294,6 +303,7 @@ op(
 op(
     "linalg.matrix_exp.all(self)", "LinalgMatrixExpBackward0", "exponential(self)",
     self="exponential_slope(grad, self)",
+    shown={"self": "the upper right block of exp of the blocks (self.mT, grad; 0, self.mT)"},
     samples=["torch.linalg.matrix_exp(m)", "torch.matrix_exp(m * 5)", "m.matrix_exp()", "torch.matrix_exp(x)"],
 )  # fmt: skip
 

@@ -205,14 +205,23 @@ pointwise(
 pointwise(
     "special_i1.of(self)", "SpecialI1Backward0", "bessel_1(self)", floats=True,
     refuses={"c": "i1_cpu"},
-    self="grad * bessel_slope(i0(self), self, result, 0)", samples=["torch.special.i1(x)"],
+    self="grad * bessel_slope(i0(self), self, result, 0)",
+    shown={"self": "grad * (i0(self) - result / self)"}, samples=["torch.special.i1(x)"],
 )  # fmt: skip
 pointwise(
     "special_i1e.of(self)", "SpecialI1EBackward0", "bessel_1_scaled(self)", floats=True,
     refuses={"c": "i1e_cpu"},
-    self="grad * bessel_slope(special_i0e_of(self), self, result, sign(self))", samples=["torch.special.i1e(x)"],
+    self="grad * bessel_slope(special_i0e_of(self), self, result, sign(self))",
+    shown={"self": "grad * (special_i0e_of(self) - result * (sign(self) + 1 / self))"}, samples=["torch.special.i1e(x)"],
 )  # fmt: skip
-pointwise("sinc(self)", "SincBackward0", "sine_over_angle(self)", floats=True, self="grad * conj(sinc_slope(self))")
+pointwise(
+    "sinc(self)",
+    "SincBackward0",
+    "sine_over_angle(self)",
+    floats=True,
+    self="grad * conj(sinc_slope(self))",
+    shown={"self": "grad * conj((pi * self * cos(pi * self) - sin(pi * self)) / (pi * self * self))"},
+)
 pointwise(
     "xlogy.of_number(other; number)", "XlogyBackward1", "xlogy_of(other.dtype.type(number), other)", floats=True,
     refuses={"c": "xlogy_cpu"}, promotes=["number"], numbers=False, domain="positive", other="grad * number / other",

@@ -65,6 +65,7 @@ op(
 op(
     "linalg.det(self)", "LinalgDetBackward0", "det_of(self)",
     self="det_slope(grad, self, result)",
+    shown={"self": "grad * conj(result) * conj(inverse(self)).mT"},
     samples=[
         "torch.det(m)", "m.det()", "torch.linalg.det(m)", "torch.det(x)", "torch.det(v)",
     ],
@@ -73,6 +74,7 @@ op(
     "linalg.slogdet.parts(self; function='linalg.slogdet') -> sign, logabsdet", "LinalgSlogdetBackward0",
     "slogdet_of(self, function)",
     self="slogdet_slope(grads, self, sign)",
+    shown={"self": "grads[1] * conj(inverse(self)).mT"},
     samples=["torch.linalg.slogdet(m)[1]", "torch.slogdet(m)[1]", "torch.linalg.slogdet(m)[0]", "torch.logdet(m @ m.mT)"],
 )  # fmt: skip
 op(

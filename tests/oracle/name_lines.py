@@ -43,7 +43,7 @@ LINES = [
     "F.grid_sample(b[None], m[None, :, :2, None].mT.expand(1, 3, 2, 2) / 3, align_corners=True)",
     "torch.scatter(x, 1, idx, y, reduce='multiply')", "torch.scatter(x, 1, idx, 2, reduce='add')",
     "torch.ctc_loss(b.log_softmax(-1), torch.tensor([[1], [2], [3]]), torch.tensor([2, 2, 1]), torch.tensor([1, 1, 1]))",
-    "torch.manual_seed(3) and torch.nn.LSTM(3, 2)(x)[0]",
+    "torch.manual_seed(3) and torch.nn.LSTM(3, 2)(x.detach().float()[:, None])[0]",
     "torch.get_num_threads() > 0", "torch.set_num_threads(torch.get_num_threads())",
     "torch.get_num_interop_threads() > 0", "torch.get_float32_matmul_precision()",
     "torch.set_float32_matmul_precision('highest')", "torch.get_deterministic_debug_mode()",
