@@ -275,12 +275,16 @@ class Tensor(Crossings):
     def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
         """The name of the old tensor type ("torch.FloatTensor"), or the tensor converted to `dtype`."""
         if dtype is None:
-            return self.dtype.type_name
+            name = self.dtype.type_name
+            return name.replace("torch.", "torch.cuda.") if gpu.on_gpu(self._data) else name
+        if isinstance(dtype, type):  # torch.LongTensor, as lessons of old write it
+            dtype = f"{dtype.__module__}.{dtype.__name__}"
         if isinstance(dtype, str):
-            named = [d for d in vars(dtypes).values() if isinstance(d, dtypes.dtype) and d.type_name == dtype]
+            plain = dtype.replace("torch.cuda.", "torch.")
+            named = [d for d in vars(dtypes).values() if isinstance(d, dtypes.dtype) and d.type_name == plain]
             if not named:
                 raise ValueError(f"invalid type: '{dtype}'")
-            dtype = named[0]
+            return self.to("cpu" if dtype == plain else "cuda", named[0])
         return self.to(dtype)
 
     def type_as(self, other: Tensor) -> Tensor:

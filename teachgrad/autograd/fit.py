@@ -61,7 +61,13 @@ ones = lru_cache(maxsize=16)(np.ones)
 
 def sum_in_front(array: Any, dims: int) -> Any:
     """The sum over the first dimensions: of the rows of a matrix it is a product with ones, BLAS's faster loop."""
-    if dims == array.ndim - 1 and array.__class__ is ndarray and array.dtype.char in "fd" and array.flags.c_contiguous:
+    if (
+        dims == array.ndim - 1
+        and array.__class__ is ndarray
+        and array.dtype.char in "fd"
+        and array.size
+        and array.flags.c_contiguous
+    ):
         rows = array.reshape(-1, array.shape[-1])
         return ones(len(rows), array.dtype) @ rows
     return add.reduce(array, axis=tuple(range(dims)))

@@ -83,4 +83,4 @@ def _restore(node: Node, op: Op, operands: Any, results: list[Any]) -> None:
             saved[place] = None if operand is None else operand._data.dtype
     node.saved = tuple(saved)
     tracked = operands if op.list_input else [by_name[n] for n in op.inputs if n in op.rules]
-    node.fit = convert.fit(*(each if isinstance(each, TensorBase) else None for each in tracked))
+    node.fit = convert.fit(None, *(each if isinstance(each, TensorBase) else None for each in tracked))

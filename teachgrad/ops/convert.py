@@ -76,14 +76,27 @@ def operand(value: Any) -> Any:
     return value if isinstance(value, NUMBERS) else NotImplemented
 
 
-def fit(*tensors: TensorBase | None) -> tuple[tuple[Any, ...] | None, ...]:
-    """The shape and dtype to which the gradient of each tensor must come back; True if from a GPU to the CPU, too."""
+def fit(result: Any, *tensors: TensorBase | None) -> tuple[tuple[Any, ...] | None, ...]:
+    """The shape and dtype to which the gradient of each tensor must come back, unless they are those of `result`.
+
+    A third item, True, says that it must come back from a GPU to the CPU, too. With None for `result` all are named.
+    """
     if gpu.MODULES and len({gpu.on_gpu(t._data) for t in tensors if t is not None}) > 1:
         return tuple(
             (t._data.shape, t._data.dtype, not gpu.on_gpu(t._data)) if t is not None and t._requires_grad else None
             for t in tensors
         )
-    return tuple((t._data.shape, t._data.dtype) if t is not None and t._requires_grad else None for t in tensors)
+    shape = None if result is None else result.shape
+    for t in tensors:
+        if shape is not None and t is not None and t._data.dtype is not result.dtype:
+            shape = None  # beside another dtype a rule may return one that is neither
+    wanted: list[tuple[Any, ...] | None] = []
+    for t in tensors:
+        if t is None or not t._requires_grad or t._data.shape == shape:
+            wanted.append(None)
+        else:
+            wanted.append((t._data.shape, t._data.dtype))
+    return tuple(wanted)
 
 
 def no_bools(*operands: Any) -> None:

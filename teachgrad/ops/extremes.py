@@ -140,8 +140,9 @@ for _name, _largest in (("max", True), ("min", False)):
         f"extreme(self, {_largest}, dim, keepdim, 'a{_name}')",
         self="among_equals(grad, self, result, dim, keepdim)", refuses={"c": f"{_name}_values_cpu"},
         shown={
-            "self": "where(self == expand_back(result, self_shape, dim, keepdim), expand_back(grad, self_shape, dim, keepdim), "
-            "0) / sum(self == expand_back(result, self_shape, dim, keepdim), dim, True)",
+            "self": "where(self == expand_back(result, self_shape, dim, keepdim), "
+            "expand_back(grad, self_shape, dim, keepdim), 0) "
+            "/ sum(self == expand_back(result, self_shape, dim, keepdim), dim, True)",
         },
         samples=[
             f"x.a{_name}()", f"x.a{_name}(0)", f"b.a{_name}((0, 2), True)", f"x.relu().a{_name}(1)",

@@ -50,6 +50,8 @@ def in_place(function: Callable[..., Any], *, keeps_input: bool = True) -> Calla
             raise RuntimeError("In-place abs is not supported for complex tensors.")
         if have is not want and dtypes.of(want).category > dtypes.of(have).category:
             target = dtypes.of(have)
+            if function.__name__ == "ldexp":
+                raise RuntimeError(f"ldexp can't be cast to the desired output type {target.scalar_name}")
             by_tensor = any(isinstance(bound, TensorBase) for bound in (*args, *kwargs.values()))
             clamped = function.__name__.startswith("clamp") and not by_tensor  # a message that names the C type
             raise errors.cannot_cast(dtypes.of(want).scalar_name, target.c_name if clamped else target.scalar_name)
@@ -74,6 +76,8 @@ def _done_at_once(ufunc: Any, tensor: TensorBase, other: Any, options: dict[str,
         other = other._data
         if other.dtype is not data.dtype or not (other.shape == data.shape or other.ndim == 0):
             return False
+        if other.__class__ is not data.__class__ and other.__class__ in ARRAYS:
+            return False  # on another device
     elif other.__class__ is not float and other.__class__ is not int:
         return False
     if options:

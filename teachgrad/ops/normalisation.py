@@ -175,7 +175,7 @@ op(
     "scaled_slices(self, g, dim)", self="scaled_slices_slope(grad, self, g, dim)",
     refuses={"c": "weight_norm_kernel"},
     g="slice_sum(grad * self, dim) / sqrt(slice_sum(self * self, dim))",
-    shown={"self": "g / norm * (grad - self * sum(grad * self, dim) / norm ** 2)"},
+    shown={"self": "g / norm * (grad - self * sum(grad * self, dim) / norm ** 2), where norm is that of each slice"},
 )  # fmt: skip
 
 

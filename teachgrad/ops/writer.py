@@ -256,19 +256,17 @@ def _outputs_source(op: Op, tensors: list[str], call: dict[str, str], by_number:
         differ = " or ".join(
             [f"{shapes[0]} != {s}" for s in shapes[1:]] + [f"{kinds[0]} is not {k}" for k in kinds[1:]]
         )
-        fits = f"_fit({given}) if mixed or (data.__class__ in _ARRAYS and ({differ})) else None"
+        fits = f"_fit(data, {given}) if mixed or (data.__class__ in _ARRAYS and ({differ})) else None"
     elif by_number:
-        fits = f"_fit({call['self']}, None) if data.dtype is not {call['self']}._data.dtype else None"
+        fits = f"_fit(data, {call['self']}, None) if data.dtype is not {call['self']}._data.dtype else None"
         fits = f"None if data.__class__ is {call['self']}._data.__class__ not in _ARRAYS else {fits}"
         if "other" not in op.rules:
             fits = fits.replace(", None)", ")")
     elif op.promotes:  # a complex number made it complex
         of = op.inputs[0]
-        fits = f"_fit({call[of]}) if a_{of} is not {call[of]}._data else None"
+        fits = f"_fit(None, {call[of]}) if a_{of} is not {call[of]}._data else None"
     elif op.list_input:
-        fits = (
-            f"_fit(*{call[tensors[0]]}) if len({{tensor._data.dtype for tensor in {call[tensors[0]]}}}) > 1 else None"
-        )
+        fits = f"_fit(None, *{call[tensors[0]]}) if len({{tensor._data.dtype for tensor in {call[tensors[0]]}}}) > 1 else None"
     body += [f"node.fit = {fits}", "node._extras = None"]
     if op.list_output:
         part = "part._view.node" if op.view else "part._node"

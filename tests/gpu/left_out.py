@@ -18,7 +18,7 @@ LEFT_OUT = {
         "numbers on a GPU are not looked at before they are used: that would mean to wait for it"
     ),
     "all elements of input should be|zero division|a_failed_call_changes": "the same",
-    r"device='cuda'\)|answer_as_a_cpu_build|test_grad_scaler|without_one": "about having no GPU",
+    r"device='cuda'\)|answer_as_a_cpu_build|names_from_before_amp|test_grad_scaler|without_one": "about having no GPU",
     "test_device_comes_first|test_functions_run": "names devices of its own",
     "singular_matrix": "CuPy does not say which element of the diagonal is zero",
     "TestTwoThreads": "a new thread's default device is the CPU, as in PyTorch",

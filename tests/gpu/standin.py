@@ -13,23 +13,19 @@ import weakref
 
 import numpy as np
 
-from gpu.surface import BLOCKS, SCALARS, SURFACE, WAITS, allocated, check_arguments, launched, loop_of, note
-
-
-class _Pointer:
-    def __init__(self, host):
-        self.ptr = host.__array_interface__["data"][0]
-
-
-class _Flags:
-    """CuPy tells these three and no others: there is no `writeable`."""
-
-    def __init__(self, host):
-        self.c_contiguous, self.f_contiguous = host.flags.c_contiguous, host.flags.f_contiguous
-        self.owndata = host.base is None
-
-    def __getitem__(self, name):
-        return getattr(self, name.lower())
+from gpu.surface import (
+    BLOCKS,
+    SCALARS,
+    SURFACE,
+    WAITS,
+    Flags,
+    Pointer,
+    allocated,
+    check_arguments,
+    launched,
+    loop_of,
+    note,
+)
 
 
 class Device:
@@ -146,8 +142,8 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
     itemsize = property(lambda self: self._host.itemsize)
     nbytes = property(lambda self: self._host.nbytes)
     strides = property(lambda self: self._host.strides)
-    flags = property(lambda self: _Flags(self._host))
-    data = property(lambda self: _Pointer(self._host))
+    flags = property(lambda self: Flags(self._host))
+    data = property(lambda self: Pointer(self._host))
     device = property(lambda self: Device(0))
     base = property(lambda self: self._base)
     T = property(lambda self: _wrap(self._host.T))

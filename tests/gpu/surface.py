@@ -113,3 +113,19 @@ def check_arguments(where, parameters, args, kwargs):
         raise TypeError("subok and casting are not supported yet")
     if kwargs.get("kind") not in (None, "stable"):
         raise ValueError("only the stable sort is supported")
+
+
+class Pointer:
+    def __init__(self, host):
+        self.ptr = host.__array_interface__["data"][0]
+
+
+class Flags:
+    """CuPy tells these three and no others: there is no `writeable`."""
+
+    def __init__(self, host):
+        self.c_contiguous, self.f_contiguous = host.flags.c_contiguous, host.flags.f_contiguous
+        self.owndata = host.base is None
+
+    def __getitem__(self, name):
+        return getattr(self, name.lower())

@@ -87,6 +87,9 @@ def test_a_number_of_the_cpu_may_join():
 def test_mixing_devices():
     cpu, gpu = torch.ones(2, 2, device="cpu"), torch.ones(2, 2, device="cuda")
     two = "Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!"
+    for function in (lambda: gpu.add_(cpu), lambda: cpu.mul_(gpu), lambda: cpu.sub_(gpu[0, 0])):
+        refuses(RuntimeError, two, function)
+    assert gpu.add_(torch.tensor(1.0, device="cpu")).sub_(1).tolist() == [[1.0, 1.0], [1.0, 1.0]]
     for function in (lambda: cpu + gpu, lambda: gpu * cpu, lambda: torch.nn.functional.mse_loss(gpu, cpu)):
         refuses(RuntimeError, two, function)
     other = "Expected all tensors to be on the same device, but got {} is on {}, different from other tensors on {} "
@@ -187,6 +190,18 @@ def test_the_namespaces():
     torch.cuda.synchronize()
     assert start.elapsed_time(end) >= 0
     refuses(RuntimeError, "CUDA error: invalid device ordinal", lambda: torch.ones(2, device="cuda:99"))
+
+
+def test_the_old_names():
+    x = torch.ones(2, device="cuda")
+    assert x.type() == "torch.cuda.FloatTensor" and x.cpu().type() == "torch.FloatTensor"
+    assert x.type("torch.DoubleTensor").device.type == "cpu" and x.cpu().type("torch.cuda.LongTensor").is_cuda
+    assert x.cpu().type(torch.LongTensor).dtype is torch.int64 and x.type(torch.float64).is_cuda
+    made = torch.cuda.FloatTensor([1.0, 2.0])
+    assert made.is_cuda and isinstance(made, torch.cuda.FloatTensor) and made.tolist() == [1.0, 2.0]
+    assert x.cpu().type(torch.cuda.HalfTensor).dtype is torch.float16
+    root = torch.linalg.cholesky(torch.eye(2, device="cuda") * 4, upper=True)
+    assert root.is_cuda and root.tolist() == [[2.0, 0.0], [0.0, 2.0]]
 
 
 def test_saving_and_loading():
