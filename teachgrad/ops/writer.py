@@ -266,7 +266,8 @@ def _outputs_source(op: Op, tensors: list[str], call: dict[str, str], by_number:
         of = op.inputs[0]
         fits = f"_fit(None, {call[of]}) if a_{of} is not {call[of]}._data else None"
     elif op.list_input:
-        fits = f"_fit(None, *{call[tensors[0]]}) if len({{tensor._data.dtype for tensor in {call[tensors[0]]}}}) > 1 else None"
+        several = f"len({{tensor._data.dtype for tensor in {call[tensors[0]]}}}) > 1"
+        fits = f"_fit(None, *{call[tensors[0]]}) if {several} else None"
     body += [f"node.fit = {fits}", "node._extras = None"]
     if op.list_output:
         part = "part._view.node" if op.view else "part._node"

@@ -114,6 +114,7 @@ READS = {
     "masked_fill_number": "masked_fill",
     "masked_scatter_back": "masked_select",
     "masked_select_back": "masked_scatter",
+    "native_channel_shuffle": "channel_shuffle",
     "once": "unique",
     "opposite": "negative",
     "parts_of_gradient": "split",
