@@ -153,7 +153,7 @@ op(
 op(
     "linalg.qr.mode(A; mode='reduced') -> Q, R", "LinalgQrBackward0", "orthogonal(A, mode)",
     A="qr_slope(grads, Q, R, mode)",
-    shown={"A": "(dQ + Q @ M, made symmetric) @ R.mT inverse, where M = R @ dR.mT - dQ.mT @ Q and dQ, dR = grads"},
+    shown={"A": "(dQ + Q @ M) @ R.mT inverse, M: lower half of R @ dR.mT - dQ.mT @ Q, mirrored; dQ, dR = grads"},
     samples=[
         "torch.linalg.qr(m)[0]", "torch.linalg.qr(x)[1]", "torch.linalg.qr(x.mT)", "torch.linalg.qr(b)[0]",
         "torch.linalg.qr(x, mode='complete')[0]", "torch.linalg.qr(x.mT, mode='complete')[1].abs()", "torch.qr(m)[1]",

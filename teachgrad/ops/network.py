@@ -206,7 +206,10 @@ op(
     refuses={"c": "LayerNormKernelImpl"},
     self="layer_norm_slope(grad if weight is None else grad * weight, self, ndim, eps)",
     weight="folded(grad * standardised(self, ndim, eps)[0], weight_shape)", bias="folded(grad, bias_shape)",
-    shown={"self": "weight * scale * (grad - mean(grad) - y * mean(grad * y)), where y is self standardised"},
+    shown={
+        "self": "weight * scale * (grad - mean(grad) - y * mean(grad * y)), where y is self standardised",
+        "weight": "grad * y, summed to the shape of weight, where y is self standardised",
+    },
     samples=[
         "F.layer_norm(x, (3,))", "F.layer_norm(b, [3, 4])", "F.layer_norm(x, (3,), v, u)",
         "F.layer_norm(x, (3,), v)",

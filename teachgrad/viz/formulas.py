@@ -105,6 +105,7 @@ READS = {
     "eye_like": "eye",
     "folded": "sum_to_size",
     "imag_part": "imag",
+    "index": "pick",
     "index_backward": "index_put",
     "inverse_order": "argsort",
     "layers_of_gradient": "unbind",

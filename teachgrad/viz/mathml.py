@@ -70,7 +70,7 @@ def _bare(node: ast.expr) -> tuple[Tree, int]:
         case ast.Name(id=name) if name.startswith(_SHAPE_NAME):
             return ["mi", f"⟨{name.removeprefix(_SHAPE_NAME).replace('_', '×')}⟩"], _ATOM
         case ast.Name(id=name):
-            return ["mi", name], _ATOM
+            return ["mi", "π" if name == "pi" else name], _ATOM
         case ast.Constant(value=bool() | None):
             return ["mi", str(node.value)], _ATOM
         case ast.Constant(value=int() | float()):
@@ -144,9 +144,9 @@ def _called(function: ast.expr, arguments: list[ast.expr]) -> tuple[Tree, int]:
             return [
                 "mrow",
                 _set(yes)[0],
-                ["mtext", " if "],
+                ["mtext", "\u00a0if\u00a0"],
                 _set(condition)[0],
-                ["mtext", ", else "],
+                ["mtext", ",\u00a0else\u00a0"],
                 _set(no)[0],
             ], 0
         case (transpose, [x]) if transpose in _TRANSPOSES:
