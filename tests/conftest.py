@@ -4,11 +4,17 @@
 the stand-in for CuPy (`tests/gpu/standin.py`), which refuses what CuPy refuses. `--device cuda` is the same on a real GPU.
 """
 
+import signal
+
 import pytest
 from hypothesis import settings
 
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
+
+# A shell that starts the tests in the background makes them deaf to Ctrl-C, and with them the programs that they interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser):
