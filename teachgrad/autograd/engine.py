@@ -214,7 +214,7 @@ def _deliver(node: Node, number: int, gradient: Any, pending: dict[Node, Any]) -
         parts[number] = gradient if parts[number] is None else parts[number] + gradient
     elif known is None:
         pending[node] = gradient
-    elif known.__class__ in ARRAYS and _is_ours(pending, node, 1) and getattr(known.flags, "writeable", True):
+    elif known.__class__ in ARRAYS and _is_ours(pending, node, 1):
         add(known, gradient, out=known)
     else:
         pending[node] = known + gradient
@@ -238,7 +238,7 @@ def _is_ours(pending: dict[Node, Any], node: Node, names: int = 0) -> bool:
     base = array.base
     if base is not None and (base.__class__ not in ARRAYS or base.size != array.size or getrefcount(base) > _NOBODY):
         return False  # a view of something that has other views, or another part
-    return getrefcount(array) <= _NOBODY + names
+    return getrefcount(array) <= _NOBODY + names and getattr(array.flags, "writeable", True)  # CuPy's always are
 
 
 def _finish_leaf(
