@@ -88,7 +88,8 @@ def test_an_entry_stands_once(scratch):
 def test_the_written_source_can_be_read():
     teachgrad.mul(tensor(2.0), tensor(3.0))
     source = OPS["mul"].source
-    assert "def mul(input, other):" in source and "grad * other" in source.replace("._data", "")
+    assert "def mul(input, other):" in source
+    assert "grad * other" in source.replace("._data", "").replace("conj(other)", "other")  # met complex numbers or not
     compile(source, "mul", "exec")
 
 
