@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 
 from teachgrad.autograd.graph import Node
 from teachgrad.conjugates import BARRED, conj_of, real_form
-from teachgrad.rulebook import COMPLEX_RULES, RULES
+from teachgrad.rulebook import COMPLEX_RULES
 
 OPS: dict[str, Op] = {}
 """Every op by its name, `mul` or `sum.dim`."""
@@ -61,6 +61,7 @@ class Op:
     tracked: tuple[str, ...]  # the outputs that have a gradient
     list_input: bool
     list_output: bool
+    rules: dict[str, str]  # those in force: without bars until a complex number is met
     saved: tuple[str, ...]  # the names that the rules mention
 
     def __init__(
@@ -86,8 +87,7 @@ class Op:
     ) -> None:
         self.name, self.signature = signature.partition("(")[0], signature
         self.node_name, self.forward, self.complex_rules = node_name, forward, rules
-        self.rules = {name: real_form(rule) for name, rule in rules.items()}
-        if self.rules != rules:
+        if any("conj(" in rule for rule in rules.values()):
             BARRED.append(self)
         self.pointwise, self.view, self.floats, self.numbers = pointwise, view, floats, numbers
         self.in_place, self.doc, self.domain, self.samples = in_place, doc, domain, tuple(samples)
@@ -120,6 +120,8 @@ class Op:
         self.list_output = outputs[0].startswith("*")
         self.outputs = tuple(word.lstrip("*!") for word in outputs)
         self.tracked = tuple(word.lstrip("*") for word in outputs if not word.startswith("!"))
+        if "rules" not in self.__dict__:
+            self.rules = {name: real_form(rule) for name, rule in self.complex_rules.items()}
         self.saved = self._names_to_save()
         unknown = set(self.rules) - set(self.inputs)
         assert not unknown, f"{self.signature}: neither an input nor an option is called {unknown}"
@@ -217,9 +219,8 @@ def op(signature: str, node_name: str | None, forward: str, **entry: Any) -> Op:
     OPS[made.name] = made
     RAW.setdefault(made.identifier, Late(made, "raw", made.identifier, RAW))
     LIVE[made.identifier] = Late(made, "front", made.identifier, LIVE)
-    key = f"{node_name}.alpha" if "alpha" in signature and node_name in RULES else node_name
-    if key is not None and key not in RULES:
-        RULES[key] = {name: real_form(rule) for name, rule in {**rules, **shown}.items()}
+    key = f"{node_name}.alpha" if "alpha" in signature and node_name in COMPLEX_RULES else node_name
+    if key is not None and key not in COMPLEX_RULES:
         COMPLEX_RULES[key] = {**rules, **shown}
     return made
 
