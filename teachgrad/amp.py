@@ -23,6 +23,7 @@ import numpy as np
 from teachgrad import devices, dtypes
 from teachgrad.autograd.variable import TensorBase
 from teachgrad.bfloats import widened
+from teachgrad.ops.out import NAMES, with_out
 from teachgrad.ops.table import FUNCTIONS, LIVE, METHODS, OPS, Op
 from teachgrad.tensor import Tensor
 
@@ -133,7 +134,7 @@ def _wrap_ops() -> None:
         if name in METHODS:
             setattr(Tensor, name, wrapped)
         if name in face.__dict__:
-            setattr(face, name, wrapped)
+            setattr(face, name, with_out(name, wrapped) if name in NAMES else wrapped)
 
 
 def is_autocast_available(device_type: str) -> bool:

@@ -46,7 +46,7 @@ def in_float32(op: Op, arguments: tuple[Any, ...]) -> Any:
     node = next((each._node for each in results if each._node is not None), None)
     if dtype is dtypes.bfloat16:
         for result in results:
-            if result._data.dtype == _FLOAT32:
+            if result._data is not None and result._data.dtype == _FLOAT32:  # None: nothing was kept
                 result._data = cast(result._data, dtype.numpy)
     if node is not None:
         _restore(node, op, operands, results)

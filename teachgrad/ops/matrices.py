@@ -21,8 +21,8 @@ LinAlgError = _LinAlgError
 
 
 # -- checks ----------------------------------------------------------------------------------------------------
-def check_numbers(function: str, matrix: Any, *, kernel: str = "") -> None:
-    """Raises RuntimeError for whole numbers and for float16, in PyTorch's words for `function`."""
+def check_numbers(function: str, matrix: Any, *, kernel: str = "", low: bool = False) -> None:
+    """Raises RuntimeError for whole numbers and, unless `low`, for numbers of 16 bits, in PyTorch's words for `function`."""
     name = dtypes.of(matrix.dtype).scalar_name
     if kernel and (matrix.dtype.kind not in "fc" or matrix.dtype.itemsize == 2):
         if matrix.size:
@@ -30,7 +30,7 @@ def check_numbers(function: str, matrix: Any, *, kernel: str = "") -> None:
         return
     if matrix.dtype.kind not in "fcV":
         raise RuntimeError(f"{function}: Expected a floating point or complex tensor as input. Got {name}")
-    if matrix.dtype.itemsize == 2:
+    if matrix.dtype.itemsize == 2 and not low:
         raise RuntimeError(f"{function}: Low precision dtypes not supported. Got {name}")
 
 

@@ -173,7 +173,7 @@ def matrix_norm(
     if ord not in ("fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf):
         raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
     check_matrix("linalg.matrix_norm", dims.tensor("linalg_matrix_norm", A)._data)
-    check_numbers("linalg.matrix_norm", A._data)
+    check_numbers("linalg.matrix_norm", A._data, low=ord not in (2, -2, "nuc"))
     given = tuple(dim) if isinstance(dim, tuple | list) else (dim,)
     if len(given) != 2:
         raise RuntimeError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {', '.join(map(str, given))}")
