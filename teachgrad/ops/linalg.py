@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from teachgrad import errors
-from teachgrad.autograd.variable import TensorBase
+from teachgrad.autograd.variable import TensorBase, bump
 from teachgrad.ops import dims, products  # noqa: F401 - the array functions that the entries name
 from teachgrad.ops.table import FUNCTIONS, LIVE, METHODS, OPS, RAW, op, public
 
@@ -112,7 +112,9 @@ def matmul(input: Any, other: Any) -> Any:
     if n == 1 and m == 1:
         return LIVE["dot"](input, other)
     if n == 1 and m == 2:
-        return LIVE["squeeze_product"](LIVE["mm"](input.unsqueeze(0), other))
+        row = LIVE["squeeze_product"](LIVE["mm"](input.unsqueeze(0), other))
+        bump(row)  # PyTorch squeezes in place, and counts that as a change
+        return row
     if n == 0 or m == 0:
         raise errors.explained(
             RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {n}D and {m}D"),
