@@ -242,7 +242,8 @@ def linspace(
     start: Any, end: Any, steps: Any = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """`steps` numbers evenly spaced from `start` to `end`, both included. Mirrors `torch.linspace`."""
-    return leaf(_spaced("linspace", start, end, steps, dtype), requires_grad, device)
+    spaced = _spaced("linspace", start, end, steps, dtype)
+    return leaf(spaced.astype(dtype_of("linspace", dtype).numpy), requires_grad, device)
 
 
 @public("logspace", method=False)
@@ -257,8 +258,9 @@ def logspace(
     requires_grad: bool = False,
 ) -> Tensor:
     """`base` to the power of evenly spaced exponents. Mirrors `torch.logspace`."""
-    powers = base ** _spaced("logspace", start, end, steps, dtype).astype(np.float64)
-    return leaf(powers.astype(dtype_of("logspace", dtype).numpy), requires_grad, device)
+    kind, exponents = dtype_of("logspace", dtype).numpy, _spaced("logspace", start, end, steps, dtype)
+    powers = base ** (exponents if kind.kind in "iu" else exponents.astype(kind).astype(np.float64))
+    return leaf(powers.astype(kind), requires_grad, device)
 
 
 def _spaced(function: str, start: Any, end: Any, steps: Any, dtype: Any) -> Any:
@@ -270,9 +272,9 @@ def _spaced(function: str, start: Any, end: Any, steps: Any, dtype: Any) -> Any:
     exact = np.float64 if kind.kind in "iu" else kind.type  # the ends and the step are rounded to the dtype first
     start, end = (np.float64(exact(_bound(function, n, v))) for n, v in (("start", start), ("end", end)))
     if steps < 2:
-        return np.full(steps, start, kind)
+        return np.full(steps, start)
     step, i = np.float64(exact((end - start) / (steps - 1))), np.arange(steps)
-    return np.where(i < steps // 2, start + i * step, end - (steps - 1 - i) * step).astype(kind)
+    return np.where(i < steps // 2, start + i * step, end - (steps - 1 - i) * step)
 
 
 # -- matrices --------------------------------------------------------------------------------------------------

@@ -29,7 +29,10 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-NAMES = _words(
+MADE = _words("arange empty eye full linspace logspace ones rand randint randn randperm range zeros")
+"""Functions that make a tensor from nothing: in the dtype of `out`."""
+
+NAMES = MADE | _words(
     """abs absolute acos acosh add addmm addmv addr all amax amin aminmax angle any arccos arccosh
     arcsin arcsinh arctan arctan2 arctanh argmax argmin asin asinh atan atan2 atanh baddbmm bitwise_and
     bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor bmm bucketize cat ceil clamp clamp_max
@@ -113,12 +116,14 @@ def into(name: str, function: Callable[..., Any], out: Any, *args: Any, **kwargs
         if not isinstance(each, TensorBase):
             raise TypeError(f"{name}(): argument 'out' must be Tensor, not {errors.type_name(out)}")
     sources = list(_tensors((*args, *kwargs.values())))
+    if name in MADE:
+        _check_made(name, outs[0], kwargs.get("dtype"))
     if GRAD_MODE.get() and differentiable(function) and any(t._requires_grad for t in (*sources, *outs)):
         raise refusals.out_wants_gradient(_CALLED.get(function.__name__, function.__name__))
     for each in outs:
         views.check_in_place(each)
         views.check_overlap(each, *sources)
-    if name in _ANY and kwargs.get("dtype") is None:
+    if name in _ANY | MADE and kwargs.get("dtype") is None:
         kwargs["dtype"] = dtypes.of(outs[0]._data.dtype)
     with no_grad():
         result = function(*args, **kwargs)
@@ -134,6 +139,17 @@ def into(name: str, function: Callable[..., Any], out: Any, *args: Any, **kwargs
     if not isinstance(result, tuple):
         return out
     return return_types.named(f"{type(result).__name__}_out", *result._fields)(*outs)  # type: ignore[attr-defined]
+
+
+def _check_made(name: str, out: TensorBase, dtype: Any) -> None:
+    """Raises RuntimeError if a tensor made from nothing may not be written into `out`."""
+    have = dtypes.of(out._data.dtype)
+    if dtype is not None and dtype is not have:
+        raise RuntimeError(f"dtype {dtype.scalar_name} does not match dtype of out parameter ({have.scalar_name})")
+    if out._requires_grad and GRAD_MODE.get():
+        if name in ("empty", "randn"):
+            raise RuntimeError("cannot resize variables that require grad")
+        raise refusals.out_wants_gradient(f"aten::{name}")
 
 
 def _tensors(values: Any) -> Iterator[TensorBase]:

@@ -120,7 +120,7 @@ def run(library, name, arguments, setting, several):
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
-@pytest.mark.parametrize("name", sorted(out.NAMES))
+@pytest.mark.parametrize("name", sorted(out.NAMES - out.MADE))
 def test_out(name, setting):
     arguments, several = call_of(name)
     if setting in ("double", "integers", "no tensor") and (name in OWN_SENTENCES or several):
@@ -164,3 +164,34 @@ def test_out_wants_no_gradient(name):
                 eval(f"torch.{name}({arguments}, out=o)", names)
             answers.append(error)
         assert answers[0] == answers[1], wants
+
+
+MADE = {
+    "arange": "2.0", "empty": "0", "eye": "2", "full": "(2,), 3.0", "linspace": "0, 1, 3", "logspace": "0, 1, 3",
+    "ones": "2", "rand": "3", "randint": "5, (3,)", "randn": "3", "randperm": "3", "range": "0, 2", "zeros": "(2, 2)",
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:.*:UserWarning", "ignore:torch.range is deprecated")
+@pytest.mark.parametrize(
+    "room",
+    [
+        "torch.empty(0)", "torch.zeros(3, dtype=torch.float64)", "torch.zeros(3, dtype=torch.int64)", "torch.zeros(7)",
+        "torch.zeros(3, requires_grad=True)", "torch.zeros(3), dtype=torch.float64",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", sorted(MADE))
+def test_made_from_nothing(name, room):
+    answers = []
+    for library in (teachgrad, torch):
+        library.manual_seed(0)
+        try:
+            made = eval(f"torch.{name}({MADE[name]}, out={room})", {"torch": library})
+            answers.append((str(made.dtype), array_of(made).tolist(), made._version > 0 or name == "empty"))
+        except (RuntimeError, NotImplementedError) as error:
+            answers.append((type(error).__name__, first_line(error)))
+    assert answers[0] == answers[1]
+
+
+def test_every_maker_is_tried():
+    assert MADE.keys() == out.MADE
