@@ -8,9 +8,9 @@ PYTEST = $(PYTHON) -m pytest -n auto
 .PHONY: help demo test lab oracle standin test-gpu conformance browser lint format bench bench-quick bench-viz docs images dist hooks clean
 
 help:  ## this list
-	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
-demo: $(VENV)/.has-core  ## lesson 2's regression: backward in words, and its pictures in demo-out/
+demo: $(VENV)/.has-core  ## a regression: its backward in words, and its pictures in demo-out/
 	$(PYTHON) -m teachgrad demo --out demo-out
 
 test: $(VENV)/.has-test  ## the tests (those that compare with PyTorch run where it is installed)
@@ -57,7 +57,7 @@ docs: $(VENV)/.has-docs  ## the documentation as pages, in build/docs/
 	$(PYTHON) -m sphinx --fail-on-warning --quiet docs build/docs
 	@echo "Open build/docs/index.html"
 
-images: $(VENV)/.has-test  ## take the README's picture again, from a real run in Chromium
+images: $(VENV)/.has-test  ## take the README's pictures again, from a real run in Chromium
 	$(PYTHON) docs/images/make.py
 
 dist: $(VENV)/.has-dev  ## wheel and source archive, in dist/

@@ -14,11 +14,9 @@ import warnings
 from typing import Any
 
 from teachgrad import autograd as autograd
-from teachgrad import borrowed as borrowed
-from teachgrad import draws as draws
 from teachgrad import dtypes as dtypes
-from teachgrad import likes as likes
 from teachgrad import ops as ops
+from teachgrad import rooms
 from teachgrad.autograd.anomaly import is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled
 from teachgrad.autograd.anomaly import is_anomaly_enabled as is_anomaly_enabled
 from teachgrad.autograd.anomaly import set_anomaly_enabled as set_anomaly_enabled
@@ -37,10 +35,7 @@ from teachgrad.devices import set_default_device as set_default_device
 from teachgrad.devices import strided as strided
 from teachgrad.dtypes import *  # noqa: F403 - float32, int64, ...
 from teachgrad.operators import bind
-from teachgrad.ops import out as _out
 from teachgrad.ops.table import FUNCTIONS, Op
-from teachgrad.printing import set_printoptions as set_printoptions
-from teachgrad.settings import *  # noqa: F403 - set_num_threads, compile, channels_last, ...
 from teachgrad.size import Size as Size
 from teachgrad.tensor import Tensor as Tensor
 
@@ -56,26 +51,28 @@ _SUBMODULES = frozenset(
         "special", "testing", "utils", "version", "viz",
     }
 )  # fmt: skip
-_ELSEWHERE = {"autocast": "amp", "get_autocast_dtype": "amp", "is_autocast_enabled": "amp", "vmap": "func"}
-"""Names of the face that live in a room which is loaded when they are used."""
 
 
 def __getattr__(name: str) -> Any:
     """`torch.exp` and its like: compiled, and kept here, when first used."""
-    found = FUNCTIONS.get(name)
-    if found is not None:
-        value = found.front if isinstance(found, Op) else found
-        if name in _out.NAMES:
-            value = _out.with_out(name, value)
-    elif name in _ELSEWHERE:
-        value = getattr(importlib.import_module(f"{__name__}.{_ELSEWHERE[name]}"), name)
-    elif name in _SUBMODULES:
+    value: Any
+    if name in _SUBMODULES:
         value = importlib.import_module(f"{__name__}.{name}")
     else:
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+        room = None if name in FUNCTIONS else rooms.open_for(name, ("", "torch."))
+        value = FUNCTIONS.get(name) or getattr(room, name, None)
+        if value is None:
+            raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+        if isinstance(value, Op):
+            value = value.front
+        from teachgrad.ops import out
+
+        if name in out.NAMES:
+            value = out.with_out(name, value)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *FUNCTIONS, *_SUBMODULES, *_ELSEWHERE})
+    late = (name.removeprefix("torch.") for name in rooms.ROOM_OF if name[0] != ".")
+    return sorted({*globals(), *FUNCTIONS, *_SUBMODULES, *late})

@@ -3,6 +3,7 @@
     python -m teachgrad draw lesson.py --tensor loss -o graph.svg
     python -m teachgrad animate lesson.py --tensor loss -o page.html -o film.anim.svg
     python -m teachgrad animate lesson.py -o page.html        # the backward() that the script runs itself
+    python -m teachgrad animate lesson.py -o quiz.html --predict
     python -m teachgrad compare mine.py yours.py --tensor loss -o both.html
     python -m teachgrad run lesson.py                         # with `import torch` meaning teachgrad
     python -m teachgrad demo
@@ -67,10 +68,14 @@ def parser() -> Parser:
         )
         command.add_argument("--as-torch", action="store_true", help="`import torch` means teachgrad in the script")
         command.add_argument("--no-lines", action="store_true", help="do not note which line made each node (faster)")
+        if name == "animate":
+            command.add_argument("--predict", action="store_true", help="ask before each step (.html)")
+        if name == "draw":
+            command.add_argument("--depth", type=int, metavar="N", help="open so many levels of groups")
         command.add_argument("--watch", action="store_true", help="do it again whenever the script changes")
     command = commands.add_parser("run", help="run a script with `import torch` meaning teachgrad", description=rest)
     command.add_argument("script", type=Path, help="a Python file")
-    example = commands.add_parser("demo", help="lesson 2's regression, in words and pictures")
+    example = commands.add_parser("demo", help="a regression, in words and pictures")
     example.add_argument("--out", type=Path, default=Path("demo-out"), metavar="FOLDER", help="default: demo-out")
     return top
 
@@ -131,7 +136,7 @@ def show(options: argparse.Namespace, script: Path, rest: list[str]) -> Any:
         with viz.record() as recorder:
             run_script(script, rest, options.as_torch, not options.no_lines)
         try:
-            return recorder.player()
+            return played(recorder.player(), options)
         except RuntimeError as error:
             raise CommandError(
                 f"{script} runs no backward() itself; name the tensor to run it on with --tensor"
@@ -139,7 +144,9 @@ def show(options: argparse.Namespace, script: Path, rest: list[str]) -> Any:
     variables = run_script(script, rest, options.as_torch, not options.no_lines)
     tensor = find_tensor(variables, options.tensor, script)
     try:
-        return (viz.draw if options.command == "draw" else viz.animate)(tensor, names=variables)
+        if options.command == "draw":
+            return viz.draw(tensor, names=variables, depth=options.depth)
+        return played(viz.animate(tensor, names=variables), options)
     except (ImportError, RuntimeError, TypeError, ValueError) as error:
         if "backward through the graph a second time" in str(error):
             raise CommandError(
@@ -147,6 +154,11 @@ def show(options: argparse.Namespace, script: Path, rest: list[str]) -> Any:
                 "to see that call, or take it out of the script"
             ) from error
         raise CommandError(f"{options.tensor} cannot be shown: {error}") from error
+
+
+def played(player: viz.Player, options: argparse.Namespace) -> viz.Player:
+    """The player as the options want it."""
+    return player.predict() if getattr(options, "predict", False) else player
 
 
 def check(options: argparse.Namespace) -> None:

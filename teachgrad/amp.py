@@ -20,7 +20,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from teachgrad import devices, dtypes
+from teachgrad import devices, dtypes, rooms
 from teachgrad.autograd.variable import TensorBase
 from teachgrad.bfloats import widened
 from teachgrad.ops.out import NAMES, with_out
@@ -120,6 +120,7 @@ def _casting(plain: Callable[..., Any]) -> Callable[..., Any]:
 def _wrap_ops() -> None:
     """Puts the casting function in the place of each op, wherever it is looked up."""
     face: Any = sys.modules["teachgrad"]
+    rooms.open_all()
     for name in _LOWERED:
         op = OPS.get(name)
         plain = op.front if op is not None else FUNCTIONS.get(name) or LIVE.get(name)

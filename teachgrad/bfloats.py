@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from teachgrad import gpu
 from teachgrad.autograd.variable import ARRAYS
 
 
@@ -26,7 +27,7 @@ class NeedsFloat32(AttributeError):  # noqa: N818 - a request rather than a mist
         super().__init__(f"{function}() is not computed in bfloat16. Convert first, as in x.float().")
 
 
-_MOVERS = frozenset(
+MOVERS = frozenset(
     {
         np.array_split, np.atleast_1d, np.broadcast_arrays, np.broadcast_to, np.copyto, np.diagonal, np.empty_like,
         np.expand_dims, np.flip, np.full_like, np.may_share_memory, np.moveaxis, np.ndim, np.ones_like, np.reshape,
@@ -52,7 +53,7 @@ class Bfloats(np.ndarray[Any, Any]):
         raise NeedsFloat32(ufunc.__name__)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if func not in _MOVERS:
+        if func not in MOVERS:
             raise NeedsFloat32(func.__name__)
         moved = super().__array_function__(func, types, args, kwargs)
         return guarded(moved) if isinstance(moved, np.ndarray) and moved.dtype.kind == "V" else moved
@@ -83,17 +84,26 @@ def numpy_dtype() -> np.dtype[Any]:
     return kind
 
 
+GUARDED: set[type] = {Bfloats}
+"""The classes of arrays that refuse; gpubfloats.py adds the one for GPUs."""
+
+
 def guarded(array: Any) -> Any:
     """A bfloat16 array, or NumPy scalar, as `Bfloats`, which share its memory."""
-    return array if array.__class__ is Bfloats else np.asarray(array).view(Bfloats)
+    return array if array.__class__ in GUARDED else np.asarray(array).view(Bfloats)
 
 
 def cast(array: Any, dtype: Any) -> Any:
     """`array.astype(dtype)`, also from and to bfloat16."""
+    if array.__class__ in gpu.MODULES:
+        wide = widened(array)
+        return gpu.bfloats().rounded(wide) if dtype.kind == "V" else wide.astype(dtype)
     made = (array.view(np.ndarray) if array.__class__ is Bfloats else array).astype(dtype)
     return guarded(made) if dtype.kind == "V" else made
 
 
 def widened(array: Any) -> Any:
     """`array` as float32 if it is bfloat16, else as it is."""
-    return array.view(np.ndarray).astype(np.float32) if array.dtype.kind == "V" else array
+    if array.dtype.kind != "V":
+        return array
+    return gpu.bfloats().widened(array) if gpu.on_gpu(array) else array.view(np.ndarray).astype(np.float32)

@@ -38,13 +38,26 @@ def real_form(rule: str) -> str:
 BARRED: list[Op] = []
 """The ops whose rules have a bar, until `meet` has put it there."""
 
+have_met = False
+"""Whether the program has met a complex number: an op that joins the table later has its bars at once."""
+
 
 def meet(dtype: Any) -> None:
     """Takes note of numbers of this NumPy dtype that enter a graph.
 
     If they are the first complex ones, the rules with bars take the place of those without.
     """
-    while BARRED and dtype.kind == "c":
+    if dtype.kind == "c" and not have_met:
+        _put_bars()
+
+
+def _put_bars() -> None:
+    from teachgrad import rooms
+
+    global have_met
+    have_met = True
+    rooms.open_room("ops.complexes")  # whose `conj` the rules call from now on
+    while BARRED:
         op = BARRED.pop()
         op.rules = op.complex_rules
         for node_class in op.nodes.values():  # which compiles its rules anew when backward next meets it

@@ -15,17 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from teachgrad import devices, dtypes, errors, gpu, legacy, refusals, sampling
+from teachgrad import devices, dtypes, errors, gpu, refusals
 from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.leaves import dtype_of, leaf
-from teachgrad.legacy import *  # noqa: F403 - FloatTensor, LongTensor, ...
-from teachgrad.legacy import legacy_tensor
 from teachgrad.ops import dims
 from teachgrad.ops.table import public
 from teachgrad.reading import checked, new_array
-from teachgrad.sampling import *  # noqa: F403 - rand, randn, manual_seed, ...
 from teachgrad.sizes import bad_arguments, new_shape
-from teachgrad.storage import TypedStorage, UntypedStorage
 from teachgrad.tensor import Tensor
 
 e, inf, nan, newaxis, pi = math.e, math.inf, math.nan, None, math.pi
@@ -342,7 +338,4 @@ def is_nonzero(input: Any) -> bool:
 
 
 # The other functions are found through the op table; `tensor` must also hide the module of that name.
-__all__ = [
-    "TypedStorage", "UntypedStorage", "e", "inf", "legacy_tensor", "nan", "newaxis", "pi", "tensor", *legacy.__all__,
-    *sampling.__all__,
-]  # fmt: skip
+__all__ = ["e", "inf", "nan", "newaxis", "pi", "tensor"]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from teachgrad import dtypes, gpu, printing, refusals
-from teachgrad.autograd import forward_ad, views
-from teachgrad.autograd.variable import _tensor_class
+import numpy as np
+
+from teachgrad import dtypes, gpu, refusals
+from teachgrad.autograd import views
+from teachgrad.autograd.variable import _tensor_class, wrap
 from teachgrad.facts import Facts
 
 if TYPE_CHECKING:
@@ -56,7 +58,14 @@ class Crossings(Facts):
         array = self.numpy()
         return array if dtype is None else array.astype(dtype, copy=False)
 
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        """What NumPy made of a tensor, as a tensor: `np.sin(x)`, `x + array`. Truth values become uint8, as in PyTorch."""
+        return wrap(array.astype(np.uint8) if array.dtype == bool else np.asarray(array))
+
     def __repr__(self, *, tensor_contents: Any = None) -> str:
+        from teachgrad import printing
+        from teachgrad.autograd import forward_ad
+
         node, requires_grad, tangent = self.grad_fn, self._requires_grad, None
         if forward_ad.is_open():
             node, requires_grad, tangent = forward_ad.shown(self)
@@ -88,12 +97,16 @@ class Crossings(Facts):
         return self._data.item()
 
     def __float__(self) -> float:
+        if self._requires_grad:
+            refusals.warn_number_of_grad()
         return float(self._only())
 
     def __int__(self) -> int:
         return int(self._only())
 
     def __complex__(self) -> complex:
+        if self._requires_grad:
+            refusals.warn_number_of_grad()
         return complex(self._only())
 
     def __index__(self) -> int:

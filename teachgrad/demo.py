@@ -1,4 +1,4 @@
-"""Lesson 2's regression, start to finish: one small loss, its graph, and its backward in words and pictures.
+"""A regression, start to finish: one small loss, its graph, and its backward in words and pictures.
 
 `python -m teachgrad demo` (or `make demo`) runs it. It is also the shortest example of what your own lesson
 needs: build a loss as in PyTorch, give `teachgrad.viz` the loss and the names, and save what comes back.

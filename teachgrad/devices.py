@@ -74,7 +74,7 @@ class device:  # noqa: N801 - PyTorch's name
         return self.type if self.index is None else f"{self.type}:{self.index}"
 
     def __reduce__(self) -> Any:
-        return device, (self.type, self.index)
+        return _again, (self.type, self.index)
 
     def __enter__(self) -> device:
         self._tokens.append(_default.set(self))
@@ -82,6 +82,11 @@ class device:  # noqa: N801 - PyTorch's name
 
     def __exit__(self, *_: object) -> None:
         _default.reset(self._tokens.pop())
+
+
+def _again(type: str, index: int | None) -> device:
+    """Unpickles a device."""
+    return device(type, index)
 
 
 class layout:  # noqa: N801 - PyTorch's name
@@ -93,6 +98,7 @@ class layout:  # noqa: N801 - PyTorch's name
         return "torch.strided"
 
 
+device.__module__ = layout.__module__ = "torch"  # how type(x.device) is shown in the lessons
 strided = layout()
 CPU = device("cpu")
 _default: ContextVar[device | None] = ContextVar("teachgrad_device", default=None)
@@ -151,17 +157,50 @@ def of(array: Any) -> device:
     return device("cuda", array.device.id) if gpu.on_gpu(array) else CPU
 
 
+def together(method: str, **tensors: Any) -> None:
+    """Raises RuntimeError unless all tensors (None: no tensor) are where the first is; `method` is PyTorch's kernel."""
+    (_, first), *others = ((name, each) for name, each in tensors.items() if each is not None)
+    for name, each in others:
+        if gpu.on_gpu(each._data) is not gpu.on_gpu(first._data):
+            error = RuntimeError(
+                f"Expected all tensors to be on the same device, but got {name} is on {each.device}, different from other "
+                f"tensors on {first.device} (when checking argument in method {method})"
+            )
+            error.add_note("Move one of them: x.to(y.device). A module is moved as a whole: net.to(x.device).")
+            raise error
+
+
 def put(array: Any, place: device) -> Any:
     """The array at `place`: itself if it is there already, else a copy."""
     if gpu.on_gpu(array):
         if place.type == "cuda":
-            return array if array.device.id == place.index else gpu.to_device(array, place.index)
+            return array if array.device.id == place.index else _moved(array, place)
         return gpu.to_host(array)
-    return gpu.to_device(array, place.index) if place.type == "cuda" else array
+    return _moved(array, place) if place.type == "cuda" else array
+
+
+def _moved(array: Any, place: device) -> Any:
+    _computing(place)
+    return gpu.to_device(array)
+
+
+def _computing(place: device) -> None:
+    """Raises RuntimeError for a GPU that is not the current one, which is where CuPy computes."""
+    number = gpu.module().cuda.runtime.getDevice()
+    if place.index not in (None, number):
+        error = RuntimeError(f"teachgrad computes on one GPU at a time, now on cuda:{number} and not on {place}")
+        error.add_note(
+            f"Call torch.cuda.set_device({place.index}) first, or do this inside `with torch.cuda.device({place.index}):`."
+        )
+        raise error
 
 
 def makers(where: Any) -> Any:
     """The module, NumPy or CuPy, whose `zeros` and `arange` make arrays at the place that `where` names."""
     if where is None and preferred() is None:
         return np
-    return gpu.module() if resolve(where).type == "cuda" else np
+    place = resolve(where)
+    if place.type != "cuda":
+        return np
+    _computing(place)
+    return gpu.bfloats().MAKERS[0]

@@ -92,9 +92,8 @@ class dtype:  # noqa: N801 (PyTorch's spelling)
         object.__setattr__(self, "numpy", stored_as)
         return stored_as
 
-    def __reduce__(self) -> str:
-        # A string tells pickle and copy "this is the global of that name": the one instance comes back.
-        return self.name
+    def __reduce__(self) -> Any:
+        return _named, (self.name,)  # the one instance comes back
 
     def to_complex(self) -> dtype:
         """The complex type whose parts have this type.
@@ -117,6 +116,12 @@ class dtype:  # noqa: N801 (PyTorch's spelling)
         return float64 if self is complex128 else float32
 
 
+def _named(name: str) -> dtype:
+    """Unpickles the type of that name."""
+    known: dtype = globals()[name]
+    return known
+
+
 def _make(name: str, category: py.int, scalar_name: str, c_name: str) -> dtype:
     """The one instance called ``name``, which is also NumPy's name for it (but NumPy has no bfloat16)."""
     self = object.__new__(dtype)
@@ -137,6 +142,8 @@ def _make(name: str, category: py.int, scalar_name: str, c_name: str) -> dtype:
         object.__setattr__(self, attribute, value)  # our own __setattr__ refuses everything
     return self
 
+
+dtype.__module__ = "torch"  # print(type(x.dtype)) shows <class 'torch.dtype'>, as it does in the lessons
 
 uint8 = _make("uint8", _INTEGER, "Byte", "unsigned char")
 int8 = _make("int8", _INTEGER, "Char", "signed char")
@@ -326,7 +333,3 @@ def can_cast(from_: dtype, to: dtype) -> py.bool:
     _check_dtype("can_cast", "from_", 1, from_)
     _check_dtype("can_cast", "to", 2, to)
     return from_.category <= to.category
-
-
-from teachgrad.limits import finfo as finfo  # noqa: E402 - they need the types above
-from teachgrad.limits import iinfo as iinfo  # noqa: E402

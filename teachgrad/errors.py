@@ -183,6 +183,14 @@ def invalid_combination(function: str, *given: Any) -> TypeError:
     )
 
 
+def missing(function: str, *names: str) -> TypeError:
+    """A call without an argument that it needs; PyTorch's grammar is kept."""
+    listed = ", ".join(f'"{name}"' for name in names)
+    return TypeError(
+        f"{function}() missing {len(names)} required positional argument{'s' if len(names) == 1 else ''}: {listed}"
+    )
+
+
 def element_not_a_tensor(index: int, value: Any) -> TypeError:
     """A list of tensors has something else in it."""
     return explained(

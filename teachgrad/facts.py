@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from teachgrad import devices, dtypes, errors, gpu, refusals
 from teachgrad.autograd import inference, views
-from teachgrad.autograd.variable import TensorBase
+from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.size import Size
 
 
@@ -70,10 +70,20 @@ class Facts(TensorBase):
         return dtypes.of(self._data.dtype)
 
     def is_pinned(self, device: Any = None) -> bool:
-        """False: the memory is the ordinary one."""
+        """Does the tensor lie in memory that `pin_memory` took?"""
+        return gpu.is_pinned(self._data)
+
+    def pin_memory(self, device: Any = None) -> Any:
+        """A copy in memory that a GPU can read by itself. Raises RuntimeError without a GPU, and for a tensor there."""
+        if gpu.on_gpu(self._data):
+            raise RuntimeError(f"cannot pin '{self.type()}' only dense CPU tensors can be pinned")  # type: ignore[attr-defined]
+        return self if self.is_pinned() else wrap(gpu.pinned(self._data))
+
+    def is_shared(self) -> bool:
+        """False: nothing is shared between processes."""
         return False
 
-    is_shared = is_distributed = is_pinned
+    is_distributed = is_shared
 
     def share_memory_(self) -> Self:
         """The tensor itself: nothing is shared between processes."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import warnings
 from typing import Any
 
 import numpy as np
@@ -37,13 +38,29 @@ def to_host(array: Any) -> Any:
     return array.get() if array.__class__ in MODULES else array
 
 
-def to_device(array: Any, index: int | None = None) -> Any:
-    """The array in the memory of GPU `index` (None: the current one). Raises AssertionError where there is none."""
+def to_device(array: Any) -> Any:
+    """The array in the memory of the current GPU. Raises AssertionError where there is none."""
     cupy = module()
-    if index is None:
-        return cupy.asarray(array)
-    with cupy.cuda.Device(index):
-        return cupy.asarray(array)
+    kind = getattr(getattr(array, "dtype", None), "kind", "")
+    return bfloats().sent(array) if kind == "V" else cupy.asarray(array)
+
+
+def pinned(array: Any) -> Any:
+    """A copy of an array of the CPU in pinned memory. Raises RuntimeError where there is no GPU."""
+    if not usable():
+        error = RuntimeError("Cannot access accelerator device when none is available.")
+        error.add_note(why_not())
+        raise error
+    made = importlib.import_module("cupyx").empty_like_pinned(array)
+    made[...] = array
+    return made
+
+
+def is_pinned(array: Any) -> bool:
+    """Does a NumPy array, or the array of which it is a view, lie in pinned memory?"""
+    while isinstance(array, np.ndarray):
+        array = array.base
+    return type(getattr(array, "obj", array)).__name__ == "PinnedMemoryPointer"
 
 
 _NO_ATOMICS = {"b": np.int32, "i": np.int32, "u": np.uint32}
@@ -94,9 +111,25 @@ def _back(value: Any) -> Any:
     return to_device(value) if isinstance(value, np.ndarray | np.generic) else value
 
 
+def bfloats() -> Any:
+    """The room of bfloat16 numbers on a GPU, loaded when a GPU is first used."""
+    return importlib.import_module("teachgrad.gpubfloats")
+
+
+def has_eig() -> bool:
+    """Can the GPU compute eigenvalues of any matrix? With CuPy 14 and a cuSOLVER of CUDA 12.6 or newer (11.7.0) it can."""
+    cupy = module()
+    return hasattr(cupy.linalg, "eig") and importlib.import_module("cupyx.cusolver").check_availability("geev")
+
+
+def scipy(room: str, array: Any) -> Any:
+    """CuPy's `scipy.special` or `scipy.linalg`, which compute where `array` is; None for arrays that are not on a GPU."""
+    return importlib.import_module(f"cupyx.scipy.{room}") if array.__class__ in MODULES else None
+
+
 def special(array: Any) -> Any:
-    """CuPy's `scipy.special`, whose functions compute where `array` is; None for arrays that are not on a GPU."""
-    return importlib.import_module("cupyx.scipy.special") if array.__class__ in MODULES else None
+    """CuPy's `scipy.special`; None for arrays that are not on a GPU."""
+    return scipy("special", array)
 
 
 def module() -> Any:
@@ -154,6 +187,11 @@ def _first_look() -> tuple[Any, str]:
     MODULES[cupy.ndarray] = cupy
     importlib.import_module("teachgrad.autograd.variable").ARRAYS.add(cupy.ndarray)
     importlib.import_module("teachgrad.ops.fusing").begin()
+    bfloats().begin(cupy)
+    if (
+        count > 1
+    ):  # with access to each other's memory, the answer would lie on the current GPU; without, it is an error
+        warnings.filterwarnings("error", "The device where the array resides", RuntimeWarning)
     return cupy, ""
 
 

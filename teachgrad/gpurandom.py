@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from teachgrad import gpu, random
+from teachgrad.bfloats import cast
 from teachgrad.generator import Generator, default_cuda
 
 
@@ -38,14 +39,16 @@ def _drawn(draw: Any, shape: Any, dtype: Any) -> Any:
         real = np.dtype(np.float32 if dtype.itemsize == 8 else np.float64)
         parts = draw((*shape, 2), real)
         return (parts[..., 0] + 1j * parts[..., 1]).astype(dtype)
-    return draw(shape, dtype) if dtype.itemsize >= 4 else draw(shape, np.dtype(np.float32)).astype(dtype)
+    return draw(shape, dtype) if dtype.itemsize >= 4 else cast(draw(shape, np.dtype(np.float32)), dtype)
 
 
 def uniform(gen: Generator | None, shape: Any, dtype: Any, lo: float = 0.0, hi: float = 1.0) -> Any:
     """Numbers uniform in [lo, hi)."""
     random.floating("check_uniform_bounds", dtype)
     engine = _engine(gen)
-    return _drawn(lambda size, kind: engine.random(size, kind) * (hi - lo) + lo, shape, dtype).astype(dtype)
+    return _drawn(
+        lambda size, kind: (engine.random(size, kind) * (hi - lo) + lo).astype(kind, copy=False), shape, dtype
+    )
 
 
 def normal(
@@ -55,7 +58,9 @@ def normal(
     random.floating("normal_kernel_cuda", dtype)
     engine = _engine(gen)
     spread = std / math.sqrt(2) if dtype.kind == "c" else std
-    return _drawn(lambda size, kind: engine.standard_normal(size, kind) * spread, shape, dtype) + mean
+    if dtype.kind == "c":
+        return _drawn(lambda size, kind: engine.standard_normal(size, kind) * spread, shape, dtype) + mean
+    return _drawn(lambda size, kind: engine.standard_normal(size, kind) * spread + mean, shape, dtype)
 
 
 def integers(gen: Generator | None, shape: Any, lo: int, hi: int, dtype: Any) -> Any:

@@ -17,7 +17,8 @@ import numpy as np
 
 from teachgrad import dtypes, errors
 from teachgrad.autograd.variable import TensorBase
-from teachgrad.gpu import on_gpu
+from teachgrad.devices import set_default_device
+from teachgrad.gpu import on_gpu, usable
 from teachgrad.leaves import leaf
 from teachgrad.ops.table import OPS, public
 from teachgrad.reading import new_array
@@ -36,7 +37,11 @@ class tensortype(type):  # noqa: N801 - PyTorch's name
         return _old_style(args, named, cls.dtype, strict=True)
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return isinstance(instance, TensorBase) and dtypes.of(instance._data.dtype) is cls.dtype
+        return _has_dtype(instance, cls.dtype) and not on_gpu(instance._data)
+
+
+def _has_dtype(instance: Any, dtype: dtypes.dtype) -> bool:
+    return isinstance(instance, TensorBase) and dtypes.of(instance._data.dtype) is dtype
 
 
 tensortype.__module__ = "torch"
@@ -62,15 +67,20 @@ class _CudaType(tensortype):
         from teachgrad import cuda
 
         if not cuda.is_available():
-            raise errors.explained(
-                TypeError(f"type torch.cuda.{cls.__name__} not available. Torch not compiled with CUDA enabled."),
-                f"There is no GPU here. torch.{cls.__name__} makes the same tensor on the CPU.",
-            )
+            raise _not_available(cls.__name__)
         made: Tensor = _old_style(args, named, cls.dtype, strict=True).to("cuda")
         return made
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return super().__instancecheck__(instance) and on_gpu(instance._data)
+        return _has_dtype(instance, cls.dtype) and on_gpu(instance._data)
+
+
+def _not_available(name: str) -> TypeError:
+    """The error for a type of tensors on a GPU, where there is none."""
+    return errors.explained(
+        TypeError(f"type torch.cuda.{name} not available. Torch not compiled with CUDA enabled."),
+        f"There is no GPU here. torch.{name} is the same on the CPU.",
+    )
 
 
 @functools.cache
@@ -144,8 +154,13 @@ def set_default_tensor_type(t: Any) -> None:
         UserWarning,
         stacklevel=2,
     )
+    name = t if isinstance(t, str) else f"{t.__module__}.{t.__name__}"
+    there = name.startswith("torch.cuda.")
+    if there and not usable():
+        raise _not_available(name.rpartition(".")[2])
     by_name = {dtype.type_name: dtype for dtype in dtypes.ALL}
-    dtypes.set_default_dtype(by_name[t] if isinstance(t, str) else t.dtype)
+    dtypes.set_default_dtype(by_name[name.replace("torch.cuda.", "torch.")])
+    set_default_device("cuda" if there else None)
 
 
 __all__ = [

@@ -50,7 +50,7 @@ def _like(function: str, input: Any, value: Any, dtype: Any, device: Any, requir
     if here != there:
         array = devices.makers(there).empty(input._data.shape, kind)
     elif gpu.on_gpu(input._data):
-        array = gpu.xp(input._data).empty_like(input._data, kind)
+        array = devices.makers(there).empty_like(input._data, kind)
     else:
         array = np.empty_like(input._data, kind, subok=False)
     if value is not None:

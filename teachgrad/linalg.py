@@ -7,7 +7,8 @@ from math import prod
 from typing import Any
 
 from teachgrad import dtypes, return_types
-from teachgrad.ops import dims
+from teachgrad.gpu import on_gpu
+from teachgrad.ops import dims, square  # noqa: F401 - the entries that are called below
 from teachgrad.ops.algebra import inverted, matrix_power, multiplied, powers_of, rank, reflected, rooted
 from teachgrad.ops.linalg import matmul
 from teachgrad.ops.matrices import LinAlgError, check_matrix, check_numbers, check_square, failed
@@ -74,13 +75,18 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
         raise RuntimeError("This function doesn't handle types other than float and double")
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
         raise RuntimeError("torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)")
+    there = on_gpu(A._data)
+    if there and driver not in (None, "gels"):
+        raise RuntimeError("torch.linalg.lstsq: `driver` other than `gels` is not supported on CUDA")
     if A._data.ndim < 2:
         raise RuntimeError("torch.linalg.lstsq: input must have at least 2 dimensions.")
     rows = B._data.shape[-1 if LIVE["is_vector"](A._data, B._data) else -2]
     if rows != A._data.shape[-2]:
         other = "other.size(-1)" if LIVE["is_vector"](A._data, B._data) else "other.size(-2)"
         raise RuntimeError(f"torch.linalg.lstsq: input.size(-2) should match {other}")
-    return return_types.linalg_lstsq(*LIVE["linalg_lstsq_driver"](A, B, rcond, driver or "gelsy"))
+    return return_types.linalg_lstsq(
+        *LIVE["linalg_lstsq_driver"](A, B, rcond, driver or ("gels" if there else "gelsy"))
+    )
 
 
 def pinv(A: Any, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Any:

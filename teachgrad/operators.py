@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from teachgrad import dtypes
-from teachgrad.autograd.variable import TensorBase
+from teachgrad import dtypes, rooms
+from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.ops import inplace
 from teachgrad.ops.table import FUNCTIONS, METHODS, OPS, Late, Op
 from teachgrad.tensor import Tensor
@@ -68,7 +68,7 @@ def _rsub(self: Tensor, other: Any) -> Any:
 
 def _rtruediv(self: Tensor, other: Any) -> Any:
     """2 / x is x.reciprocal() * 2, in PyTorch too."""
-    return _RECIPROCAL.front(self) * other if isinstance(other, _OPERAND) else NotImplemented
+    return _RECIPROCAL.front(self) * other if isinstance(other, (*_OPERAND, np.ndarray)) else NotImplemented
 
 
 def _matmul(self: Tensor, other: Any) -> Any:
@@ -87,7 +87,10 @@ def _invert(self: Tensor) -> Any:
 
 def _equality(name: str) -> Callable[[Tensor, Any], Any]:
     def compare(self: Tensor, other: Any) -> Any:
-        return OPS[name](self, other) if isinstance(other, _OPERAND) else NotImplemented
+        if isinstance(other, _OPERAND):
+            return OPS[name](self, other)
+        arrays = name == "eq" and isinstance(other, np.ndarray)  # in PyTorch too == takes an array and != does not
+        return OPS[name](self, wrap(other)) if arrays else NotImplemented
 
     return compare
 
@@ -100,12 +103,18 @@ def _conversion(dtype: dtypes.dtype) -> Callable[..., Tensor]:
     return convert
 
 
-def bind() -> None:
-    """Gives the class the methods and operators of the op table."""
+def bind_methods() -> None:
+    """Gives the class the methods of the op table that it has not yet: those of the rooms opened since."""
     inplace.derive()
     for name, face in METHODS.items():
-        if name not in Tensor.__dict__:
+        if Tensor.__dict__.get(name).__class__ in (type(None), rooms.Elsewhere):
             setattr(Tensor, name, Late(face, "front", name) if isinstance(face, Op) else face)
+
+
+def bind() -> None:
+    """Gives the class the methods and operators of the op table, and a stand-in for each method of a room that is shut."""
+    rooms.stand_in(Tensor)
+    bind_methods()
     for operator, op in _OPERATORS.items():
         setattr(Tensor, operator, Late(OPS[op], "operator", operator))
     for operator, method in _METHOD_OPERATORS.items():

@@ -170,7 +170,7 @@ def tensor_str(array: NDArray[Any], indent: int = 0) -> str:
     cuts: tuple[bool, ...] = (False,) * array.ndim
     if array.size > _options.threshold:
         array, cuts = _edges(array)
-    array = gpu.to_host(array)
+    array = widened(gpu.to_host(array))
     write, width = _writer(array)
     return _brackets(array, cuts, indent, write, width)
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import dtypes
+from . import dtypes, limits
 from .bfloats import widened
 from .boxmuller import box_muller, fused_double, fused_single
 from .generator import Generator as Generator
@@ -68,7 +68,7 @@ def uniform(gen: Generator | None, shape: Sequence[int], dtype: DType, lo: float
         NotImplementedError: for integer types and bool.
     """
     kind = floating("check_uniform_bounds", dtype)
-    limit = dtypes.finfo(kind).max
+    limit = limits.finfo(kind).max
     for name, bound in (("from", lo), ("to", hi)):
         if not -limit <= bound <= limit:
             raise RuntimeError(f"{name} is out of bounds for {kind.c_name}")
@@ -198,10 +198,10 @@ def _whole_numbers(dtype: DType) -> tuple[int, int]:
     if dtype.kind == "b":
         return 0, 1
     if dtype.kind in "fV":
-        reach = round(2 / dtypes.finfo(dtypes.of(dtype)).eps)
+        reach = round(2 / limits.finfo(dtypes.of(dtype)).eps)
         return -reach, reach
-    limits = np.iinfo(dtype)
-    return int(limits.min), int(limits.max)
+    whole = np.iinfo(dtype)
+    return int(whole.min), int(whole.max)
 
 
 def random63(gen: Generator | None = None) -> int:

@@ -15,17 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from teachgrad import dtypes, errors
+from teachgrad import dtypes, errors, refusals
 from teachgrad.autograd.variable import TensorBase
 
 _PLAIN = frozenset({float, int, bool, complex})
 _SLOW_LIST = (
     "Creating a tensor from a list of numpy.ndarrays is extremely slow. Please consider converting the list to a single "
     "numpy.ndarray with numpy.array() before converting to a tensor."
-)
-_SCALAR_WARNING = (
-    "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\n"
-    "Consider using tensor.detach() first."
 )
 
 
@@ -166,7 +162,7 @@ def _number(leaf: Any, dtype: dtypes.dtype) -> Any:
     """One element as a Python number."""
     if isinstance(leaf, TensorBase):
         if leaf._requires_grad:
-            warnings.warn(_SCALAR_WARNING, UserWarning, stacklevel=2)
+            refusals.warn_number_of_grad()
         if leaf._data.size != 1:
             raise ValueError("only one element tensors can be converted to Python scalars")
         return leaf._data.item()

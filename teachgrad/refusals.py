@@ -5,6 +5,7 @@ As in `errors.py`, the message is PyTorch's to the letter and the note under it 
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from teachgrad.errors import explained, type_name
@@ -46,6 +47,20 @@ def numpy_of_grad() -> RuntimeError:
         RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."),
         "NumPy would compute outside the graph and the gradient would be lost silently.",
     )
+
+
+_SAID: set[str] = set()
+
+
+def warn_number_of_grad() -> None:
+    """Warns of float(x) for a tensor that autograd watches; once in a program, as PyTorch does."""
+    text = (
+        "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\n"
+        "Consider using tensor.detach() first."
+    )
+    if text not in _SAID:
+        _SAID.add(text)
+        warnings.warn(text, UserWarning, stacklevel=3)
 
 
 def numpy_of_gpu(device: object) -> TypeError:

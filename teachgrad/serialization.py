@@ -33,7 +33,7 @@ from teachgrad.autograd import views
 from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.nn.parameter import Parameter
 from teachgrad.size import Size
-from teachgrad.unpickling import NAMES, read, rebuild_parameter, rebuild_tensor
+from teachgrad.unpickling import NAMES, NO_CUDA, read, rebuild_parameter, rebuild_tensor
 
 _PLAIN = (type(None), bool, int, float, str, list, tuple, dict, bytes, set)
 
@@ -217,7 +217,10 @@ def load(f: Any, map_location: Any = None, *, weights_only: bool = True) -> Any:
     plain values, EOFError when there is nothing to read, FileNotFoundError.
     """
     if map_location is not None and not callable(map_location) and not isinstance(map_location, dict):
-        devices.resolve(map_location)
+        try:
+            devices.resolve(map_location)
+        except AssertionError:
+            raise RuntimeError(NO_CUDA) from None
     if isinstance(f, str | os.PathLike):
         with Path(f).open("rb") as file:
             return read(file, map_location)

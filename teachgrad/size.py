@@ -19,6 +19,9 @@ class Size(tuple[int, ...]):
     def __repr__(self) -> str:
         return f"torch.Size([{', '.join(map(str, self))}])"
 
+    def __reduce__(self) -> Any:
+        return _again, (tuple(self),)
+
     def numel(self) -> int:
         """How many elements a tensor of this shape has; 1 for the empty shape of a 0-d tensor."""
         return prod(self)
@@ -45,3 +48,11 @@ class Size(tuple[int, ...]):
         return Size(tuple.__mul__(self, count))
 
     __rmul__ = __mul__
+
+
+def _again(sizes: tuple[int, ...]) -> Size:
+    """Unpickles a Size."""
+    return Size(sizes)
+
+
+Size.__module__ = "torch"  # print(type(x.shape)) shows <class 'torch.Size'>, as it does in the lessons

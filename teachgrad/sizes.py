@@ -35,7 +35,7 @@ def new_shape(function: str, args: tuple[Any, ...], size: Any = None) -> tuple[i
     if size is not None:
         args = (size,)
     elif not args:
-        raise TypeError(f'{function}() missing 1 required positional arguments: "size"')
+        raise errors.missing(function, "size")
     try:
         shape = shape_of(args)
     except TypeError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from teachgrad.ops import gammas, network, special  # noqa: F401 - the entries that are called below
 from teachgrad.ops.table import LIVE
 
 _SAME = {

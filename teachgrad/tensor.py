@@ -35,7 +35,7 @@ class Tensor(Crossings):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Tensor:
         """The old constructors, which lessons still use."""
-        from teachgrad.creation import legacy_tensor
+        from teachgrad.legacy import legacy_tensor
 
         return legacy_tensor(cls, *args, **kwargs)
 
@@ -296,7 +296,9 @@ class Tensor(Crossings):
         return self.to(devices.CPU) if gpu.on_gpu(self._data) else self
 
     def cuda(self, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Tensor:
-        """The tensor itself, or a copy on the GPU. Raises AssertionError where there is none."""
+        """The tensor itself, or a copy on the GPU. Raises AssertionError where there is none, RuntimeError for the CPU."""
+        if isinstance(device, str | devices.device) and devices.device(device).type != "cuda":
+            raise RuntimeError("Invalid device, must be cuda device")
         return self.to("cuda" if device is None else device)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:

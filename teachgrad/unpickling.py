@@ -23,7 +23,7 @@ from teachgrad.errors import explained
 from teachgrad.nn.parameter import Parameter
 from teachgrad.size import Size
 
-_NO_CUDA = (
+NO_CUDA = (
     "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. If you are running on a "
     "CPU-only machine, please use torch.load with map_location=torch.device('cpu') to map your storages to the CPU."
 )
@@ -198,7 +198,7 @@ class _Reader(pickle._Unpickler):
             raise TypeError("a storage has a type, a name, a place and a length")
         place = self._place(location)
         if place.type == "cuda" and self._map_location is None and not gpu.usable():
-            raise RuntimeError(_NO_CUDA)
+            raise RuntimeError(NO_CUDA)
         element = kind.numpy
         if key not in self._storages:
             content, needed = self._record(f"data/{key}"), length * element.itemsize

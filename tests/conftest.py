@@ -26,6 +26,9 @@ def pytest_configure(config):
         from gpu.standin_module import install
 
         install()
+    from teachgrad import rooms
+
+    rooms.open_all()  # many tests go through the whole op table
 
 
 def pytest_collection_modifyitems(config, items):

@@ -45,15 +45,14 @@ def two_layers() -> viz.Player:
     w2 = torch.tensor([[0.7], [-0.4]], requires_grad=True)
     hidden = (x @ w1 + b1).tanh()
     loss = ((hidden @ w2 - 1) ** 2).sum()
-    params = {"layer1.weight": w1, "layer1.bias": b1, "layer2.weight": w2}
-    return viz.animate(loss, params=params)
+    return viz.animate(loss, params={"w1": w1, "b1": b1, "w2": w2})
 
 
 def broadcasting() -> viz.Player:
     """A row is added to every row of a matrix, so its gradient is summed over the rows."""
-    matrix = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], requires_grad=True)
-    row = torch.tensor([10.0, 20.0], requires_grad=True)
-    loss = ((matrix + row) * matrix).sum()
+    matrix = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], requires_grad=True)
+    row = torch.tensor([2.0, 3.0], requires_grad=True)
+    loss = ((matrix + row) ** 2).sum()
     return viz.animate(loss)
 
 
@@ -67,7 +66,7 @@ def shared_weights() -> viz.Player:
 
 
 def in_place_on_a_view() -> viz.Player:
-    """Writing into a part of a tensor: the whole gets a CopySlices node, and the overwritten part no gradient."""
+    """A part of y is multiplied in place: all of y gets a CopySlices node, which knows that only that part changed."""
     x = torch.tensor([1.0, 2.0, 3.0, 4.0], requires_grad=True)
     y = x * x
     y[:2].mul_(10)
@@ -87,10 +86,9 @@ def attention() -> viz.Drawing:
     """One head of attention: three projections, a softmax, and where they meet."""
     tokens = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     query, key, value = (torch.tensor([[0.5, 0.1 * i], [0.2, 0.3]], requires_grad=True) for i in range(3))
-    with viz.lines():
-        scores = (tokens @ query) @ (tokens @ key).t() / 2**0.5
-        weights = scores.softmax(-1)
-        out = weights @ (tokens @ value)
+    scores = (tokens @ query) @ (tokens @ key).t() / 2**0.5
+    weights = scores.softmax(-1)
+    out = weights @ (tokens @ value)
     return viz.draw(out)
 
 
@@ -124,12 +122,13 @@ def pytorch_model() -> viz.Drawing:
     torch.manual_seed(0)
     model = torch.nn.Sequential()
     model.add_module("conv", torch.nn.Conv2d(1, 4, 3))
+    model.add_module("relu", torch.nn.ReLU())
     model.add_module("pool", torch.nn.MaxPool2d(2))
     model.add_module("flat", torch.nn.Flatten())
     model.add_module("head", torch.nn.Linear(36, 10))
     images, digits = torch.rand(2, 1, 8, 8), torch.tensor([3, 7])
     with viz.modules(model):
-        loss = torch.nn.functional.cross_entropy(model(images).relu(), digits)
+        loss = torch.nn.functional.cross_entropy(model(images), digits)
     return viz.draw(loss)
 
 

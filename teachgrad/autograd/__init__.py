@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from teachgrad import errors
-from teachgrad.autograd import engine, forward_ad, graph
+from teachgrad.autograd import engine, graph
 from teachgrad.autograd.anomaly import detect_anomaly, set_detect_anomaly
 from teachgrad.autograd.edges import GradientEdge
-from teachgrad.autograd.function import Function
 from teachgrad.autograd.graph import Node, edge_of
 from teachgrad.autograd.inference import inference_mode
 from teachgrad.autograd.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
@@ -93,9 +92,9 @@ def _edges_of(outputs: Sequence[Any]) -> list[tuple[Node, int]]:
 
 def _place_of(target: Any) -> tuple[Node | None, int]:
     """Where in the graph a tensor, or an edge, is."""
-    if isinstance(target, GradientEdge):
-        return target.node, target.output_nr
-    return edge_of(target), target._output_nr
+    if isinstance(target, TensorBase):
+        return target._node or edge_of(target), target._output_nr
+    return target.node, target.output_nr
 
 
 def _target(tensor: Any) -> tuple[Node, int]:
@@ -225,7 +224,10 @@ def Variable(data: Any, requires_grad: bool = False, volatile: bool = False) -> 
     return result
 
 
-_LATER = {"functional": "functional", "gradcheck": "checking", "gradgradcheck": "checking", "profiler": "profiler"}
+_LATER = {
+    "Function": "function", "forward_ad": "forward_ad", "functional": "functional", "gradcheck": "checking",
+    "gradgradcheck": "checking", "profiler": "profiler",
+}  # fmt: skip
 """Names that wait for their first use, and the room they are in."""
 
 

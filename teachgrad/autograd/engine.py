@@ -46,19 +46,18 @@ TASK: ContextVar[Any] = ContextVar("teachgrad_backward", default=None)
 
 def collect(roots: Sequence[Node]) -> tuple[list[Node], dict[Node, int]]:
     """All nodes that can be reached, youngest first, and how many gradients each AccumulateGrad will receive."""
-    seen: dict[Node, None] = {}
+    start = Node()
+    start.edges = tuple(roots)
+    found, seen = [start], {start}
     waiting: dict[Node, int] = {}
-    found: list[Node | None] = list(roots)  # a stack instead of recursion: a graph may be a million nodes deep
-    while found:
-        node = found.pop()
-        if node is None or node in seen:
-            continue
-        if node.__class__ is AccumulateGrad:
-            waiting[node] = waiting.get(node, 0) + 1
-        else:
-            seen[node] = None
-            found += node.edges
-    return sorted(seen, key=_BIRTH, reverse=True), waiting
+    for node in found:  # the list grows while it is read: no recursion, for a graph may be a million nodes deep
+        for below in node.edges:
+            if below.__class__ is AccumulateGrad:
+                waiting[below] = waiting.get(below, 0) + 1  # type: ignore[index, arg-type]
+            elif below is not None and below not in seen:
+                seen.add(below)
+                found.append(below)
+    return sorted(found[1:], key=_BIRTH, reverse=True), waiting
 
 
 def leads_to(order: Sequence[Node], targets: set[Node]) -> set[Node]:
@@ -121,9 +120,10 @@ def run(
     try:
         for i, (node, number) in enumerate(roots):
             _deliver(node, number, gradients[i], pending)
-            if node.__class__ is AccumulateGrad:
-                waiting[node] -= 1
-                if not waiting[node]:
+            if node in waiting:
+                if waiting[node] > 1:
+                    waiting[node] -= 1
+                else:
                     _finish_leaf(node, pending, wanted, captured, targets, accumulate, live)
         for node in order:
             grad = pending.pop(node, None)
@@ -160,18 +160,20 @@ def run(
             if checking:
                 anomaly.check(node, grads)
             ready = None  # leaves whose last gradient has just come
+            numbers = node.numbers
             for i, below in enumerate(edges):
                 if below is None:
                     continue
                 gradient = grads[i]
                 if gradient is not None:
-                    if below not in pending and node.numbers is None:  # the first to arrive: the common case
+                    if numbers is None and below not in pending:  # the first to arrive: the common case
                         pending[below] = gradient
                     else:
-                        _deliver(below, node.numbers[i] if node.numbers else 0, gradient, pending)
-                if below.__class__ is AccumulateGrad:
-                    waiting[below] -= 1
-                    if not waiting[below]:
+                        _deliver(below, 0 if numbers is None else numbers[i], gradient, pending)
+                if below in waiting:
+                    if waiting[below] > 1:
+                        waiting[below] -= 1
+                    else:
                         ready = [below] if ready is None else [*ready, below]
             if ready is not None:
                 grads = grad = gradient = None  # type: ignore[assignment]  # so that only `pending` holds them

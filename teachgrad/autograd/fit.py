@@ -8,6 +8,7 @@ with this: the node notes (shape, dtype) for an argument that was broadcast or c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -20,14 +21,12 @@ from teachgrad.bfloats import cast
 Fit = tuple[tuple[Any, ...] | None, ...]
 
 
-def fitted(grads: Any, fit: Fit) -> tuple[Any, ...]:
+def fitted(grads: Any, fit: Fit) -> Sequence[Any]:
     """Each gradient in the shape and dtype of its argument; None stays None."""
-    return tuple(
-        [
-            grad if want is None or grad is None else unbroadcast(grad, *want)
-            for grad, want in zip(grads, fit, strict=True)
-        ]
-    )
+    return [
+        grad if want is None or grad is None else unbroadcast(grad, *want)
+        for grad, want in zip(grads, fit, strict=True)
+    ]
 
 
 def fitted_live(grads: Any, fit: Fit) -> tuple[Any, ...]:
@@ -45,8 +44,8 @@ def unbroadcast(grad: Any, shape: tuple[int, ...], dtype: Any, away: bool = Fals
         if extra:  # the dimensions that broadcasting put in front
             grad = sum_in_front(grad, extra)
         if grad.shape != shape:  # those that it stretched
-            stretched = [i for i, size in enumerate(shape) if size == 1 and grad.shape[i] != 1]
-            if stretched == [0]:
+            stretched = [i for i, size in enumerate(shape) if size == 1 != grad.shape[i]]
+            if stretched == [0] and len(shape) == 2:
                 grad = sum_in_front(grad, 1).reshape(shape)
             else:
                 grad = add.reduce(grad, axis=tuple(stretched), keepdims=True)
@@ -61,15 +60,10 @@ ones = lru_cache(maxsize=16)(np.ones)
 
 def sum_in_front(array: Any, dims: int) -> Any:
     """The sum over the first dimensions: of the rows of a matrix it is a product with ones, BLAS's faster loop."""
-    if (
-        dims == array.ndim - 1
-        and array.__class__ is ndarray
-        and array.dtype.char in "fd"
-        and array.size
-        and array.flags.c_contiguous
-    ):
-        rows = array.reshape(-1, array.shape[-1])
-        return ones(len(rows), array.dtype) @ rows
+    if array.__class__ is ndarray and array.ndim == dims + 1 and array.dtype.char in "fd" and array.flags.c_contiguous:
+        rows = array if dims == 1 else array.reshape(-1, array.shape[-1])
+        if len(rows):
+            return ones(len(rows), array.dtype) @ rows
     return add.reduce(array, axis=tuple(range(dims)))
 
 

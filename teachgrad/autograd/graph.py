@@ -57,6 +57,34 @@ class RemovableHandle:
         self.remove()
 
 
+class Watcher:
+    """A hook that only looks, and does its work later. Where it is a node's only one, it is not given tensors but what
+    the engine has, which costs next to nothing; `tensors` makes of that what a hook is given."""
+
+    __slots__ = ("look",)
+
+    def __init__(self, look: Hook) -> None:
+        self.look = look
+
+    def __call__(self, *seen: Any) -> None:
+        """Looks at what any hook would be given, beside others."""
+        self.look(*seen)
+
+    @staticmethod
+    def tensors(node: Node, seen: Any, made: dict[int, Any]) -> tuple[Any, ...]:
+        """The tensors of what was seen of `node`. `made` has those of arrays that were met before, by id."""
+        parts = seen if isinstance(seen, list | tuple) else node.parts(seen)
+        return tuple([_tensor(part, made) for part in parts])
+
+
+def _tensor(part: Any, made: dict[int, Any]) -> Any:
+    if part is None or isinstance(part, TensorBase):
+        return part
+    if id(part) not in made:
+        made[id(part)] = wrap(part)
+    return made[id(part)]
+
+
 class Extras:
     """What few nodes have, kept aside so that most nodes stay small: hooks, retained outputs, the user's metadata.
 
@@ -89,6 +117,7 @@ class Node:
     fit: tuple[tuple[tuple[int, ...], Any] | None, ...] | None  # (shape, dtype) where an argument was broadcast or cast
     _extras: Extras | None
 
+    _watcher: ClassVar[type[Watcher]] = Watcher  # what a recorder makes of its hooks
     outputs: ClassVar[int] = 1
     saved_names: ClassVar[tuple[str, ...]] = ()
     tensor_names: ClassVar[frozenset[str]] = frozenset()  # which of them are tensors (the rest are plain arguments)

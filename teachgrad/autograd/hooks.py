@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from teachgrad import dtypes, errors
-from teachgrad.autograd.graph import AccumulateGrad, Extras, Hook, Node
+from teachgrad.autograd.graph import AccumulateGrad, Extras, Hook, Node, Watcher
 from teachgrad.autograd.variable import TensorBase, wrap
 
 
@@ -80,12 +80,26 @@ def run_tensor_hooks(node: Node, grad: Any, live: bool) -> Any:
     return taken[0] if node.outputs == 1 else taken
 
 
+def _watcher(hooks: dict[int, Hook]) -> Watcher | None:
+    """The only hook, if it is one that just looks."""
+    if len(hooks) > 1:
+        return None
+    (hook,) = hooks.values()
+    return hook if hook.__class__ is Watcher else None
+
+
 def run_before(node: Node, grad: Any, live: bool) -> Any:
     """Tensor hooks, `retain_grad` and prehooks of `node`; returns the gradient with which it then runs."""
     extras = node._extras
     assert extras is not None
-    if not (extras.pre or extras.tensor or extras.retained):
-        return grad
+    if not (extras.tensor or extras.retained):
+        if not extras.pre:
+            if not (extras.post or extras.metadata):
+                node._extras = None  # its hooks have been removed: from now on it is as fast as before
+            return grad
+        if (watcher := _watcher(extras.pre)) is not None:
+            watcher.look(grad)
+            return grad
     given = _arrived(node, grad)
     if extras.tensor or extras.retained:
         given = _run_tensor_hooks(extras, given, live)
@@ -115,8 +129,10 @@ def _run_tensor_hooks(extras: Extras, seen: tuple[Any, ...], live: bool) -> tupl
 def run_after(node: Node, grads: Sequence[Any], grad: Any, live: bool) -> Sequence[Any]:
     """The posthooks of `node`: each sees (grad_inputs, grad_outputs) and may replace grad_inputs."""
     extras = node._extras
-    assert extras is not None
-    if not extras.post:
+    if extras is None or not extras.post:
+        return grads
+    if (watcher := _watcher(extras.post)) is not None:
+        watcher.look(grads, grad)
         return grads
     inputs, outputs = _seen(grads), _arrived(node, grad)
     for hook in tuple(extras.post.values()):

@@ -121,6 +121,9 @@ class set_grad_enabled(_GradMode):  # noqa: N801 - PyTorch's name
         self._found = GRAD_MODE.get()
         GRAD_MODE.set(mode)
 
+    def __repr__(self) -> str:
+        return f"torch.autograd.grad_mode.set_grad_enabled(mode={self._mode})"
+
     def __enter__(self) -> None:
         self._before.append(self._found)
         GRAD_MODE.set(self._mode)

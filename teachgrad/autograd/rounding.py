@@ -13,7 +13,7 @@ from numpy import float32
 
 from teachgrad.autograd.graph import Node, edge_of
 from teachgrad.autograd.variable import TensorBase, version, wrap
-from teachgrad.bfloats import Bfloats, NeedsFloat32, cast, widened
+from teachgrad.bfloats import GUARDED, NeedsFloat32, cast, widened
 
 
 def rounded_rule(node: Node, grad: Any, keep: bool) -> tuple[Any, ...]:
@@ -47,5 +47,5 @@ def stand_in(tensor: TensorBase) -> TensorBase:
 def wide(value: Any) -> Any:
     """A float32 copy of a bfloat16 tensor or array; anything else as it is."""
     if isinstance(value, TensorBase):
-        return stand_in(value) if value._data.dtype.kind == "V" else value
-    return widened(value) if isinstance(value, Bfloats) else value
+        return stand_in(value) if value._data is not None and value._data.dtype.kind == "V" else value
+    return widened(value) if value.__class__ in GUARDED else value

@@ -306,10 +306,10 @@ def check_overlap(target: TensorBase, *sources: Any, whole: bool = False) -> Non
         if source is target and one.size:
             raise errors.partial_overlap()
         other = source._data
-        if one.__class__ is not np.ndarray or other.__class__ is not np.ndarray:
-            continue
-        if (one.base is other.base is None and one is not other) or not np.may_share_memory(one, other):
+        if one.base is other.base is None and one is not other:
             continue  # two arrays that own their memory have nothing in common
+        if one.__class__ is not np.ndarray or other.__class__ is not np.ndarray or not np.may_share_memory(one, other):
+            continue
         if not (_is_dense(one) and _is_dense(other)):
             continue  # PyTorch does not look closer either
         starts = [array.__array_interface__["data"][0] for array in (one, other)]

@@ -11,12 +11,15 @@ Memory is CuPy's: `memory_allocated` counts what tensors hold, `memory_reserved`
 from __future__ import annotations
 
 import importlib
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from teachgrad import devices, gpu
 from teachgrad.generator import default_cuda
+
+has_magma = False
 
 
 def is_available() -> bool:
@@ -35,8 +38,18 @@ def init() -> None:
 
 
 def is_bf16_supported(including_emulation: bool = True) -> bool:
-    """False: bfloat16 tensors live on the CPU only."""
+    """Can tensors on the GPU be bfloat16? Mirrors `torch.cuda.is_bf16_supported`; they are computed in float32."""
+    return including_emulation and gpu.usable()
+
+
+def is_tf32_supported() -> bool:
+    """False: products of float32 are computed in float32."""
     return False
+
+
+def get_arch_list() -> list[str]:
+    """Empty: CuPy compiles for the GPU that it finds. Mirrors `torch.cuda.get_arch_list`."""
+    return []
 
 
 def device_count() -> int:
@@ -53,30 +66,48 @@ def _index(device: Any) -> int:
     """The number of a GPU, named in any way; None is the current one. Raises ValueError for the CPU."""
     if device is None:
         return current_device()
-    gpu.module()
-    place = devices.resolve(device)
-    if place.type != "cuda":
+    place = device if isinstance(device, int) else devices.device(device)
+    if isinstance(place, devices.device) and place.type != "cuda":
         raise ValueError(f"Expected a cuda device, but got: {device}")
-    return current_device() if place.index is None else place.index
+    return devices.resolve(place).index or 0
 
 
 def set_device(device: Any) -> None:
     """Makes a GPU the one that `"cuda"` means. Mirrors `torch.cuda.set_device`."""
-    gpu.module().cuda.Device(_index(device)).use()
+    number = _index(device)
+    gpu.module().cuda.Device(number).use()
 
 
-@contextmanager
-def device(device: Any) -> Iterator[None]:
-    """The same for a `with` block; without a GPU it does nothing. Mirrors `torch.cuda.device`."""
-    if device is None or not gpu.usable():
-        yield
-        return
-    before = current_device()
-    set_device(device)
-    try:
-        yield
-    finally:
-        set_device(before)
+class device:  # noqa: N801 - PyTorch's name
+    """The same for a `with` block; None and numbers below 0 mean no GPU, and nothing happens. Mirrors `torch.cuda.device`.
+
+    Raises RuntimeError on entering where there is no GPU.
+    """
+
+    def __init__(self, device: Any) -> None:
+        self._device = device
+        self._before: list[int] = []
+
+    def __enter__(self) -> None:
+        if self._device is None or (isinstance(self._device, int) and self._device < 0):
+            return
+        if not gpu.usable():
+            error = RuntimeError("PyTorch was compiled without CUDA support")
+            error.add_note(gpu.why_not())
+            raise error
+        self._before.append(current_device())
+        set_device(self._device)
+
+    def __exit__(self, *_: object) -> None:
+        if self._before:
+            set_device(self._before.pop())
+
+
+class device_of(device):  # noqa: N801 - PyTorch's name
+    """`device` for the GPU on which a tensor is; for one of the CPU nothing happens. Mirrors `torch.cuda.device_of`."""
+
+    def __init__(self, obj: Any) -> None:
+        super().__init__(obj.get_device() if obj.is_cuda else None)
 
 
 class _Properties:
@@ -132,6 +163,19 @@ def memory_reserved(device: Any = None) -> int:
 max_memory_reserved = memory_reserved
 max_memory_allocated = memory_reserved
 """CuPy keeps no record of the peak: its pool, which only grows until it is emptied, is the nearest upper bound."""
+
+
+def memory_stats(device: Any = None) -> OrderedDict[str, int]:
+    """Bytes that tensors hold and that the pool has; empty without a GPU. Mirrors `torch.cuda.memory_stats`."""
+    if not gpu.usable():
+        return OrderedDict()
+    held, taken = memory_allocated(), memory_reserved()
+    return OrderedDict({"allocated_bytes.all.current": held, "reserved_bytes.all.current": taken})
+
+
+def ipc_collect() -> None:
+    """Does nothing: no memory is shared with other processes. Raises AssertionError without a GPU."""
+    gpu.module()
 
 
 def empty_cache() -> None:
@@ -246,6 +290,12 @@ def default_stream(device: Any = None) -> Stream:
     return Stream(_stream=gpu.module().cuda.Stream(null=True))
 
 
+def set_stream(stream: Stream | None) -> None:
+    """Sends ops to a stream from now on; None does nothing. Mirrors `torch.cuda.set_stream`."""
+    if stream is not None:
+        stream._stream.use()
+
+
 @contextmanager
 def stream(stream: Stream | None) -> Iterator[None]:
     """Sends the ops of a `with` block to a stream; None does nothing. Mirrors `torch.cuda.stream`."""
@@ -257,7 +307,9 @@ def stream(stream: Stream | None) -> Iterator[None]:
 
 
 def __getattr__(name: str) -> Any:
-    """`torch.cuda.amp`, and the old types `torch.cuda.FloatTensor` and so on, loaded when first asked for."""
+    """`torch.cuda.amp`, the error for a full memory, and the old types such as `torch.cuda.FloatTensor`, when asked for."""
+    if name == "OutOfMemoryError":  # CuPy's, so that `except torch.cuda.OutOfMemoryError` catches it
+        return gpu.module().cuda.memory.OutOfMemoryError if gpu.usable() else MemoryError
     if name == "amp":
         return importlib.import_module("teachgrad.cuda.amp")
     if name.endswith("Tensor"):

@@ -72,7 +72,7 @@ class _Numbered(Module):
         """Adds modules at the end. Raises TypeError if `modules` cannot be iterated over."""
         if not isinstance(modules, Iterable):
             raise TypeError(
-                f"{type(self).__name__}.extend should be called with an iterable, but got {type_name(modules)}"
+                f"{type(self).__name__}.extend should be called with an iterable, but got {type(modules).__name__}"
             )
         for module in list(modules):
             self.append(module)

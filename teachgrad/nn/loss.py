@@ -32,7 +32,8 @@ class _Loss(Module):
     ) -> None:
         super().__init__()
         if size_average is not None or reduce is not None:  # how it was said before PyTorch 0.4
-            reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
+            summed = size_average is not None and not size_average
+            reduction = "none" if reduce is not None and not reduce else "sum" if summed else "mean"
             warnings.warn(
                 f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.",
                 stacklevel=3,

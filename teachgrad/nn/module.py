@@ -226,7 +226,7 @@ class Module(Tree, StateDict):
     def add_module(self, name: str, module: Module | None) -> None:
         """Makes `module` the child `name`."""
         if module is not None and not isinstance(module, Module):
-            raise TypeError(f"{type_name(module)} is not a Module subclass")
+            raise _not_a_module(module)
         self._check_name("module", name, self._modules)
         self._modules[name] = module
 
@@ -377,3 +377,14 @@ def type_name(value: Any) -> str:
         return name
     module = type(value).__module__
     return type(value).__qualname__ if module in ("builtins", None) else f"{module}.{type(value).__qualname__}"
+
+
+def _not_a_module(value: Any) -> TypeError:
+    """A part of a network that is no module, or only the class of one."""
+    if isinstance(value, type):
+        message = f"{value.__module__}.{value.__qualname__} is not a Module subclass"
+        return errors.explained(TypeError(message), f"Parentheses make a module of the class: {value.__name__}().")
+    return errors.explained(
+        TypeError(f"{type_name(value)} is not a Module subclass"),
+        "The parts of a network are modules. A function such as torch.relu is called in forward().",
+    )

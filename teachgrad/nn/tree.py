@@ -38,7 +38,8 @@ class Tree:
 
     def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
         """The module itself and all modules below it, parents first."""
-        return (module for _, module in self.named_modules(remove_duplicate=remove_duplicate))
+        for _, module in self.named_modules(remove_duplicate=remove_duplicate):
+            yield module
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules directly below this one, each once, with their names."""
@@ -50,7 +51,8 @@ class Tree:
 
     def children(self) -> Iterator[Module]:
         """The modules directly below this one, each once."""
-        return (module for _, module in self.named_children())
+        for _, module in self.named_children():
+            yield module
 
     def _named_members(
         self, place: str, prefix: str, recurse: bool, remove_duplicate: bool
@@ -68,21 +70,23 @@ class Tree:
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
         """All parameters of the tree (or with recurse=False of this module alone) with their paths, each once."""
-        return self._named_members("_parameters", prefix, recurse, remove_duplicate)
+        yield from self._named_members("_parameters", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """All parameters of the tree, each once: what an optimiser is given."""
-        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+        for _, parameter in self.named_parameters(recurse=recurse):
+            yield parameter
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Any]]:
         """All buffers of the tree with their paths, each once."""
-        return self._named_members("_buffers", prefix, recurse, remove_duplicate)
+        yield from self._named_members("_buffers", prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Any]:
         """All buffers of the tree, each once."""
-        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+        for _, buffer in self.named_buffers(recurse=recurse):
+            yield buffer
 
     def get_submodule(self, target: str) -> Module:
         """The module at a path such as "encoder.0". Raises AttributeError if there is none."""
@@ -115,3 +119,7 @@ class Tree:
         if name not in module._buffers:
             raise AttributeError(f"`{name}` is not a buffer")
         return getattr(module, name)
+
+
+for _walk in filter(callable, vars(Tree).values()):
+    _walk.__qualname__ = f"Module.{_walk.__name__}"  # so print(model.parameters()) shows PyTorch's generator

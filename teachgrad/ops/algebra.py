@@ -9,6 +9,7 @@ import numpy as np
 from teachgrad import gpu, return_types
 from teachgrad.autograd.variable import wrap
 from teachgrad.ops import dims, solving
+from teachgrad.ops.elimination import first_zero_pivots
 from teachgrad.ops.linalg import matmul
 from teachgrad.ops.matrices import check_square, failed
 from teachgrad.ops.table import LIVE, OPS, public
@@ -25,8 +26,14 @@ def inverted(input: Any, function: str = "linalg.inv") -> Any:
     result, info = LIVE["linalg_inv_ex_all"](dims.tensor("linalg_inv", input))
     if info._data.any():
         text = "The diagonal element {} is zero, the inversion could not be completed because the input matrix is singular."
-        raise failed(function, info._data, text, _SINGULAR)
+        raise failed(function, info._data if not gpu.on_gpu(info._data) else _place(input, info), text, _SINGULAR)
     return result
+
+
+def _place(input: Any, info: Any) -> Any:
+    """Which element of the diagonal is zero. CuPy tells only that there is no inverse."""
+    exact = first_zero_pivots(input._data)
+    return np.where((info._data != 0) & (exact != 0), exact, info._data)
 
 
 def rooted(op: str, function: str, input: Any, upper: bool) -> Any:
@@ -76,7 +83,7 @@ def svd(input: Any, some: bool = True, compute_uv: bool = True) -> Any:
         U, S, Vh = OPS["linalg.svd.full"](input, not some)
         return return_types.svd(U, S, Vh.mH)
     *batch, m, n = input._data.shape
-    empty = (wrap(np.zeros((*batch, size, size), input._data.dtype)) for size in (m, n))
+    empty = (wrap(gpu.xp(input._data).zeros((*batch, size, size), input._data.dtype)) for size in (m, n))
     return return_types.svd(next(empty), OPS["linalg.svd.full"](input, False)[1], next(empty))
 
 
@@ -201,7 +208,7 @@ def lu_solve(input: Any, LU_data: Any, LU_pivots: Any) -> Any:
 def lu_unpack(LU_data: Any, LU_pivots: Any, unpack_data: bool = True, unpack_pivots: bool = True) -> Any:
     """P, L and U from what `torch.linalg.lu_factor` returns. Mirrors `torch.lu_unpack`."""
     P, L, U = LIVE["lu_unpack_all"](LU_data, LU_pivots)
-    none = wrap(np.zeros(0, LU_data._data.dtype))
+    none = wrap(gpu.xp(LU_data._data).zeros(0, LU_data._data.dtype))
     return return_types.lu_unpack(P if unpack_pivots else none, *((L, U) if unpack_data else (none, none)))
 
 
@@ -228,14 +235,14 @@ def reflected(vectors: Any, scales: Any) -> Any:
 
 def rank(A: Any, tol: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
     """How many singular values are larger than the tolerance."""
-    data = gpu.to_host(A._data)
+    data, there = A._data, gpu.xp(A._data)
     if data.ndim < 2:
         raise RuntimeError("torch.linalg.matrix_rank: The input tensor input must have at least 2 dimensions.")
     if data.dtype.kind not in "fc":
         raise RuntimeError("This function doesn't handle types other than float and double")
-    limits = [gpu.to_host(each._data) if hasattr(each, "_data") else each for each in (tol, atol, rtol)]
+    tol, atol, rtol = (each._data if hasattr(each, "_data") else each for each in (tol, atol, rtol))
     if not data.size:
-        return wrap(gpu.xp(A._data).zeros(data.shape[:-2], np.int64)[()])
+        return wrap(there.zeros(data.shape[:-2], np.int64)[()])
     S = np.abs(np.linalg.eigvalsh(data)) if hermitian else np.linalg.svd(data, compute_uv=False)
-    limit = limits[0] if tol is not None else solving.threshold(S, data.shape, *limits[1:])
-    return wrap(gpu.xp(A._data).asarray((np.asarray(limit)[..., None] < S).sum(-1), np.int64)[()])
+    limit = solving.threshold(S, data.shape, atol, rtol) if tol is None else there.asarray(tol)
+    return wrap((limit[..., None] < S).sum(-1)[()])

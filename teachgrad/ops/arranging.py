@@ -13,7 +13,7 @@ import numpy as np
 from teachgrad import errors
 from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.gpu import on_gpu, xp
-from teachgrad.ops import dims, overwriting
+from teachgrad.ops import dims, overwriting, picking  # noqa: F401 - index_select is called below
 from teachgrad.ops.shape import flatten, reshape
 from teachgrad.ops.table import OPS, composite, op, public, raw
 from teachgrad.sizes import shape_of
@@ -169,6 +169,8 @@ def sum_of_copies(F: Any, grad: Any, repeats: tuple[int, ...], shape: tuple[int,
 @public("flip")
 def flip(input: Any, *axes: Any, **named: Any) -> Any:
     """The elements in reverse order along the given dimensions. Mirrors `torch.flip`."""
+    if not axes and not named:
+        raise errors.missing("flip", "dims")
     chosen = shape_of((named["dims"],) if named else axes)
     return OPS["flip"](input, (dims.many("flip", input, chosen) or ()) if chosen else ())
 
@@ -226,6 +228,8 @@ def _turned(input: Any, k: int, axes: tuple[int, ...]) -> Any:
 @public("repeat", function=False)
 def repeat(input: Any, *repeats: Any) -> Any:
     """Copies of the whole side by side, so many along each dimension. Mirrors `torch.Tensor.repeat`."""
+    if not repeats:
+        raise errors.missing("repeat", "repeats")
     counts = shape_of(repeats)
     shape = input._data.shape
     extra = len(counts) - len(shape)
@@ -240,6 +244,8 @@ def repeat(input: Any, *repeats: Any) -> Any:
 @public("tile")
 def tile(input: Any, *dims: Any) -> Any:
     """`repeat`, where missing leading counts are 1. Mirrors `torch.tile`."""
+    if not dims:
+        raise errors.missing("tile", "dims")
     counts = shape_of(dims)
     return OPS["repeat"](input, (1,) * (input._data.ndim - len(counts)) + counts)
 

@@ -83,20 +83,38 @@ def _whole(value: Any) -> bool:
     return dtype_of(value).kind in "biu"
 
 
-_BITS = {np.dtype(f"f{size}"): np.dtype(f"i{size}") for size in (2, 4, 8)}
+BITS = {np.dtype(f"f{size}"): np.dtype(f"i{size}") for size in (2, 4, 8)}
 """For each float dtype the integers of the same size."""
 
 
 @raw
 def where(condition: Any, self: Any, other: Any) -> Any:
     """Elements of `self` where `condition` holds, else of `other`; NumPy scalars stay scalars."""
-    if other.__class__ is int and not other and self.__class__ is condition.__class__ is np.ndarray:
-        bits = _BITS.get(self.dtype)
-        if bits is not None and self.shape == condition.shape:
-            # The bits of a number, and all ones or all zeros: ten times faster than np.where, whose branches the
-            # processor guesses wrong, and right for inf and nan, which multiplying by 0 is not.
-            return (self.view(bits) & np.negative(condition.view(np.int8), dtype=bits)).view(self.dtype)
+    if other.__class__ is int and not other:
+        if condition.__class__ is np.bool_ and isinstance(self, np.generic):
+            return self if condition else self.__class__()
+        if self.__class__ is condition.__class__ is np.ndarray and self.dtype in BITS and condition.dtype == np.bool_:
+            return kept(condition, self)
     return np.where(condition, self, other)[()]
+
+
+def kept(condition: Any, self: Any) -> Any:
+    """Elements of the float array `self` where `condition` holds, else 0.
+
+    The bits of a number, times 1 or 0: up to ten times faster than np.where, whose branches the processor guesses wrong,
+    and right for inf and nan, which the number itself times 0 is not.
+    """
+    return (self.view(BITS[self.dtype]) * condition).view(self.dtype)
+
+
+def add_rows(target: Any, index: Any, values: Any) -> None:
+    """`np.add.at(target, index, values)` for whole rows of a target that lies row by row: `index` says which.
+
+    NumPy adds single elements several times faster than rows, so the elements are numbered.
+    """
+    width = target[0].size
+    places = index.reshape(-1, 1) * width + np.arange(width)
+    np.add.at(target.reshape(-1), places.reshape(-1), values.reshape(-1))
 
 
 @raw
@@ -106,6 +124,12 @@ def zeros(grad: Any) -> Any:
 
 
 LIVE["zeros"] = lambda grad: wrap(zeros(grad._data))
+
+
+@raw
+def xlogy_of(self: Any, other: Any) -> Any:
+    """x log y, and 0 where x is 0."""
+    return np.where((self == 0) & ~np.isnan(other), 0, self * np.log(other))[()]
 
 
 @raw
@@ -193,9 +217,14 @@ def logaddexp_of(self: Any, other: Any) -> Any:
 @raw
 def relu_of(self: Any) -> Any:
     """max(x, 0); nan stays nan."""
-    if self.__class__ in ARRAYS:
+    if self.__class__ not in ARRAYS:
+        return (
+            self.__class__() if self <= 0 else self
+        )  # for one number Python's comparison is much cheaper than a ufunc
+    if self.__class__ is not np.ndarray or not self.flags.c_contiguous:
         return np.maximum(self, 0)
-    return self.__class__() if self <= 0 else self  # for one number Python's comparison is much cheaper than a ufunc
+    result = np.zeros(self.shape, self.dtype)
+    return np.maximum(result, self, out=result)  # NumPy compares two arrays by vectors, an array and a number singly
 
 
 @raw

@@ -18,6 +18,7 @@ from teachgrad.autograd.rounding import wide
 from teachgrad.autograd.saved import ACTIVE, pack
 from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.bfloats import cast
+from teachgrad.gpu import xp
 from teachgrad.ops import convert
 from teachgrad.ops.table import Op
 
@@ -32,7 +33,7 @@ def in_float32(op: Op, arguments: tuple[Any, ...]) -> Any:
     stand_ins = [wide(each) for each in operands]
     if all(one is other for one, other in zip(stand_ins, operands, strict=True)):
         # No bfloat16 yet, but it is the default dtype, in which quotients and roots of integers come out.
-        stand_ins = [wrap(np.asarray(t._data, _FLOAT32)) if isinstance(t, TensorBase) else t for t in operands]
+        stand_ins = [wrap(xp(t._data).asarray(t._data, _FLOAT32)) if isinstance(t, TensorBase) else t for t in operands]
     plain = [wide(each) for each in arguments[count:]]
     packing, ACTIVE[:] = ACTIVE[:], []
     try:
@@ -57,7 +58,8 @@ def in_float32(op: Op, arguments: tuple[Any, ...]) -> Any:
 
 def _result_type(op: Op, operands: Any, plain: Any) -> dtypes.dtype:
     """The dtype of the floating results of `op`."""
-    given = [each._data if isinstance(each, TensorBase) else each for each in operands if each is not None]
+    given = [each._data if isinstance(each, TensorBase) else each for each in operands]
+    given = [each for each in given if each is not None]  # a tensor has none if its values were not kept
     if op.pointwise:
         numbers = [value for name, value in zip(op.plain, plain, strict=False) if name in op.promotes]
         kind = dtypes.result_type(*given, *(value for value in numbers if value is not None))

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import linecache
+import re
 from collections.abc import Callable
 from typing import Any
 from weakref import ref
 
-from teachgrad import errors
+from teachgrad import errors, rooms
 from teachgrad.autograd import fit, graph, views
 from teachgrad.autograd.modes import GRAD_MODE
 from teachgrad.autograd.saved import ACTIVE, pack
 from teachgrad.autograd.variable import ARRAYS, TensorBase, _new, _tensor_class, wrap
+from teachgrad.gpu import MODULES
 from teachgrad.ops import convert
 from teachgrad.ops.table import Op
 
 HELPERS: dict[str, Any] = {
     "_ARRAYS": ARRAYS,
+    "_MODULES": MODULES,
     "_TensorBase": TensorBase,
     "_cast_floats": convert.to_floats,
     "_edge_of": graph.edge_of,
@@ -50,11 +53,20 @@ HELPERS: dict[str, Any] = {
 """What the generated code calls, besides the names of the table: all with an underscore, none of them in a rule."""
 
 
+_CALLED = re.compile(r"(?<![\w.])(\w+)\(")
+
+
 def execute(op: Op, source: str, space: dict[str, Any], name: str) -> Callable[..., Any]:
-    """Compiles `source` with the names of `space`, so that tracebacks and debuggers can show its lines."""
+    """Compiles `source` with the names of `space`, so that tracebacks and debuggers can show its lines.
+
+    A function that it calls may live in a room that is still shut.
+    """
     for key, value in HELPERS.items():
         space.setdefault(key, value)
     space["_Tensor"] = _tensor_class[0]
+    for called in _CALLED.findall(source):
+        if called not in space:
+            rooms.open_for(called)
     file = f"<teachgrad op {op.name}: {name}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     scope: dict[str, Any] = {}

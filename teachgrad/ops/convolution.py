@@ -35,6 +35,7 @@ from teachgrad import dtypes, errors
 from teachgrad.autograd.saved import ACTIVE
 from teachgrad.autograd.variable import TensorBase
 from teachgrad.gpu import xp
+from teachgrad.ops import padding as _padding  # noqa: F401 - the entry constant_pad_nd
 from teachgrad.ops.sliding import Sizes, added_back, framed, output_size, reach_of, sliding
 from teachgrad.ops.table import LIVE, composite, op, public, raw
 

@@ -7,7 +7,8 @@ becomes the text when repeats are merged and blanks dropped:
 
 With blanks around the letters (- c - a - b -) a path stays at its place, goes on by one, or jumps over a blank between
 different letters, so the sum is found step by step: alpha[t, s] adds up all beginnings that end at place s at time t, and
-beta all endings from there. A. Graves and others, "Connectionist temporal classification", ICML 2006.
+beta all endings from there. All sequences of a batch take a step together. A. Graves and others, "Connectionist temporal
+classification", ICML 2006.
 """
 
 from __future__ import annotations
@@ -16,66 +17,88 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from teachgrad.gpu import xp
 from teachgrad.ops.table import LIVE, op, raw
 
 Lengths = tuple[int, ...]
 
 
-def _add(*logarithms: Any) -> Any:
-    """The logarithm of the sum of numbers given as logarithms."""
-    return np.logaddexp.reduce(np.stack(logarithms), axis=0)
+def _with_blanks(targets: tuple[Any, ...], blank: int, like: Any) -> tuple[Any, Any]:
+    """The symbols of each target with a blank before, between and after them: (batch, places), and how many places each has.
+
+    Both are where `like` is. Rows that are shorter than the longest end in blanks that do not count.
+    """
+    sizes = np.array([2 * len(target) + 1 for target in targets])
+    rows = xp(targets[0]).full((len(targets), int(sizes.max())), blank, np.int64)
+    for row, target in zip(rows, targets, strict=True):
+        row[1 : 2 * len(target) : 2] = target
+    return xp(like).asarray(rows), xp(like).asarray(sizes)
 
 
-def _with_blanks(target: Any, blank: int) -> Any:
-    """The symbols of `target` with a blank before, between and after them."""
-    places = np.full(2 * len(target) + 1, blank)
-    places[1::2] = target
-    return places
+def _beginnings(scores: Any, jumps: Any, starts: Any) -> Any:
+    """alpha (time + 1, batch, places + 2): the log probability of all beginnings that end there.
 
-
-def _beginnings(scores: Any, places: Any, blank: int) -> Any:
-    """alpha: for each time and place the log probability of all beginnings that end there."""
-    alpha = np.full(scores.shape, -np.inf)
-    alpha[0, :2] = scores[0, :2]
-    jumps = np.zeros(len(places), bool)
-    jumps[2:] = (places[2:] != blank) & (places[2:] != places[:-2])
-    for t in range(1, len(scores)):
-        before = np.concatenate(([-np.inf, -np.inf], alpha[t - 1]))
-        alpha[t] = scores[t] + _add(before[2:], before[1:-1], np.where(jumps, before[:-2], -np.inf))
+    `starts` (time, batch, places) has the scores at which paths begin, and -inf elsewhere; `jumps` (batch, places) is 0
+    where a path may come from two places before, and -inf elsewhere. The first row and the first two columns are before the
+    beginning, where nothing is: -inf.
+    """
+    steps, batch, width = scores.shape
+    alpha = xp(scores).full((steps + 1, batch, width + 2), -np.inf)
+    for t in range(steps):
+        before = alpha[t]
+        came = np.logaddexp(np.logaddexp(before[:, 2:], before[:, 1:-1]), before[:, :-2] + jumps)
+        alpha[t + 1, :, 2:] = np.maximum(came + scores[t], starts[t])  # no path comes by before its start
     return alpha
 
 
-def _both_ways(log_probs: Any, target: Any, blank: int) -> tuple[Any, Any, float]:
-    """The places, alpha + beta less the score counted twice, and the loss, of one sequence (time, classes)."""
-    places = _with_blanks(target, blank)
-    scores = log_probs[:, places].astype(np.float64)
-    alpha = _beginnings(scores, places, blank)
-    beta = _beginnings(scores[::-1, ::-1], places[::-1], blank)[::-1, ::-1]
-    return places, alpha + beta - scores, -float(np.logaddexp.reduce(alpha[-1, -2:]))
+class _Sequences:
+    """The sequences of a batch, each with its blanks, and all beginnings of their paths."""
+
+    def __init__(self, log_probs: Any, targets: tuple[Any, ...], lengths: Lengths, blank: int) -> None:
+        there = xp(log_probs)
+        self.places, sizes = _with_blanks(targets, blank, log_probs)
+        ends, batch = there.asarray(np.array(lengths)), there.arange(len(lengths))
+        steps, width = log_probs.shape[0], self.places.shape[1]
+        time, order = there.arange(steps)[:, None, None], there.arange(width)
+        scores = np.take_along_axis(log_probs, np.broadcast_to(self.places, (steps, *self.places.shape)), 2)
+        self.going_on = time < ends[:, None]
+        self.scores = np.where(self.going_on & (order < sizes[:, None]), scores.astype(np.float64), -np.inf)
+        new = (self.places != blank) & (order >= 2)
+        new[:, 2:] &= self.places[:, 2:] != self.places[:, :-2]
+        self.jumps = np.where(new, 0.0, -np.inf)
+        first = np.where((time == 0) & (order < 2), self.scores, -np.inf)
+        self.last = np.where((time == ends[:, None] - 1) & (order >= sizes[:, None] - 2), self.scores, -np.inf)
+        self.alpha = _beginnings(self.scores, self.jumps, first)
+        found = np.logaddexp(self.alpha[ends, batch, sizes + 1], self.alpha[ends, batch, sizes])
+        self.losses = -np.where((ends == 0) & (sizes == 1), 0.0, found)  # nothing, spelled in no time, is certain
+
+    def paths(self) -> Any:
+        """(time, batch, places): the log probability of all paths that pass there: alpha + beta, less the score in both."""
+        # beta is alpha from the end backwards; where a path may jump to, going back it may jump from.
+        none = xp(self.jumps).full((len(self.jumps), 2), -np.inf)
+        jumps = np.concatenate([self.jumps, none], axis=1)[:, :1:-1]
+        beta = _beginnings(self.scores[::-1, :, ::-1], jumps, self.last[::-1, :, ::-1])
+        counted_once = beta[:0:-1, :, :1:-1] - np.where(self.scores == -np.inf, 0, self.scores)
+        return self.alpha[1:, :, 2:] + counted_once
 
 
 @raw
 def ctc_of(self: Any, targets: tuple[Any, ...], lengths: Lengths, blank: int) -> Any:
     """The loss of each sequence of (time, batch, classes)."""
-    found = [_both_ways(self[:n, i], targets[i], blank)[2] if n else np.inf for i, n in enumerate(lengths)]
-    return np.array([0.0 if n == 0 and not len(targets[i]) else found[i] for i, n in enumerate(lengths)], self.dtype)
+    return _Sequences(self, targets, lengths, blank).losses.astype(self.dtype)
 
 
 @raw
 def ctc_back(grad: Any, self: Any, targets: tuple[Any, ...], lengths: Lengths, blank: int, zero_infinity: bool) -> Any:
     """Probability less the share of it that lies on right paths, for each symbol at each time."""
-    slopes = np.zeros_like(self)
-    for i, n in enumerate(lengths):
-        if n == 0:
-            continue
-        places, paths, loss = _both_ways(self[:n, i], targets[i], blank)
-        if np.isinf(loss) and zero_infinity:
-            continue
-        on_path = np.zeros((n, self.shape[2]))
-        for place, symbol in enumerate(places):
-            on_path[:, symbol] += np.exp(paths[:, place] + loss)
-        slopes[:n, i] = (np.exp(self[:n, i]) - on_path) * grad[i]
-    return slopes
+    known = _Sequences(self, targets, lengths, blank)
+    possible = known.losses[:, None] != np.inf
+    shares = np.exp(known.paths() + np.where(possible, known.losses[:, None], np.nan))  # no path: PyTorch says nan
+    batch, on_path = xp(self).arange(len(lengths)), xp(self).zeros(self.shape)
+    for place, symbols in enumerate(known.places.T):
+        on_path[:, batch, symbols] += shares[:, :, place]
+    wanted = known.going_on & possible if zero_infinity else known.going_on
+    return np.where(wanted, (np.exp(self) - on_path) * grad[:, None], 0).astype(self.dtype)
 
 
 def _ctc_back_live(*arguments: Any) -> NoReturn:

@@ -137,6 +137,8 @@ def transpose(input: Any, dim0: int, dim1: int) -> Any:
 @public("permute")
 def permute(input: Any, *order: Any, dims: Any = None) -> Any:
     """The dimensions in another order. Mirrors `torch.permute`. Raises RuntimeError if `order` does not name each once."""
+    if not order and dims is None:
+        raise errors.missing("permute", "dims")
     return _permuted(input, shape_of((dims,) if dims is not None else order))
 
 
@@ -180,7 +182,7 @@ def _T(input: Any) -> Any:
     ndim = input._data.ndim
     if ndim == 0:
         warnings.warn(refusals.ZERO_D_TRANSPOSE.format("T"), UserWarning, stacklevel=2)
-    elif ndim > 2:
+    elif ndim != 2:
         warnings.warn(refusals.T_OF_MANY_DIMENSIONS, UserWarning, stacklevel=2)
     return OPS["permute"](input, tuple(range(ndim))[::-1])
 

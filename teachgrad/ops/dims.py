@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from teachgrad import errors
-from teachgrad.autograd.variable import TensorBase
+from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.gpu import xp
 from teachgrad.ops.table import LIVE, RAW, raw
 
@@ -129,6 +129,15 @@ def _expand_back_live(grad: Any, shape: tuple[int, ...], dim: Dims = None, keepd
 
 
 LIVE["expand_back"] = _expand_back_live
+
+
+@raw
+def constant(array: Any) -> Any:
+    """An array that a node kept, as the rule needs it: an array, or a tensor."""
+    return array
+
+
+LIVE["constant"] = wrap
 
 
 @in_rules

@@ -77,14 +77,6 @@ pointwise(
     self="grad * sign_change(self, result)", shown={"self": "grad * result / self"}, samples=["torch.copysign(x, -2)"],
 )  # fmt: skip
 pointwise(
-    "rsub.alpha(self, other; alpha)", "RsubBackward0", "other - alpha * self", numbers=False, mixed="no_bools",
-    self="-grad * conj(alpha)", other="grad", samples=["torch.rsub(x, y, alpha=2)"],
-)  # fmt: skip
-pointwise(
-    "rsub.number_alpha(self; number, alpha)", "RsubBackward1", "number - alpha * self", promotes=["number"],
-    mixed="no_bools", self="-grad * conj(alpha)", samples=["torch.rsub(x, 2, alpha=3)"],
-)  # fmt: skip
-pointwise(
     "signbit(self)", None, "negative_sign(self)", in_place=False,
     refuses={"c": "NotImplementedError: signbit is not implemented for complex tensors."},
 )  # fmt: skip

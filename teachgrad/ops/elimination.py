@@ -6,12 +6,13 @@ It is what elimination by hand writes down. LAPACK keeps L and U in one matrix a
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from teachgrad.autograd.variable import wrap
-from teachgrad.gpu import on_host
+from teachgrad.gpu import xp
 from teachgrad.ops.matrices import check_numbers, check_solvable, check_square, eye_like, solved
 from teachgrad.ops.table import composite, op, raw
 
@@ -19,34 +20,43 @@ from teachgrad.ops.table import composite, op, raw
 # -- what the forward expressions compute ----------------------------------------------------------------------
 @raw
 def packed_factors(A: Any) -> tuple[Any, Any, Any]:
-    """L (below the diagonal) and U in one matrix, the row exchanged with each row (from 1), and the first zero pivot."""
-    packed, (*batch, m, n) = A.copy(), A.shape
-    pivots, info = np.zeros((*batch, min(m, n)), np.int32), np.zeros(tuple(batch), np.int32)
-    for place in np.ndindex(*batch):
-        LU = packed[place]
-        for j in range(min(m, n)):
-            size = np.abs(LU[j:, j].real) + np.abs(LU[j:, j].imag)  # LAPACK's measure of a complex number
-            best = j + int(np.argmax(size))
-            pivots[(*place, j)] = best + 1
-            if LU[best, j] == 0:
-                info[place] = info[place] or j + 1
-                continue
-            LU[[j, best]] = LU[[best, j]]
-            LU[j + 1 :, j] /= LU[j, j]
-            LU[j + 1 :, j + 1 :] -= np.outer(LU[j + 1 :, j], LU[j, j + 1 :])
-    return packed, pivots, info[()]
+    """L (below the diagonal) and U in one matrix, the row exchanged with each row (from 1), and the first zero pivot.
+
+    A batch is eliminated column by column, all its matrices together.
+    """
+    (*batch, m, n), k = A.shape, min(A.shape[-2:])
+    LU = A.reshape((-1, m, n)).copy() if A.size else A.copy().reshape((math.prod(batch), m, n))
+    each, there = xp(A).arange(len(LU)), xp(A)
+    pivots, info = there.zeros((len(LU), k), np.int32), there.zeros(len(LU), np.int32)
+    for j in range(k):
+        column = LU[:, j:, j]
+        size = np.abs(column.real) + np.abs(column.imag) if A.dtype.kind == "c" else np.abs(column)  # LAPACK's measure
+        best = j + size.argmax(1)
+        pivots[:, j] = best + 1
+        row = LU[each, best]
+        LU[each, best] = LU[:, j]
+        LU[:, j] = row
+        pivot = row[:, j, None]
+        zero = pivot == 0
+        info = np.where(zero[:, 0] & (info == 0), np.int32(j + 1), info)
+        below = LU[:, j + 1 :, j] / np.where(zero, 1, pivot)
+        LU[:, j + 1 :, j] = below
+        LU[:, j + 1 :, j + 1 :] -= below[:, :, None] * row[:, None, j + 1 :]
+    return LU.reshape(A.shape), pivots.reshape((*batch, k)), info.reshape(tuple(batch))[()]
 
 
 @raw
 def exchanged(pivots: Any, rows: int, dtype: Any) -> Any:
     """The permutation matrix P of the row exchanges `pivots`."""
-    P = np.zeros((*pivots.shape[:-1], rows, rows), dtype)
-    for place in np.ndindex(*pivots.shape[:-1]):
-        order = np.arange(rows)
-        for j, other in enumerate(pivots[place]):
-            order[[j, other - 1]] = order[[other - 1, j]]
-        P[place][order, np.arange(rows)] = 1
-    return P
+    (*batch, k), count = pivots.shape, xp(pivots).arange(rows)
+    flat = pivots.reshape((math.prod(batch), k))
+    order, each = np.broadcast_to(count, (len(flat), rows)).copy(), xp(pivots).arange(len(flat))
+    for j in range(k):
+        other = flat[:, j] - 1
+        moved = order[each, other]
+        order[each, other] = order[:, j]
+        order[:, j] = moved
+    return (order[:, None, :] == count[:, None]).astype(dtype).reshape((*batch, rows, rows))
 
 
 @raw
@@ -64,7 +74,7 @@ def unpacked(LU: Any, pivots: Any) -> tuple[Any, Any, Any]:
     """P, L, U from L and U in one matrix and the row exchanges."""
     m, n = LU.shape[-2:]
     k = min(m, n)
-    L = np.tril(LU[..., :, :k], -1) + np.eye(m, k, dtype=LU.dtype)
+    L = np.tril(LU[..., :, :k], -1) + xp(LU).eye(m, k, dtype=LU.dtype)
     return exchanged(pivots, m, LU.dtype), L, np.triu(LU[..., :k, :])
 
 
@@ -81,7 +91,7 @@ def lu_solved(LU: Any, pivots: Any, B: Any, left: bool, adjoint: bool) -> Any:
     check_square("linalg.lu_solve", LU)
     check_solvable("linalg.lu_solve", LU, B, left)
     n = LU.shape[-1]
-    A = exchanged(pivots, n, LU.dtype) @ (np.tril(LU, -1) + np.eye(n, dtype=LU.dtype)) @ np.triu(LU)
+    A = exchanged(pivots, n, LU.dtype) @ (np.tril(LU, -1) + xp(LU).eye(n, dtype=LU.dtype)) @ np.triu(LU)
     return solved(A.conj().mT if adjoint else A, B, left)
 
 
@@ -175,8 +185,8 @@ def unpacked_slope(F: Any, grads: Any, LU: Any) -> Any:
 def permutation_like(pivots: Any, rows: int, values: Any) -> Any:
     """The permutation matrix of the row exchanges, as an array or tensor like `values`."""
     if not hasattr(values, "_data"):
-        return on_host(exchanged)(pivots, rows, values.dtype)
-    return wrap(on_host(exchanged)(pivots._data, rows, values._data.dtype))
+        return exchanged(pivots, rows, values.dtype)
+    return wrap(exchanged(pivots._data, rows, values._data.dtype))
 
 
 @composite

@@ -211,24 +211,6 @@ def allclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, e
     return bool(isclose(input, other, rtol, atol, equal_nan).all())
 
 
-@public("sum_to_size", function=False)
-def sum_to_size(input: Any, *size: Any) -> Any:
-    """The sum over whatever broadcasting `size` to the tensor's shape had repeated. Mirrors `torch.Tensor.sum_to_size`.
-
-    It undoes broadcasting, which is what a gradient does on its way back. Raises RuntimeError if `size` does not broadcast
-    to the tensor's shape.
-    """
-    shape = input._data.shape
-    want = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else tuple(size)
-    extra = len(shape) - len(want)
-    if extra < 0 or any(w not in (1, n) for w, n in zip(want, shape[extra:], strict=True)):
-        raise RuntimeError(f"size {{{list(want)}}} is not expandable to size {{{list(shape)}}}.")
-    stretched = [extra + i for i, w in enumerate(want) if w == 1 and shape[extra + i] != 1]
-    dims = [*range(extra), *stretched]
-    result = input.sum(dims, keepdim=True) if dims else input
-    return result.reshape(want) if extra else result
-
-
 @public("equal")
 def equal(input: Any, other: Any) -> bool:
     """True if both tensors have the same shape and the same elements. Mirrors `torch.equal`."""

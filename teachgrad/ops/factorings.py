@@ -22,6 +22,7 @@ import numpy as np
 
 from teachgrad import dtypes, errors
 from teachgrad.conjugates import meet
+from teachgrad.gpu import has_eig, on_gpu, on_host, xp
 from teachgrad.ops.matrices import LinAlgError, check_matrix, check_numbers, check_square, eye_like
 from teachgrad.ops.table import composite, op, raw
 
@@ -75,7 +76,7 @@ def eigen(A: Any, function: str = "linalg.eig") -> tuple[Any, Any]:
         raise RuntimeError("torch.linalg.eig: input tensor should not contain infs or NaNs.")
     wide = dtypes.of(A.dtype).to_complex().numpy
     meet(wide)
-    values, vectors = np.linalg.eig(A)
+    values, vectors = (np.linalg.eig if not on_gpu(A) or has_eig() else on_host(np.linalg.eig))(A)
     return values.astype(wide, copy=False), vectors.astype(wide, copy=False)
 
 
@@ -99,22 +100,31 @@ def triangular_root(A: Any, upper: bool, function: str = "linalg.cholesky") -> t
     """L with L L^H = A (or its adjoint), and for each matrix the order of the first minor that is not positive, or 0."""
     check_square(function, A)
     check_numbers(function, A)
-    try:
-        root = np.linalg.cholesky(A, upper=upper)
-        return root, np.zeros(A.shape[:-2], np.int32)[()]
-    except np.linalg.LinAlgError:
-        root, info = np.zeros_like(A), np.zeros(A.shape[:-2], np.int32)
-    for place in np.ndindex(info.shape):  # one matrix after the other, row by row: which one fails, and where?
-        L = root[place]
-        half = A[place].conj().T if upper else A[place]
-        for k in range(len(L)):
-            L[k, :k] = np.linalg.solve(L[:k, :k], half[k, :k].conj()).conj() if k else 0
-            rest = half[k, k].real - (L[k, :k] * L[k, :k].conj()).sum().real
-            if not rest > 0:
-                info[place] = k + 1
-                break
-            L[k, k] = np.sqrt(rest)
-    return root.conj().mT if upper else root, info[()]
+    if not on_gpu(A):  # CuPy does not tell whether it succeeded
+        try:
+            return np.linalg.cholesky(A, upper=upper), np.zeros(A.shape[:-2], np.int32)[()]
+        except np.linalg.LinAlgError:
+            pass  # which matrix fails, and where?
+    root, info = _root_by_columns(A.conj().mT if upper else A)
+    return root.conj().mT if upper else root, info
+
+
+def _root_by_columns(A: Any) -> tuple[Any, Any]:
+    """`triangular_root` column by column, for all matrices of a batch together: what is left shrinks by a row and a column.
+
+    From the first pivot that is not positive on, nothing more is computed.
+    """
+    there, n = xp(A), A.shape[-1]
+    L, rest = there.zeros_like(A), A.copy()
+    info = there.zeros(A.shape[:-2], np.int32)
+    for k in range(n):
+        pivot = rest[..., k, k].real
+        info = np.where((info == 0) & ~(pivot > 0), np.int32(k + 1), info)
+        column = rest[..., k:, k] / np.sqrt(np.where(info == 0, pivot, np.inf))[..., None]
+        L[..., k:, k] = column
+        below = column[..., 1:]
+        rest[..., k + 1 :, k + 1 :] -= below[..., :, None] * below[..., None, :].conj()
+    return L, info[()]
 
 
 # -- the entries -----------------------------------------------------------------------------------------------

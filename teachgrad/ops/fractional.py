@@ -14,6 +14,7 @@ from teachgrad.gpu import xp
 from teachgrad.ops.pooling import numbers_of
 from teachgrad.ops.sliding import Sizes
 from teachgrad.ops.table import LIVE, op, raw
+from teachgrad.sampling import rand
 
 
 def _starts(samples: Any, size: int, out: int, kernel: int) -> Any:
@@ -75,7 +76,7 @@ def _pooled(input: Any, kernel: Any, size: Any, ratio: Any, return_indices: bool
         size = tuple(int(length * share) for length, share in zip(shape[-n:], shares, strict=True))
     batch = 1 if len(shape) == n + 1 else shape[0]
     if samples is None:
-        samples = LIVE["rand"](batch, shape[-n - 1], n, dtype=input.dtype)
+        samples = rand(batch, shape[-n - 1], n, dtype=input.dtype)
     kernel, size = numbers_of(kernel, n), numbers_of(size, n)
     for name, k, out, length in zip(("time", "height", "width")[-n:], kernel, size, shape[-n:], strict=True):
         if out + k - 1 > length - (n == 3):

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from teachgrad import gpu
+from teachgrad.ops import activation, errorfunction  # noqa: F401 - whose functions are fused below
 from teachgrad.ops.compiling import HELPERS
 from teachgrad.ops.table import OPS, RAW, Op
 

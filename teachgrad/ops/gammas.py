@@ -62,6 +62,8 @@ def psi(self: Any) -> Any:
 
 def _zeta(s: int, x: Any) -> Any:
     """The sum of (x + k)^-s over k = 0, 1, ...; inf where one of the x + k is 0."""
+    if (scipy := special(x)) is not None:  # which looks at each x by itself, and not at the least of them
+        return scipy.zeta(float(s), x)
     total, up = np.zeros_like(x), x
     least = float(x.min()) if x.size else _FAR
     for _ in range(int(min(max(_FAR - least, 0), 10_000)) + 1):

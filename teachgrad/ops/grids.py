@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from teachgrad.gpu import add_at, xp
+from teachgrad.ops import pooling  # noqa: F401 - planes_at, planes_with
 from teachgrad.ops.table import LIVE, op, raw
 
 

@@ -22,9 +22,9 @@ from teachgrad.autograd import views
 from teachgrad.autograd.modes import GRAD_MODE
 from teachgrad.autograd.variable import TensorBase, bump, wrap
 from teachgrad.gpu import add_at, on_gpu, xp
-from teachgrad.ops import brackets, dims, overwriting, refusals
+from teachgrad.ops import arrays, brackets, dims, overwriting, refusals
 from teachgrad.ops.shape import expanded_shape
-from teachgrad.ops.table import METHODS, OPS, RAW, composite, op, public, raw
+from teachgrad.ops.table import LIVE, METHODS, OPS, RAW, composite, op, public, raw
 
 
 # -- what the forward expressions compute ----------------------------------------------------------------------
@@ -59,6 +59,8 @@ def slice_backward(grad: Any, shape: tuple[int, ...], dim: int, start: Any, end:
 @raw
 def picked(self: Any, indices: tuple[Any, ...]) -> Any:
     """The elements that masks and arrays of integers name, copied."""
+    if self.__class__ is np.ndarray and len(indices) == 1 and indices[0].dtype.kind == "i" and self.flags.c_contiguous:
+        return self.take(indices[0], axis=0)  # quicker at whole rows
     return xp(self).asarray(self[indices], order="C")
 
 
@@ -66,7 +68,16 @@ def picked(self: Any, indices: tuple[Any, ...]) -> Any:
 def put_at(self: Any, values: Any, indices: tuple[Any, ...], accumulate: bool) -> Any:
     """A copy of `self` with `values` at the named elements, or added to them."""
     result = self.copy()
-    if accumulate:
+    whole_rows = len(indices) == 1 and result.ndim > 1 and indices[0].dtype.kind == "i" and result.flags.c_contiguous
+    if (
+        accumulate
+        and whole_rows
+        and len(self)
+        and values.shape == (*indices[0].shape, *self.shape[1:])
+        and not on_gpu(self)
+    ):
+        arrays.add_rows(result, indices[0], values)
+    elif accumulate:
         add_at(result, indices, values)
     else:
         result[indices] = values
@@ -152,8 +163,10 @@ def kept_by_put(F: Any, grad: Any, indices: tuple[Any, ...], accumulate: bool) -
 def getitem(self: Any, index: Any) -> Any:
     """`x[index]`. Raises IndexError, TypeError or ValueError for what is no index, as PyTorch does."""
     shape = self._data.shape
-    if index.__class__ is int and shape:  # the two most common kinds first
-        return OPS["select"](self, 0, brackets.place_of(shape, 0, index, 0))
+    if index.__class__ is int and shape:  # the most common kinds first
+        return LIVE["select"](self, 0, brackets.place_of(shape, 0, index, 0))
+    if shape and isinstance(index, TensorBase) and index._data.ndim and index._data.dtype.kind == "i":
+        return LIVE["index"](self, brackets.checked(self._data, [brackets.index_array(index)]))
     steps, indices = brackets.parse(shape, index, reading=True)
     for name, arguments in steps:
         self = OPS[name](self, *arguments)

@@ -70,7 +70,7 @@ _AT_ONCE = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.tru
 def _done_at_once(ufunc: Any, tensor: TensorBase, other: Any, options: dict[str, Any]) -> bool:
     """Lets NumPy write into the tensor's memory itself; False where something about it is out of the ordinary."""
     data = tensor._data
-    if data.__class__ not in ARRAYS or data.dtype.kind != "f" or views.repeats(data):
+    if data.__class__ not in ARRAYS or data.dtype.kind != "f" or (data.base is not None and views.repeats(data)):
         return False
     if isinstance(other, TensorBase):
         other = other._data
@@ -82,15 +82,16 @@ def _done_at_once(ufunc: Any, tensor: TensorBase, other: Any, options: dict[str,
         return False
     if options:
         alpha = options.get("alpha")
-        if len(options) > 1 or (alpha.__class__ is not float and alpha.__class__ is not int) or ufunc not in _SCALED:
+        if len(options) > 1 or (alpha.__class__ is not float and alpha.__class__ is not int) or not _SCALED[ufunc]:
             return False
         other = other * alpha
-    ufunc(data, other, out=data)
+    ufunc(data, other, data)
     bump(tensor)
     return True
 
 
-_SCALED = (np.add, np.subtract)
+_SCALED = {np.add: True, np.subtract: True, np.multiply: False, np.true_divide: False}
+"""Which of them take an `alpha`."""
 
 
 def as_it_was(tensor: TensorBase, keep: bool) -> Any:
@@ -123,10 +124,14 @@ _FUNCTIONS = frozenset(
 """In-place methods that are functions, too: `torch.relu_(x)`."""
 
 
+_DERIVED: set[str] = set()
+"""The methods that `derive` has gone through."""
+
+
 def derive() -> None:
-    """Adds the in-place methods of the table's pointwise ops and of the face functions over them."""
-    for name, function in list(METHODS.items()):
-        key = f"{name}_"
+    """Adds the in-place methods of the table's pointwise ops and of the face functions over them, for what is new in it."""
+    for name in [name for name in METHODS if name not in _DERIVED]:
+        function, key = METHODS[name], f"{name}_"
         if isinstance(function, Op):
             if function.in_place and key not in METHODS:
                 METHODS[key] = LateInPlace(function, key)
@@ -134,7 +139,9 @@ def derive() -> None:
             METHODS[key] = in_place(function)
         elif name.endswith("_") and not name.endswith("__") and name not in _CHECKED_LATE:
             METHODS[name] = _checked_first(function)
-    FUNCTIONS.update((name, METHODS[name]) for name in _FUNCTIONS & METHODS.keys())
+    new = METHODS.keys() - _DERIVED
+    FUNCTIONS.update((name, METHODS[name]) for name in new & _FUNCTIONS)
+    _DERIVED.update(new)
 
 
 def _checked_first(method: Callable[..., Any]) -> Callable[..., Any]:

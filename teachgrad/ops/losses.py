@@ -17,7 +17,7 @@ import numpy as np
 from teachgrad import dtypes, errors
 from teachgrad.autograd.variable import wrap
 from teachgrad.gpu import on_gpu, xp
-from teachgrad.ops import dims, reduce_arrays
+from teachgrad.ops import activation, dims, reduce_arrays  # noqa: F401 - log_sigmoid
 from teachgrad.ops.table import LIVE, composite, op, raw
 
 _UNSIGNED = {np.dtype(np.int64): np.uint64, np.dtype(np.uint8): np.uint8}
@@ -149,12 +149,6 @@ def floats(self: Any, kernel: str) -> Any:
     if self.dtype.kind not in "fcV":
         raise errors.not_for_dtype(kernel, dtypes.of(self.dtype).scalar_name)
     return self
-
-
-@raw
-def xlogy_of(self: Any, other: Any) -> Any:
-    """x log y, and 0 where x is 0."""
-    return np.where((self == 0) & ~np.isnan(other), 0, self * np.log(other))[()]
 
 
 @raw

@@ -14,7 +14,7 @@ import numpy as np
 from teachgrad import dtypes, errors
 from teachgrad.autograd.variable import TensorBase
 from teachgrad.gpu import add_at, on_gpu, xp
-from teachgrad.ops import dims, overwriting
+from teachgrad.ops import arrays, dims, overwriting
 from teachgrad.ops.table import OPS, composite, op, public, raw
 from teachgrad.sizes import bad_arguments
 
@@ -25,7 +25,13 @@ def masked(self: Any, mask: Any, value: Any) -> Any:
     """`value` where the mask is True, else `self`; both broadcast."""
     make = xp(self)
     value = self.dtype.type(value) if isinstance(value, bool | int | float | complex) else value.astype(self.dtype)
-    return make.asarray(np.where(mask, value, self), order="C")
+    if self.__class__ is mask.__class__ is np.ndarray and self.dtype in arrays.BITS:
+        result = arrays.kept(~mask, self)
+        bits = result.view(arrays.BITS[self.dtype])
+        bits |= mask * value.view(bits.dtype)
+    else:
+        result = np.where(mask, value, self)
+    return make.asarray(result, order="C")
 
 
 @raw

@@ -8,7 +8,7 @@ import numpy as np
 
 from teachgrad import dtypes, errors
 from teachgrad.autograd.variable import wrap
-from teachgrad.gpu import to_host, xp
+from teachgrad.gpu import on_gpu, to_host, xp
 from teachgrad.ops import dims
 from teachgrad.ops.table import composite
 
@@ -80,8 +80,21 @@ def failed(function: str, info: Any, text: str, note: str) -> _LinAlgError:
 
 
 def solved(A: Any, B: Any, left: bool) -> Any:
-    """The X for which A X = B, or X A = B."""
-    return np.linalg.solve(A, B) if left else np.linalg.solve(A.mT, B.mT).mT
+    """The X for which A X = B, or X A = B. On a GPU it is not finite where there is none."""
+    if not left:
+        return solved(A.mT, B.mT, True).mT
+    if not on_gpu(A):
+        return np.linalg.solve(A, B)
+    A, B = same_batch(A, B)
+    return np.linalg.solve(A, B) if B.size else xp(B).zeros(B.shape, B.dtype)
+
+
+def same_batch(A: Any, B: Any) -> tuple[Any, Any]:
+    """Two batches of matrices with their first dimensions broadcast, which CuPy does not do by itself."""
+    if A.shape[:-2] == B.shape[:-2]:
+        return A, B
+    batch = np.broadcast_shapes(A.shape[:-2], B.shape[:-2])
+    return np.broadcast_to(A, (*batch, *A.shape[-2:])), np.broadcast_to(B, (*batch, *B.shape[-2:]))
 
 
 # -- parts of rules --------------------------------------------------------------------------------------------

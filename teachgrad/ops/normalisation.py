@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from teachgrad.autograd.variable import wrap
 from teachgrad.ops import convolution  # noqa: F401 - channel_sum
+from teachgrad.ops import norms as _norms  # noqa: F401 - linalg_vector_norm
 from teachgrad.ops.table import LIVE, RAW, composite, op, public, raw
 
 
@@ -40,15 +40,6 @@ def standard_slope(F: Any, grad: Any, self: Any, dims: Any, eps: float) -> Any:
     centred, scale = F.centred_and_scale(self, dims, eps)
     y = centred * scale
     return scale * (grad - F.mean(grad, dims, True) - y * F.mean(grad * y, dims, True))
-
-
-@raw
-def constant(array: Any) -> Any:
-    """An array that a node kept, as the rule needs it: an array, or a tensor."""
-    return array
-
-
-LIVE["constant"] = wrap
 
 
 # -- batches ---------------------------------------------------------------------------------------------------

@@ -18,10 +18,10 @@ from teachgrad.autograd import views
 from teachgrad.autograd.variable import TensorBase, bump, wrap
 from teachgrad.bfloats import cast
 from teachgrad.gpu import xp
-from teachgrad.ops import dims
+from teachgrad.ops import dims, elements, norms  # noqa: F401 - the entries that the rules call
 from teachgrad.ops.inplace import in_place
 from teachgrad.ops.overwriting import overwrite
-from teachgrad.ops.table import FUNCTIONS, METHODS, pointwise, public
+from teachgrad.ops.table import FUNCTIONS, METHODS, OPS, composite, op, pointwise, public
 
 # -- relations in place ----------------------------------------------------------------------------------------
 _RELATIONS = {
@@ -71,7 +71,9 @@ for _name in ("clone", "detach", "detach_", "is_same_size", "is_signed", "get_de
 @public("bernoulli", function=False)
 def bernoulli(input: Any, p: float | None = None, *, generator: Any = None) -> Any:
     """`torch.bernoulli(input, p)`. Mirrors `torch.Tensor.bernoulli`."""
-    return FUNCTIONS["bernoulli"](input, p, generator=generator)
+    from teachgrad.sampling import bernoulli as draw
+
+    return draw(input, p, generator=generator)
 
 
 # -- Python's functions, element by element --------------------------------------------------------------------
@@ -113,7 +115,7 @@ def resize_(input: Any, *sizes: Any, memory_format: Any = None) -> Any:
     size = int(np.prod(shape, dtype=np.int64))
     old = views.own_array(input).reshape(-1)
     if size > old.size:
-        old = np.concatenate([old, np.zeros(size - old.size, old.dtype)])
+        old = np.concatenate([old, devices.makers(devices.of(old)).zeros(size - old.size, old.dtype)])
     input._data = old[:size].reshape(shape)
     bump(input)
     return input
@@ -219,12 +221,36 @@ def block_diag(*tensors: Any) -> Any:
     return FUNCTIONS["cat"](rows)
 
 
+op(
+    "renorm.across(self; p, dims, maxnorm)", "RenormBackward0", "self * shrinking(self, p, dims, maxnorm)",
+    self="shrunk_slope(grad, conj(grad) * self, self, p, dims, maxnorm)",
+    shown={"self": "grad where the norm is small enough; elsewhere times maxnorm / norm, less what points along self"},
+    samples=["x.renorm(2, 0, 1.2)", "torch.renorm(b, 1, 1, 0.5)", "x.renorm(3, 1, 0.4)"],
+)  # fmt: skip
+
+
+@composite
+def shrinking(F: Any, self: Any, p: float, dims: tuple[int, ...], maxnorm: float) -> Any:
+    """What brings the lengths over `dims` that are too large down to `maxnorm`; 1 for the others."""
+    lengths = F.linalg_vector_norm(self, p, dims, True)
+    return F.where(lengths > maxnorm, maxnorm / (lengths + 1e-7), 1.0)
+
+
+@composite
+def shrunk_slope(F: Any, grad: Any, moved: Any, self: Any, p: float, dims: tuple[int, ...], maxnorm: float) -> Any:
+    """The gradient of `self * shrinking(self)`, by the product rule: the factor falls where the norm grows."""
+    lengths = F.linalg_vector_norm(self, p, dims, True)
+    along = F.sum(moved.real, dims, True)
+    slope = F.norm_slope(-along * maxnorm / (lengths + 1e-7) ** 2, self, lengths, p, dims, True)
+    falling = grad * (maxnorm / (lengths + 1e-7)) + (0 if slope is None else slope)
+    return F.where(lengths > maxnorm, falling, grad)
+
+
 @public("renorm")
 def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Any:
     """The parts along `dim`, those of a p-norm above `maxnorm` scaled down to it. Mirrors `torch.renorm`."""
-    others = tuple(d for d in range(input.ndim) if d != dim % input.ndim)
-    norms = FUNCTIONS["norm"](input, p, others, keepdim=True)
-    return input * FUNCTIONS["where"](norms > maxnorm, maxnorm / (norms + 1e-7), 1.0)
+    others = tuple(d for d in range(input.ndim) if d != dims.one("renorm", input, dim))
+    return OPS["renorm.across"](input, p, others, maxnorm)
 
 
 METHODS["renorm_"] = in_place(renorm)

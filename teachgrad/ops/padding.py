@@ -1,4 +1,4 @@
-"""Padding with what is there: by reflection, or by repeating the edge.
+"""Padding: with a number, or with what is there, by reflection or by repeating the edge.
 
     a b c    reflected by 2   c b [a b c] b a        replicated by 2   a a [a b c] c c
 
@@ -12,9 +12,23 @@ from typing import Any
 import numpy as np
 
 from teachgrad.gpu import add_at, xp
+from teachgrad.ops.dims import in_rules
 from teachgrad.ops.table import op, raw
 
 Pad = tuple[tuple[int, int], ...]  # (before, after) for each dimension; negative numbers cut off
+
+
+@raw
+def padded(self: Any, pad: Pad, value: float) -> Any:
+    """`value` around the elements: (before, after) for each dimension, negative to cut off."""
+    self = self[tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(self.shape, pad, strict=True))]
+    return np.pad(self, [(max(a, 0), max(b, 0)) for a, b in pad], constant_values=value)
+
+
+@in_rules
+def unpadding(pad: Pad) -> Pad:
+    """The padding that undoes `pad`."""
+    return tuple((-a, -b) for a, b in pad)
 
 
 def _places(array: Any, size: int, ends: tuple[int, int], mode: str) -> Any:
@@ -44,6 +58,15 @@ def around_back(self: Any, pad: Pad, mode: str, shape: tuple[int, ...]) -> Any:
             self = total
     return self
 
+
+op(
+    "constant_pad_nd(self; pad, value)", "ConstantPadNdBackward0", "padded(self, pad, value)",
+    self="constant_pad_nd(grad, unpadding(pad), 0)",
+    samples=[
+        "F.pad(x, (1, 2))", "F.pad(x, (1, 0, 0, 2), value=5.0)", "F.pad(x, (-1, 1))",
+        "F.pad(v, (1, 1, 1, 1))", "F.pad(x, (1,))",
+    ],
+)  # fmt: skip
 
 for _kind, _mode in (("reflection", "reflect"), ("replication", "edge")):
     for _n, _x in ((1, "b"), (2, "b[None]"), (3, "b[None, None]")):

@@ -39,6 +39,14 @@ pointwise(
     "rsub.number(self; number)", "RsubBackward1", "number - self", promotes=["number"], mixed="no_bools", self="-grad"
 )  # fmt: skip
 pointwise(
+    "rsub.alpha(self, other; alpha)", "RsubBackward0", "other - alpha * self", numbers=False, mixed="no_bools",
+    self="-grad * conj(alpha)", other="grad", samples=["torch.rsub(x, y, alpha=2)"],
+)  # fmt: skip
+pointwise(
+    "rsub.number_alpha(self; number, alpha)", "RsubBackward1", "number - alpha * self", promotes=["number"],
+    mixed="no_bools", self="-grad * conj(alpha)", samples=["torch.rsub(x, 2, alpha=3)"],
+)  # fmt: skip
+pointwise(
     "mul(self, other)", "MulBackward0", "self * other", numbers_first=True,
     self="grad * conj(other)", other="grad * conj(self)", also=["multiply"],
 )  # fmt: skip
@@ -94,12 +102,12 @@ pointwise(
 )  # fmt: skip
 pointwise(
     "pow.number(self; exponent)", "PowBackward0", "power(self, exponent)", promotes=["exponent"],
-    refuses={"b": "pow"}, self="power_slope(grad, self, exponent)",
+    refuses={"b": "pow"}, self="grad * conj(power_slope(self, exponent))",
     shown={"self": "grad * exponent * self ** (exponent - 1)"},
 )  # fmt: skip
 pointwise(
     "pow.tensor(self, exponent)", "PowBackward1", "power(self, exponent)", domain="positive",
-    refuses={"b": "pow"}, self="power_slope(grad, self, exponent)", exponent="exponent_slope(grad, self, result)",
+    refuses={"b": "pow"}, self="base_slope(grad, self, exponent)", exponent="exponent_slope(grad, self, result)",
     shown={"self": "grad * exponent * self ** (exponent - 1)", "exponent": "grad * result * log(self)"},
 )  # fmt: skip
 pointwise(
@@ -329,12 +337,16 @@ pointwise(
 
 # -- rules that take more than one expression -----------------------------------------------------------------
 @composite
-def power_slope(F: Any, grad: Any, self: Any, exponent: Any) -> Any:
-    """d/dx x^n = n x^(n-1), which for n = 0 is 0 also where x = 0."""
-    if isinstance(exponent, int | float | complex):
-        if exponent == 0:
-            return grad * 0
-        return grad * F.conj(self * 2 if exponent == 2 else exponent * F.pow(self, exponent - 1))
+def power_slope(F: Any, self: Any, exponent: Any) -> Any:
+    """d/dx x^n = n x^(n-1) for a number n, which for n = 0 is 0 also where x = 0."""
+    if exponent == 2:
+        return self * 2
+    return exponent * self ** (exponent - 1) if exponent else F.zeros(self)
+
+
+@composite
+def base_slope(F: Any, grad: Any, self: Any, exponent: Any) -> Any:
+    """The same for a tensor n, times the gradient."""
     return F.where(exponent == 0, grad * 0, grad * F.conj(exponent * F.pow(self, exponent - 1)))
 
 

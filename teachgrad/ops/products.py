@@ -12,6 +12,7 @@ import numpy as np
 
 from teachgrad import dtypes, errors
 from teachgrad.autograd.fit import unbroadcast, unbroadcast_live
+from teachgrad.gpu import xp
 from teachgrad.ops.table import LIVE, raw
 
 _SHAPES_NOTE = (
@@ -143,6 +144,8 @@ def addmm_of(self: Any, mat1: Any, mat2: Any, beta: float = 1, alpha: float = 1)
         raise _cannot_multiply(mat1, mat2)
     if self.dtype is not mat2.dtype:
         raise _differ("self and mat2 must have the same dtype, but got {} and {}".format(*_names(self, mat2)))
+    if mat2.strides[0] < mat2.strides[1] and 1 < len(mat1) < mat2.shape[1]:
+        return _added(self, (mat2.T @ mat1.T).T, beta, alpha)  # x W^T for few x: BLAS is faster at W x^T
     return _added(self, mat1 @ mat2, beta, alpha)
 
 
@@ -182,16 +185,16 @@ def baddbmm_of(self: Any, batch1: Any, batch2: Any, beta: float = 1, alpha: floa
 
 
 def _added(self: Any, product: Any, beta: float, alpha: float) -> Any:
-    """beta * self + alpha * product, written over the product. For integers, the factors are cut to integers, too."""
+    """beta * self + alpha * product, row by row in memory. For integers, the factors are cut to integers, too."""
     if product.dtype.kind in "iu":
         beta, alpha = int(beta), int(alpha)
     if alpha != 1:
         product *= alpha
     try:
-        product += self if beta == 1 else self * beta
+        result = product if product.flags.c_contiguous else xp(product).empty(product.shape, product.dtype)
+        return np.add(product, self if beta == 1 else self * beta, out=result)
     except ValueError:
         raise _cannot_expand(self.shape, product.shape) from None
-    return product
 
 
 def _cannot_expand(have: tuple[int, ...], want: tuple[int, ...]) -> RuntimeError:

@@ -14,8 +14,9 @@ import math
 import warnings
 from typing import Any
 
-from teachgrad import dtypes
+from teachgrad import dtypes, errors
 from teachgrad.autograd.variable import wrap
+from teachgrad.bfloats import widened
 from teachgrad.gpu import on_gpu, xp
 from teachgrad.ops import dims, reduce_arrays  # noqa: F401 - the array functions that the entries name
 from teachgrad.ops.table import LIVE, composite, op, public
@@ -146,7 +147,7 @@ def spread_and_mean_slope(
 def _prod_slope_live(grad: Any, self: Any, result: Any, dim: dims.Dims = None, keepdim: bool = False) -> Any:
     """The same on tensors. Where there are zeros, each x_i gets the product of a row in which it is replaced by 1."""
     spread = LIVE["expand_back"](grad, self._data.shape, dim, keepdim)
-    if not on_gpu(self._data) and not (self._data == 0).any():
+    if not on_gpu(self._data) and not (widened(self._data) == 0).any():
         return spread * LIVE["expand_back"](result, self._data.shape, dim, keepdim) / self
     line = self.reshape(-1) if dim is None else self.transpose(dim, -1)
     n = line._data.shape[-1]
@@ -304,7 +305,7 @@ def logsumexp(input: Any, dim: Any = ALL, keepdim: bool = False, **words: Any) -
     """log(sum of e^x) over `dim`, without overflow. Mirrors `torch.logsumexp`."""
     dim, keepdim = dims.numpy_words("logsumexp", dim, keepdim, words)
     if dim is ALL:
-        raise TypeError('logsumexp() missing 1 required positional arguments: "dim"')
+        raise errors.missing("logsumexp", "dim")
     return LIVE["logsumexp_dims"](input, dims.many("logsumexp", input, dim), keepdim)
 
 

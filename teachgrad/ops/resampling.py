@@ -21,9 +21,12 @@ Matrices = tuple[Any, ...]  # one (out, in) for each of the last dimensions
 
 @raw
 def resized(self: Any, matrices: Matrices) -> Any:
-    """The last dimensions multiplied by their matrices."""
-    for dim, matrix in enumerate(matrices, self.ndim - len(matrices)):
-        self = np.moveaxis(np.tensordot(self, matrix.astype(self.dtype, copy=False), (dim, 1)), -1, dim)
+    """The last dimensions multiplied by their matrices; bytes are rounded after each, as in PyTorch."""
+    whole, kept = self.dtype.kind == "u", self.dtype
+    for dim, matrix in reversed([*enumerate(matrices, self.ndim - len(matrices))]):
+        matrix = matrix if whole else matrix.astype(kept, copy=False)
+        self = np.moveaxis(np.tensordot(self, matrix, (dim, 1)), -1, dim)
+        self = np.clip(np.floor(self + 0.5), 0, 255).astype(kept) if whole else self
     return xp(self).ascontiguousarray(self)
 
 
@@ -47,14 +50,29 @@ _NODES = {
     "upsample_trilinear3d": "UpsampleTrilinear3DBackward0",
     "upsample_bicubic2d": "UpsampleBicubic2DBackward0",
 }
+_KERNELS = {"upsample_linear1d": "linear", "upsample_trilinear3d": "linear", "upsample_bicubic2d": "cubic"}
 for _name, _node in _NODES.items():
     _mode = _name.removeprefix("upsample_").rstrip("123d").replace("_", "-")
     _input = {"1": "c", "2": "c[None]", "3": "c[None, None]"}[_name[-2]]
+    _kernel = f"compute_indices_weights_{_KERNELS.get(_name, 'nearest')}"
+    if _name[-2] == "2" and _mode != "bicubic":
+        _kernel = f"upsample_{_mode.removesuffix('-exact')}2d_channels_last"
     op(
         f"{_name}(self; matrices)", _node, "resized(self, matrices)", self=f"{_name}(grad, turned(matrices))",
-        refuses={"c": f"compute_indices_weights_{_mode}"},
+        refuses={"biuc" if _kernel.endswith("linear") else "bic": _kernel},
         samples=[
             f"F.interpolate({_input}, scale_factor=2, mode='{_mode}')", f"F.interpolate({_input}, size=3, mode='{_mode}')",
+        ],
+    )  # fmt: skip
+
+for _mode in ("bilinear", "bicubic", "lanczos"):
+    _name = f"upsample_{_mode}2d_aa"
+    op(
+        f"{_name}(self; matrices)", f"Upsample{_mode.title()}2DAaBackward0", "resized(self, matrices)",
+        self=f"{_name}(grad, turned(matrices))", refuses={"bic": "compute_index_ranges_weights"},
+        samples=[
+            f"F.interpolate(c[None], size=3, mode='{_mode}', antialias=True)",
+            f"F.interpolate(c[None], scale_factor=(0.7, 1.8), mode='{_mode}', antialias=True)",
         ],
     )  # fmt: skip
 
@@ -105,10 +123,43 @@ def cubic_matrix(make: Any, size: int, out: int, scale: float | None, align: boo
     return matrix
 
 
+def _averaging(half: int, bell: Callable[[Any], Any]) -> Callable[[Any, int, int, float | None, bool], Any]:
+    """Antialiasing: a new pixel is the weighted mean of all old ones below a bell as wide as the new pixel is.
+
+    `bell` gives the weight at a distance, in pixels; it ends at `half`. Enlarging, it is as wide as an old pixel.
+    """
+
+    def matrix(make: Any, size: int, out: int, scale: float | None, align: bool) -> Any:
+        step = (size - 1) / max(out - 1, 1) * (out > 1) if align else size / out if scale is None else 1 / scale
+        wide = max(step, 1.0)
+        middle = (step * (make.arange(out) + 0.5))[:, None]
+        first = np.maximum(np.trunc(middle - half * wide + 0.5), 0)
+        last = np.minimum(np.trunc(middle + half * wide + 0.5), size)
+        places = make.arange(size)
+        weights = bell(np.abs((places + 0.5 - middle) / wide)) * ((places >= first) & (places < last))
+        return weights / weights.sum(1, keepdims=True)
+
+    return matrix
+
+
+def _triangle(d: Any) -> Any:
+    return np.maximum(1 - d, 0)
+
+
+def _keys(d: Any) -> Any:
+    """The smooth curve of `cubic_matrix` with the constant -0.5."""
+    return np.where(d < 1, (1.5 * d - 2.5) * d**2 + 1, np.where(d < 2, ((-0.5 * d + 2.5) * d - 4) * d + 2, 0))
+
+
+def _lanczos(d: Any) -> Any:
+    return np.where(d < 3, np.sinc(d) * np.sinc(d / 3), 0)
+
+
 MATRICES: dict[str, Callable[[Any, int, int, float | None, bool], Any]] = {
     "nearest": nearest_matrix, "nearest-exact": nearest_exact_matrix, "linear": linear_matrix, "bilinear": linear_matrix,
     "trilinear": linear_matrix,
-    "bicubic": cubic_matrix,
+    "bicubic": cubic_matrix, "bilinear_aa": _averaging(1, _triangle), "bicubic_aa": _averaging(2, _keys),
+    "lanczos_aa": _averaging(3, _lanczos),
 }  # fmt: skip
 
 

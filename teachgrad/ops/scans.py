@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from teachgrad import dtypes, return_types
+from teachgrad import dtypes, errors, return_types
 from teachgrad.autograd.variable import TensorBase, wrap
+from teachgrad.bfloats import widened
 from teachgrad.gpu import on_gpu, xp
 from teachgrad.ops import dims
 from teachgrad.ops.table import LIVE, RAW, composite, op, public, raw
@@ -162,7 +163,7 @@ def _cumprod_slope(names: dict[str, Any], live: bool) -> Any:
     """The rule of cumprod, for arrays or for tensors."""
 
     def slope(grad: Any, self: Any, result: Any, dim: int | None) -> Any:
-        data = self._data if live else self
+        data = widened(self._data) if live else self
         if dim is None:
             return grad
         if not on_gpu(data) and (data != 0).all():
@@ -170,7 +171,7 @@ def _cumprod_slope(names: dict[str, Any], live: bool) -> Any:
         # Through zeros without dividing: n rows, in the j-th of which x_j is replaced by 1, give the products of the others.
         n = data.shape[dim]
         own: Any = xp(data).eye(n, dtype=bool)
-        later: Any = xp(data).tri(n, dtype=data.dtype).T  # x_j is in y_i for all i >= j
+        later: Any = xp(data).tri(n, dtype=bool).T  # x_j is in y_i for all i >= j
         if live:
             own, later = wrap(own), wrap(later)
             rows = names["where"](own, 1.0, self.transpose(dim, -1).unsqueeze(-2))
@@ -190,7 +191,7 @@ RAW["cumprod_slope"], LIVE["cumprod_slope"] = _cumprod_slope(RAW, live=False), _
 def _scan(name: str, input: Any, dim: Any, dtype: dtypes.dtype | None, words: dict[str, Any]) -> Any:
     dim, _ = dims.numpy_words(name, dim, None, words)
     if dim is None:
-        raise TypeError(f'{name}() missing 1 required positional arguments: "dim"')
+        raise errors.missing(name, "dim")
     dim = dims.one(name, input, dim)
     if dtype is not None:
         input = input.to(dtype)

@@ -14,7 +14,7 @@ import numpy as np
 
 from teachgrad import errors
 from teachgrad.gpu import add_at, on_gpu, xp
-from teachgrad.ops import dims
+from teachgrad.ops import arranging, dims  # noqa: F401 - `diagonal` is called below
 from teachgrad.ops.overwriting import overwrite
 from teachgrad.ops.picking import _indexed, _layers, grid
 from teachgrad.ops.table import LIVE, OPS, composite, op, public, raw

@@ -35,20 +35,41 @@ from teachgrad.sizes import bad_arguments, shape_of
 @raw
 def viewed(self: Any, shape: tuple[int, ...]) -> Any:
     """The same memory in another shape. Raises RuntimeError if the steps in memory do not allow it."""
-    seen = self.reshape(shape)
-    if not self.flags.c_contiguous and not can_view(self, seen):
+    if not self.flags.c_contiguous and not can_view(self, shape):
         raise refusals.no_view()
-    return seen
+    return self.reshape(shape)
 
 
-def can_view(array: Any, reshaped: Any) -> bool:
-    """Did NumPy's reshape get by without a copy?"""
-    return not reshaped.size or np.may_share_memory(array, reshaped)
+def can_view(array: Any, shape: tuple[int, ...]) -> bool:
+    """Can the elements be read in another shape without a copy?
+
+    Dimensions whose steps fit together (one is the size times the step of the next) are a run of evenly spaced elements.
+    A new dimension may take any part of a run, but no step leads across two.
+    """
+    runs, step = [1], array.itemsize  # from the innermost outwards
+    for size, stride in zip(array.shape[::-1], array.strides[::-1], strict=True):
+        if size == 1:
+            continue
+        if runs[-1] == 1 or stride == step:
+            runs[-1] *= size
+        else:
+            runs.append(size)
+        step = size * stride
+    place = 0
+    for size in reversed(shape):
+        if runs[place] == 1 and place < len(runs) - 1:
+            place += 1
+        if size and runs[place] % size:
+            return not array.size
+        runs[place] //= size or 1
+    return True
 
 
 @raw
 def expanded(self: Any, shape: tuple[int, ...]) -> Any:
     """Repeated along new dimensions and those of size 1, by stepping 0 in memory."""
+    if self.shape == shape:
+        return self[...]
     repeated = np.broadcast_to(self, shape)
     if repeated.__class__ is np.ndarray:  # whether elements share a place is asked when they are written to (views.py)
         repeated.flags.writeable = self.flags.writeable
@@ -112,6 +133,8 @@ def full_shape(function: str, size: int, args: tuple[Any, ...]) -> tuple[int, ..
 
     Raises RuntimeError for a shape with another number of elements, TypeError for what is no shape.
     """
+    if not args:
+        raise errors.missing(function, "shape")
     try:
         shape = shape_of(args)
     except TypeError:
@@ -168,7 +191,7 @@ def reshape(input: Any, *sizes: Any, shape: Any = None) -> Any:
     full = full_shape("reshape", data.size, sizes if shape is None else (shape,))
     if data.flags.c_contiguous:
         return OPS["view"](input, full)
-    if can_view(data, data.reshape(full)):
+    if can_view(data, full):
         return OPS["reshape_alias"](input, full)
     return OPS["unsafe_view"](OPS["clone.contiguous"](input), full)
 
@@ -252,6 +275,8 @@ def expand(input: Any, *sizes: Any, size: Any = None) -> Any:
 
     Mirrors `torch.Tensor.expand`. Raises RuntimeError if a size other than 1 would have to change.
     """
+    if not sizes and size is None:
+        raise errors.missing("expand", "size")
     try:
         wanted = shape_of(sizes if size is None else (size,))
     except TypeError:
@@ -301,6 +326,8 @@ def sum_to_size(input: Any, *size: Any) -> Any:
 
     Mirrors `torch.Tensor.sum_to_size`.
     """
+    if not size:
+        raise errors.missing("sum_to_size", "size")
     shape, have = shape_of(size), input._data.shape
     if shape == have:
         return input

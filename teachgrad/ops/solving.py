@@ -8,16 +8,17 @@ Solving with the transpose is the whole rule: nobody needs the inverse for it.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 import numpy as np
 
 from teachgrad import dtypes
-from teachgrad.gpu import on_gpu
+from teachgrad.gpu import on_gpu, scipy, xp
 from teachgrad.ops.elimination import first_zero_pivots
 from teachgrad.ops.factorings import eigen_hermitian, singular
-from teachgrad.ops.matrices import check_numbers, check_solvable, check_square, solved
+from teachgrad.ops.matrices import check_numbers, check_solvable, check_square, same_batch, solved
 from teachgrad.ops.table import LIVE, composite, op, raw
 
 
@@ -28,14 +29,29 @@ def inverse_ex(A: Any, function: str = "linalg.inv") -> tuple[Any, Any]:
     check_square(function, A)
     check_numbers(function, A)
     if on_gpu(A):  # CuPy raises nothing; where there is no inverse, it gives no finite numbers
-        inverse = np.linalg.inv(A)
-        return inverse, (~np.isfinite(inverse).all(axis=(-2, -1))).astype(np.int32)
+        found = solved(A, np.broadcast_to(xp(A).eye(A.shape[-1], dtype=A.dtype), A.shape), True)
+        return found, _not_found(found, A)
     try:
         return np.linalg.inv(A), np.zeros(A.shape[:-2], np.int32)[()]
     except np.linalg.LinAlgError:
-        info = first_zero_pivots(A)
-        good = np.where((info == 0)[..., None, None], A, np.eye(A.shape[-1], dtype=A.dtype))
-        return np.where((info == 0)[..., None, None], np.linalg.inv(good), np.inf).astype(A.dtype), info
+        fine, good, otherwise, info = _those_with_an_answer(A)
+        return np.where(fine, np.linalg.inv(good), otherwise).astype(A.dtype), info
+
+
+def _those_with_an_answer(A: Any) -> tuple[Any, Any, Any, Any]:
+    """Which matrices of a batch NumPy can eliminate, the batch with ones on the diagonal in place of the others, what their
+    answers are filled with (inf where there is none, nan where there is nan), and where elimination meets a zero.
+    """
+    info = first_zero_pivots(A)
+    fine = ((info == 0) & np.isfinite(A).all(axis=(-2, -1)))[..., None, None]
+    otherwise = np.where(info == 0, np.nan, np.inf)[..., None, None]
+    return fine, np.where(fine, A, np.eye(A.shape[-1], dtype=A.dtype)), otherwise, info
+
+
+def _not_found(X: Any, *given: Any) -> Any:
+    """1 for each matrix of a GPU where numbers that are finite gave an answer that is not; else 0."""
+    good = [np.isfinite(each).all(axis=(-2, -1)) for each in given]
+    return (functools.reduce(np.logical_and, good) & ~np.isfinite(X).all(axis=(-2, -1))).astype(np.int32)
 
 
 @raw
@@ -71,14 +87,13 @@ def solve_ex(A: Any, B: Any, left: bool = True) -> tuple[Any, Any]:
     check_solvable("linalg.solve", A, columns, left)
     if on_gpu(A):
         X = solved(A, columns, left)
-        return (X[..., 0] if vector else X), (~np.isfinite(X).all(axis=(-2, -1))).astype(np.int32)
+        return (X[..., 0] if vector else X), _not_found(X, A, columns)
     info = np.zeros(A.shape[:-2], np.int32)[()]
     try:
         X = solved(A, columns, left)
     except np.linalg.LinAlgError:
-        info = first_zero_pivots(A)
-        good = np.where((info == 0)[..., None, None], A, np.eye(A.shape[-1], dtype=A.dtype))
-        X = np.where((info == 0)[..., None, None], solved(good, columns, left), np.inf).astype(B.dtype)
+        fine, good, otherwise, info = _those_with_an_answer(A)
+        X = np.where(fine, solved(good, columns, left), otherwise).astype(B.dtype)
     return (X[..., 0] if vector else X), info
 
 
@@ -98,6 +113,12 @@ def solved_triangular(A: Any, B: Any, upper: bool, left: bool, unitriangular: bo
     if B.ndim < 2:
         raise RuntimeError("linalg.solve_triangular: The input tensor B must have at least 2 dimensions.")
     check_solvable("linalg.solve_triangular", A, B, left)
+    if on_gpu(A):
+        return (
+            by_substitution(A, B, upper, unitriangular)
+            if left
+            else (by_substitution(A.mT, B.mT, not upper, unitriangular).mT)
+        )
     half = np.triu(A, int(unitriangular)) if upper else np.tril(A, -int(unitriangular))
     if unitriangular:
         half = half + np.eye(A.shape[-1], dtype=A.dtype)
@@ -105,6 +126,16 @@ def solved_triangular(A: Any, B: Any, upper: bool, left: bool, unitriangular: bo
         return solved(half, B, left)
     except np.linalg.LinAlgError:  # a zero on the diagonal: by substitution, which divides by it
         return _substituted(half if left else half.mT, B if left else B.mT, upper == left, left)
+
+
+def by_substitution(A: Any, B: Any, upper: bool, unitriangular: bool) -> Any:
+    """The X for which A X = B, by the GPU's own substitution (cuBLAS's trsm). CuPy 13 takes one matrix at a time."""
+    trsm = scipy("linalg", A).solve_triangular
+    A, B = same_batch(A, B)
+    X = xp(B).zeros(B.shape, B.dtype)
+    for place in np.ndindex(*B.shape[:-2]) if B.size else ():
+        X[place] = trsm(A[place], B[place], lower=not upper, unit_diagonal=unitriangular)
+    return X
 
 
 def _substituted(A: Any, B: Any, upper: bool, left: bool) -> Any:
@@ -125,7 +156,7 @@ def cholesky_solved(B: Any, L: Any, upper: bool) -> Any:
             raise RuntimeError(f"{name} should have at least 2 dimensions, but has {matrix.ndim} dimensions instead")
     check_square("", L)
     half = np.triu(L).conj().mT if upper else np.tril(L)
-    return np.linalg.solve(half.conj().mT, np.linalg.solve(half, B))
+    return solved(half.conj().mT, solved(half, B, True), True)
 
 
 @raw
@@ -145,7 +176,7 @@ def pseudo_inverse(A: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
             "of float, double, cfloat or cdouble types"
         )
     if not A.size:
-        return np.zeros((*A.shape[:-2], A.shape[-1], A.shape[-2]), A.dtype)
+        return xp(A).zeros((*A.shape[:-2], A.shape[-1], A.shape[-2]), A.dtype)
     if hermitian:
         values, U = eigen_hermitian(A, "L")
         Vh, S = U.conj().mT, np.abs(values)
@@ -158,36 +189,44 @@ def pseudo_inverse(A: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
 
 
 def threshold(S: Any, shape: tuple[int, ...], atol: Any, rtol: Any) -> Any:
-    """max(atol, rtol * the largest singular value); by default the rounding error of an (m, n) matrix."""
+    """max(atol, rtol * the largest singular value); by default the rounding error of an (m, n) matrix.
+
+    Each limit is None, a number, or an array with one for each matrix.
+    """
+    atol = 0 if atol is None else atol
     if rtol is None:
-        rtol = np.where(np.asarray(0 if atol is None else atol) > 0, 0, max(shape[-2:]) * np.finfo(S.dtype).eps)
-    largest = np.maximum.reduce(S, axis=-1, initial=0)
-    return np.maximum(np.asarray(0 if atol is None else atol), np.asarray(rtol) * largest)
+        rounding = max(shape[-2:]) * float(np.finfo(S.dtype).eps)
+        rtol = np.where(atol > 0, 0, rounding) if hasattr(atol, "shape") else 0 if atol > 0 else rounding
+    largest = S.max(axis=-1) if S.shape[-1] else xp(S).zeros(S.shape[:-1], S.dtype)
+    return np.maximum(rtol * largest, atol)
 
 
 @raw
 def least_squares(A: Any, B: Any, rcond: float | None, driver: str) -> tuple[Any, Any, Any, Any]:
     """The X with the smallest |A X - B| (and of these the smallest X), the squared distances, rank, singular values."""
     vector = is_vector(A, B)
-    columns = B[..., None] if vector else B
-    m, n = A.shape[-2:]
+    A, columns = same_batch(A, B[..., None] if vector else B)
+    (*batch, m, n), there = A.shape, xp(A)
     limit = np.finfo(A.dtype).eps * max(m, n) if rcond is None else rcond
-    batch = np.broadcast_shapes(A.shape[:-2], columns.shape[:-2])
-    A, columns = np.broadcast_to(A, (*batch, m, n)), np.broadcast_to(columns, (*batch, *columns.shape[-2:]))
-    X = np.zeros((*batch, n, columns.shape[-1]), B.dtype)
-    rank, S = np.zeros(batch, np.int64), np.zeros((*batch, min(m, n)), A.real.dtype)
-    if A.size:
+    X = there.zeros((*batch, n, columns.shape[-1]), B.dtype)
+    rank, S = there.zeros(tuple(batch), np.int64), there.zeros((*batch, min(m, n)), A.real.dtype)
+    if A.size and on_gpu(A):
+        U, S, Vh = np.linalg.svd(A, full_matrices=False)
+        counts = float(limit) * S[..., :1] < S
+        share = np.where(counts, 1 / np.where(counts, S, 1), 0)[..., None]
+        X, rank = Vh.conj().mT @ (share * (U.conj().mT @ columns)), counts.sum(-1)
+    elif A.size:
         for place in np.ndindex(*batch):
             X[place], _, rank[place], S[place] = np.linalg.lstsq(A[place], columns[place], limit)
-    residuals = np.zeros(0, A.real.dtype)
+    residuals = there.zeros(0, A.real.dtype)
     if driver != "gelsy" and m > n and (driver == "gels" or (rank == n).all()):
         apart = columns - A @ X
         residuals = (apart.real**2 + apart.imag**2).sum(-2)
     return (
         X[..., 0] if vector else X,
         residuals,
-        np.zeros(0, np.int64) if driver == "gels" else rank[()],
-        S if driver in ("gelsd", "gelss") else np.zeros(0, A.real.dtype),
+        there.zeros(0, np.int64) if driver == "gels" else rank[()],
+        S if driver in ("gelsd", "gelss") else there.zeros(0, A.real.dtype),
     )
 
 
@@ -201,7 +240,8 @@ _PADE = [
 def exponential(A: Any) -> Any:
     """e^A = 1 + A + A^2 / 2 + ...: e^(A / 2^s) as a quotient of polynomials (Pade, degree 13), squared s times.
 
-    Higham, "The scaling and squaring method for the matrix exponential revisited", 2005.
+    Higham, "The scaling and squaring method for the matrix exponential revisited", 2005. How often to square is read from
+    the matrix, once.
     """
     check_square("linalg.matrix_exp", A)
     check_numbers("linalg.matrix_exp", A, low=True)
@@ -211,7 +251,7 @@ def exponential(A: Any) -> Any:
     size = float(np.abs(wide).sum(-2).max())
     halvings = max(0, math.ceil(math.log2(size / 5.37))) if 5.37 < size < math.inf else 0
     wide = wide / 2**halvings
-    powers = [np.broadcast_to(np.eye(A.shape[-1]), A.shape), wide @ wide]
+    powers = [np.broadcast_to(xp(A).eye(A.shape[-1]), A.shape), wide @ wide]
     while len(powers) < 7:
         powers.append(powers[-1] @ powers[1])
     odd = wide @ sum(_PADE[2 * i + 1] * power for i, power in enumerate(powers))

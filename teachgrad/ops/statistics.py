@@ -15,7 +15,7 @@ from teachgrad import errors, return_types
 from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.bfloats import cast, widened
 from teachgrad.gpu import on_gpu
-from teachgrad.ops import dims
+from teachgrad.ops import complexes, dims  # noqa: F401 - `complex` is called below
 from teachgrad.ops.pieces import cat
 from teachgrad.ops.reduce import sum
 from teachgrad.ops.shape import reshape

@@ -27,9 +27,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from teachgrad import conjugates, rooms
 from teachgrad.autograd.graph import Node
 from teachgrad.conjugates import BARRED, conj_of, real_form
-from teachgrad.rulebook import COMPLEX_RULES
+from teachgrad.rulebook import ENTRIES
 
 OPS: dict[str, Op] = {}
 """Every op by its name, `mul` or `sum.dim`."""
@@ -87,7 +88,9 @@ class Op:
     ) -> None:
         self.name, self.signature = signature.partition("(")[0], signature
         self.node_name, self.forward, self.complex_rules = node_name, forward, rules
-        if any("conj(" in rule for rule in rules.values()):
+        if conjugates.have_met:
+            self.rules = rules
+        elif any("conj(" in rule for rule in rules.values()):
             BARRED.append(self)
         self.pointwise, self.view, self.floats, self.numbers = pointwise, view, floats, numbers
         self.in_place, self.doc, self.domain, self.samples = in_place, doc, domain, tuple(samples)
@@ -219,9 +222,9 @@ def op(signature: str, node_name: str | None, forward: str, **entry: Any) -> Op:
     OPS[made.name] = made
     RAW.setdefault(made.identifier, Late(made, "raw", made.identifier, RAW))
     LIVE[made.identifier] = Late(made, "front", made.identifier, LIVE)
-    key = f"{node_name}.alpha" if "alpha" in signature and node_name in COMPLEX_RULES else node_name
-    if key is not None and key not in COMPLEX_RULES:
-        COMPLEX_RULES[key] = {**rules, **shown}
+    key = f"{node_name}.alpha" if "alpha" in signature and node_name in ENTRIES else node_name
+    if key is not None and key not in ENTRIES:
+        ENTRIES[key] = {**rules, **shown}
     return made
 
 
@@ -263,6 +266,8 @@ class Namespace:
         self._names = names
 
     def __getattr__(self, name: str) -> Any:
+        if name not in self._names:
+            rooms.open_for(name)
         try:
             return self._names[name]
         except KeyError:

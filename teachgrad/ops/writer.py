@@ -256,7 +256,11 @@ def _outputs_source(op: Op, tensors: list[str], call: dict[str, str], by_number:
         differ = " or ".join(
             [f"{shapes[0]} != {s}" for s in shapes[1:]] + [f"{kinds[0]} is not {k}" for k in kinds[1:]]
         )
-        fits = f"_fit(data, {given}) if mixed or (data.__class__ in _ARRAYS and ({differ})) else None"
+        wanted = ", ".join(f"None if a_{n}.shape == data.shape else (a_{n}.shape, data.dtype)" for n in tracked)
+        fits = (
+            f"(_fit(data, {given}) if _MODULES else ({wanted},)) if data.__class__ in _ARRAYS and ({differ}) else None"
+        )
+        fits = f"_fit(data, {given}) if mixed else {fits}"
     elif by_number:
         fits = f"_fit(data, {call['self']}, None) if data.dtype is not {call['self']}._data.dtype else None"
         fits = f"None if data.__class__ is {call['self']}._data.__class__ not in _ARRAYS else {fits}"

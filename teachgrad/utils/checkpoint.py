@@ -21,8 +21,9 @@ from contextvars import ContextVar
 from typing import Any
 
 import teachgrad as torch
-from teachgrad.autograd import Function, refusals
+from teachgrad.autograd import refusals
 from teachgrad.autograd.engine import TASK
+from teachgrad.autograd.function import Function
 from teachgrad.autograd.saved import saved_tensors_hooks
 
 __all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn", "set_checkpoint_early_stop"]

@@ -47,12 +47,42 @@ h1 {{ color: light-dark(#1a1f26, #e8ecf1); }}
 </html>
 """
 
-#: The player's modules, each after those it imports from; a page that asks
-#: questions, the widget, and the replay of a training need others.
+_CELL = """\
+<div class="tg-root tg-player tex2jax_ignore mathjax_ignore" data-uid="{uid}">
+<style>{css}</style>
+<img class="tg-still" alt="{alt}" src="data:image/svg+xml,{picture}">
+<details class="tg-events"{open}><summary>{summary}</summary>
+{words}
+</details>
+<script type="text/plain" class="tg-data">{data}</script>{program}
+</div>"""
+
+#: The player's modules, each after those it imports from; a page whose groups open, one that asks questions, the widget,
+#: and the replay of a training need others.
 MODULES = ("values.js", "frames.js", "picture.js", "camera.js", "panel.js", "controls.js", "player.js")
-QUIZ, WIDGET = "quiz.js", "widget.js"
+OPENING, QUIZ, WIDGET, PAIR = "opening.js", "quiz.js", "widget.js", "pair.js"
 
 NORMS = ("values.js", "frames.js", "picture.js", "camera.js", "norms.js")
+
+
+def cell(
+    data: dict[str, Any], program: str, picture: str, alt: str, summary: str, words: str, is_open: bool = False
+) -> str:
+    """What a notebook shows: an image and, under ``summary``, HTML that says the same in words; then, where scripts may run,
+    what ``program`` makes of ``data`` ("" where one stands elsewhere). ``data["prefix"]`` is what the output is called, and
+    ``alt`` is escaped already.
+    """
+    return _CELL.format(
+        uid=data["prefix"],
+        css=squeezed(asset("still.css")),
+        alt=alt,
+        picture=address(picture),
+        open=" open" if is_open else "",
+        summary=summary,
+        words=words,
+        data=packed(data),
+        program=f'\n<script type="module">{program}</script>' if program else "",
+    )
 
 
 def page(title: str, cell: str, program: str) -> str:
@@ -85,7 +115,8 @@ def script(names: tuple[str, ...] = MODULES) -> str:
     joined = re.sub(r'^import \{[^}]*\} from "\./\w+\.js";\n', "", joined, flags=re.MULTILINE)
     joined = re.sub(r"^\s*/\*[\s\S]*?\*/\n|(?:^|(?<=\s))//\s.*$", "", joined, flags=re.MULTILINE)
     joined = re.sub(r"^export (?=async|function|const|let|class)", "", joined, flags=re.MULTILINE)
-    return "\n".join(_squeezed(line.strip()) for line in joined.splitlines() if line.strip()) + "\n"
+    lines = "\n".join(_squeezed(line.strip()) for line in joined.splitlines() if line.strip())
+    return re.sub(r"(?<=[;{,])\n", "", lines) + "\n"
 
 
 def _squeezed(line: str) -> str:
@@ -93,8 +124,17 @@ def _squeezed(line: str) -> str:
     pieces = re.split(r'("(?:[^"\\]|\\.)*"|`[^`]*`)', line)
     for i in range(0, len(pieces), 2):
         piece = re.sub(r"\b(if|for|while) (?=\()", r"\1", pieces[i])
-        pieces[i] = re.sub(r" ?(=>|[=!]==|&&|\|\||[{},;?:]|(?<=\s)[*<>=](?=\s)) ?", r"\1", piece)
+        piece = re.sub(r" ?(=>|[=!]==|&&|\|\||[{},;?:]|(?<=\s)[*<>=/%+-](?=\s)) ?", r"\1", piece)
+        pieces[i] = re.sub(r"\) (?=\w)", ")", piece)
     return "".join(pieces)
+
+
+def program(uid: str, *, opens: bool = False, asks: bool = False) -> str:
+    """The player with what a page needs besides, and the call that mounts the output called ``uid``. A module, so that its
+    names stay its own."""
+    names = (*MODULES, *([OPENING] if opens else []), *([QUIZ] if asks else []))
+    needs = ", ".join((["makeComposer"] if opens else []) + (["practice", "makeQuiz"] if asks else []))
+    return f'{script(names)}mountAll("{uid}", {{{needs}}});\n'
 
 
 @functools.cache

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .naming import is_tensor
+from .values import visible
 
 KEY = "teachgrad.modules"  # where a node's metadata keeps its calls
 
@@ -67,6 +68,15 @@ def calls_of(node: Any) -> tuple[Call, ...]:
     """The calls that ``node`` was made in, the outermost first."""
     found: tuple[Call, ...] = (getattr(node, "metadata", None) or {}).get(KEY, ())
     return found
+
+
+def module_of(node: Any) -> str | None:
+    """The innermost module that ``node`` was made in, by its path in the model: ``layer1.0 (Linear)``."""
+    calls = calls_of(node)
+    if not calls:
+        return None
+    path, kind, _ = calls[-1]
+    return visible(f"{path} ({kind})" if path else kind)
 
 
 def _label(nodes: Iterable[Any], youngest: int, calls: tuple[Call, ...]) -> None:

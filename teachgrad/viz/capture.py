@@ -8,13 +8,15 @@ The picture has one box per node of the graph and one per tensor at its ends: th
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from .calls import calls_of
+from .calls import calls_of, module_of
 from .formulas import Rules, input_names
 from .grouping import grouped
 from .model import WORDS, Edge, Graph, Node, Value
@@ -76,8 +78,7 @@ class _Box:
     saved: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class _Step:
+class _Step(NamedTuple):
     """An edge still to be walked: from box ``source`` to ``thing``, which may have a box already."""
 
     kind: str
@@ -100,9 +101,6 @@ def capture(tensors: Sequence[Any], names: Namer, title: str = "", rules: Rules 
         if not is_tensor(tensor):
             raise TypeError(f"Only tensors have a graph to draw; got {type(tensor).__name__}.")
     boxes, edges = _walk(tensors, names, rules)
-    order = {box.id: i for i, box in enumerate(boxes)}
-    edges.sort(key=lambda edge: (order[edge.source], edge.slot))
-    edges = [Edge(f"e{i}", *_rest(edge)) for i, edge in enumerate(edges)]
     results = _results(boxes, names)
     nodes = tuple(_describe(boxes, edges, names, results))
     named = {node.name: node.id for node in reversed(nodes) if node.name}
@@ -184,13 +182,11 @@ def _saved_attributes(node: Any) -> tuple[str, ...]:
     return _attributes[kind]
 
 
-def _rest(edge: Edge) -> tuple[str, str, int, int, str, bool]:
-    return edge.source, edge.target, edge.slot, edge.output_nr, edge.input_name, edge.constant
-
-
 def _walk(tensors: Iterable[Any], names: Namer, rules: Rules | None) -> tuple[list[_Box], list[Edge]]:
+    """The boxes in the order of the walk, and the edges in the order of the boxes that they leave, and of the slots."""
     boxes: dict[Any, _Box] = {}  # nodes are their own keys, tensors are known by id
-    edges: list[Edge] = []
+    edges: list[tuple[int, int, str, _Step]] = []  # place of the source, slot, target, the rest
+    arguments_of = functools.cache(functools.partial(input_names, rules=rules))
     for tensor in tensors:
         todo = [_root(tensor, names)]
         while todo:
@@ -199,13 +195,14 @@ def _walk(tensors: Iterable[Any], names: Namer, rules: Rules | None) -> tuple[li
             box = boxes.get(key)
             if box is None:
                 box = boxes[key] = _Box(f"n{len(boxes)}", step.kind, step.thing)
-                todo.extend(reversed(list(_onward(box, names, rules))))
+                todo.extend(reversed(list(_onward(box, names, arguments_of))))
             if step.source is not None:
-                constant = step.kind == "input"
-                edges.append(
-                    Edge("", step.source, box.id, step.slot, step.output_nr, step.input_name, constant=constant)
-                )
-    return list(boxes.values()), edges
+                edges.append((int(step.source[1:]), step.slot, box.id, step))
+    edges.sort(key=operator.itemgetter(0, 1))
+    return list(boxes.values()), [
+        Edge(f"e{i}", f"n{source}", target, slot, step.output_nr, step.input_name, step.kind == "input")
+        for i, (source, slot, target, step) in enumerate(edges)
+    ]
 
 
 def _root(tensor: Any, names: Namer) -> _Step:
@@ -218,7 +215,7 @@ def _root(tensor: Any, names: Namer) -> _Step:
     return _Step("accumulate", used.grad_fn.next_functions[0][0])
 
 
-def _onward(box: _Box, names: Namer, rules: Rules | None) -> Iterator[_Step]:
+def _onward(box: _Box, names: Namer, arguments_of: Callable[[str, int], tuple[str, ...]]) -> Iterator[_Step]:
     """The edges that leave ``box`` towards the leaves."""
     if box.kind == "output":
         yield _node_step(box.thing.grad_fn, box.id, 0, getattr(box.thing, "output_nr", 0), "")
@@ -228,7 +225,7 @@ def _onward(box: _Box, names: Namer, rules: Rules | None) -> Iterator[_Step]:
     elif box.kind == "op":
         box.saved = saved(box.thing)
         slots = box.thing.next_functions
-        arguments = input_names(name_of(box.thing), len(slots), rules)
+        arguments = arguments_of(name_of(box.thing), len(slots))
         for slot, (node, output_nr) in enumerate(slots):
             if node is not None:
                 yield _node_step(node, box.id, slot, output_nr, arguments[slot])
@@ -269,21 +266,27 @@ def _describe(boxes: Sequence[_Box], edges: Sequence[Edge], names: Namer, result
 
 def _describe_op(box: _Box, results: dict[int, tuple[str | None, Any]], names: Namer) -> Node:
     op = name_of(box.thing)
-    title = re.sub(r"^(.+?)Backward\d*_?(.*)$", r"\1 \2", op).strip()
     called = [name for _, (name, _) in sorted(results.items()) if name]
     tensor = results[0][1] if len(results) == 1 and 0 in results else None
     return Node(
         box.id,
         "op",
         op,
-        visible(title),
+        _title(op),
         WORDS["op"],
         detail=", ".join(_constants(box.saved, names)),
         name=", ".join(called) or None,
         value=None if tensor is None else value_of(tensor),
         grad=None if tensor is None else _gradient(tensor),
         source=source_of(box.thing),
+        module=module_of(box.thing),
     )
+
+
+@functools.lru_cache(1000)
+def _title(op: str) -> str:
+    """``Mul`` of ``MulBackward0``."""
+    return visible(re.sub(r"^(.+?)Backward\d*_?(.*)$", r"\1 \2", op).strip())
 
 
 def _results(boxes: Sequence[_Box], names: Namer) -> Results:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -56,23 +57,33 @@ def card(node: Node, gradient: str | None = None, widest_gradient: str = "", arg
     several edges arrive, ``arguments`` are their names, which stand inside along the upper side, each under
     its arrow.
     """
-    y, lines, widest = TOP, [], text_width(widest_gradient, SIZES["grad"][0])
+    lines, width, height = _set(node.kind, tuple(_texts(node, gradient)), tuple(arguments))
+    widest = max(width, text_width(widest_gradient, SIZES["grad"][0]))
+    return Card(lines, round(max(LEAST, widest + 2 * SIDE), 1), height)
+
+
+@functools.lru_cache(4096)  # many boxes of a graph look the same, and each is set to be measured and again to be drawn
+def _set(
+    kind: str, texts: tuple[tuple[str, str], ...], arguments: tuple[str, ...]
+) -> tuple[tuple[Line, ...], float, float]:
+    """The lines of a box, the widest of them, and how high the box must be."""
+    y, lines, widest = TOP, [], 0.0
     if len(arguments) > 1 and any(arguments):
         size, count = SIZES["slot"][0], len(arguments)
         names = [fit(name, size, room=64.0) for name in arguments]
         y = TOP - 3 + size * 1.2
         lines = [Line("slot", name, round(y - 2, 2), (i + 0.5) / count) for i, name in enumerate(names)]
         widest = max(widest, count * (max(text_width(name, size) for name in names) + 10) - 2 * SIDE)
-    for kind, text in _texts(node, gradient):
-        size, bold = SIZES[kind]
-        if node.kind == "accumulate" and kind == "title":
+    for line, text in texts:
+        size, bold = SIZES[line]
+        if kind == "accumulate" and line == "title":
             size = 12.0
         text = fit(text, size, bold)
         y += size * _LEADING
-        lines.append(Line(kind, text, round(y - size * 0.3, 2)))
+        lines.append(Line(line, text, round(y - size * 0.3, 2)))
         widest = max(widest, text_width(text, size, bold))
-    height = y + TOP - 2 + {"output": POINT, "group": 2 * STACK}.get(node.kind, 0)
-    return Card(tuple(lines), round(max(LEAST, widest + 2 * SIDE), 1), round(height, 1))
+    height = y + TOP - 2 + {"output": POINT, "group": 2 * STACK}.get(kind, 0)
+    return tuple(lines), widest, round(height, 1)
 
 
 @functools.lru_cache(4096)
@@ -109,7 +120,8 @@ def steps_line(done: int, steps: int) -> str:
 
 def _texts(node: Node, gradient: str | None) -> list[tuple[str, str]]:
     if node.kind == "op":
-        texts = [("title", node.title), ("word", node.op)]
+        texts = [("title", part) for part in _halves(node.title)]
+        texts += [("word", node.op)] if node.op != node.title else []
         texts += [("detail", node.detail)] if node.detail else []
         if node.value is not None:
             texts += _rows(node.value, f"{shorten(node.name, 14)} = " if node.name else "= ")
@@ -123,6 +135,19 @@ def _texts(node: Node, gradient: str | None) -> list[tuple[str, str]]:
         texts = [("word", "input, no grad" if node.kind == "input" else node.word), ("title", node.title)]
         texts += _rows(node.value, "") if node.value is not None else []
     return texts + ([("grad", gradient)] if gradient is not None else [])
+
+
+def _halves(title: str) -> list[str]:
+    """The word for an operation, on two lines if it is too long for one.
+
+    >>> _halves("Mul"), _halves("MaxPool2DWithIndices")
+    (['Mul'], ['MaxPool2D', 'WithIndices'])
+    """
+    places = [found.start() for found in re.finditer(r"(?<=.)(?=[A-Z][a-z])", title)]
+    if not places or text_width(title, *SIZES["title"]) <= WIDEST:
+        return [title]
+    middle = min(places, key=lambda place: (not title.startswith("With", place), abs(place - len(title) / 2)))
+    return [title[:middle], title[middle:]]
 
 
 def _rows(value: Value, lead: str) -> list[tuple[str, str]]:

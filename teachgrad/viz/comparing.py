@@ -19,9 +19,11 @@ from typing import Any
 from .drawing import draw
 from .files import suffix_of, write
 from .film import frames
+from .html import Player
 from .layout import place
 from .model import Graph, Layout, Node, Trace, Value
 from .naming import is_tensor
+from .pairing import Pairs, aligned, can_step, cell, numbers_of, whole_page
 from .showing import bundle, inline, unique
 from .style import rules, stylesheet
 from .svg import escaped, render
@@ -35,9 +37,9 @@ CLOSE = {"float64": 1e-9, "float32": 1e-5}  # what two libraries may round diffe
 
 @dataclass(frozen=True)
 class Difference:
-    """One box that only one side has, or a pair that is not the same."""
+    """One box or step that only one side has, or a pair that is not the same."""
 
-    what: str  # "only in first", "only in second", or what differs: "value", "gradient", "constants"
+    what: str  # "only in first", "step only in second", ..., or what differs: "value", "gradient", "constants", "first step"
     node: str  # how the box is called
     first: str  # what it says on either side, "" where it is not
     second: str
@@ -85,6 +87,16 @@ class _Side:
                 if event.after is not None:
                     self.gradients[event.node] = event.after
 
+    def called(self, node_id: str) -> str:
+        """What a box is called: its operation and result, its leaf, or its name."""
+        node = self.graph.node(node_id)
+        if node.kind == "op":
+            return f"{node.op} ({node.name})" if node.name else node.op
+        leaf = next(
+            (edge.target for edge in self.graph.edges if edge.source == node_id and node.kind == "accumulate"), None
+        )
+        return f"AccumulateGrad of {self.graph.node(leaf).title}" if leaf else node.title
+
     @functools.cached_property
     def layout(self) -> Layout:
         return place(self.graph, self.trace)
@@ -103,6 +115,7 @@ class Comparison:
         self._sides = (first, second)
         self.titles = (visible(str(titles[0])), visible(str(titles[1])))
         self._marks: tuple[dict[str, str], dict[str, str]] = ({}, {})
+        self._pairs: Pairs = []  # of steps
         self.differences: tuple[Difference, ...] = tuple(self._find())
 
     def _find(self) -> Iterable[Difference]:
@@ -119,7 +132,8 @@ class Comparison:
                 for node in nodes:
                     self._marks[side][node.id] = "only"
                     said = [graph_text(Graph((node,), ())).strip() if i == side else "" for i in range(2)]
-                    yield Difference(f"only in {('first', 'second')[side]}", _called(node), *said)
+                    yield Difference(f"only in {('first', 'second')[side]}", self._sides[side].called(node.id), *said)
+        yield from self._find_steps(paired)
         wanted = {(paired.get(edge.source), paired.get(edge.target), edge.slot) for edge in one.edges}
         found = {(edge.source, edge.target, edge.slot) for edge in two.edges}
         for edge in one.edges:
@@ -129,17 +143,39 @@ class Comparison:
             if (edge.source, edge.target, edge.slot) not in wanted:
                 self._marks[1][edge.id] = "only"
 
+    def _find_steps(self, paired: dict[str, str]) -> Iterable[Difference]:
+        """The steps of two replays that only one has, at boxes that both have, and the first that goes otherwise."""
+        one, two = (side.trace for side in self._sides)
+        if one is None or two is None or not can_step(one, two):
+            return
+        self._pairs = aligned(one, two, paired)
+        both = (paired.keys(), set(paired.values()))
+        goes = True  # alike so far
+        for pair in self._pairs:
+            found = [trace.events[i] if i is not None else None for trace, i in zip((one, two), pair, strict=True)]
+            said = ["" if event is None else f"step {event.index + 1}: {event.sentence}" for event in found]
+            events = [event for event in found if event is not None]
+            name = self._sides[found[0] is None].called(events[0].node)
+            if len(events) == 1:
+                side = found[0] is None
+                if events[0].node in both[side]:
+                    yield Difference(f"step only in {('first', 'second')[side]}", name, *said)
+            elif goes and not all(map(_same, *map(numbers_of, events))):
+                goes = False
+                yield Difference("first step", name, *said)
+
     def _differ(self, node: Node, other: Node) -> Iterable[Difference]:
+        name = self._sides[0].called(node.id)
         gradients = (self._sides[0].gradients.get(node.id), self._sides[1].gradients.get(other.id))
         pairs = [("value", node.value, other.value), ("gradient", *gradients)]
         for what, left, right in pairs:
             # What one side has not kept is not known to differ; a gradient that did not come is None.
             if not _same(left, right) and (what == "gradient" or (left is not None and right is not None)):
                 self._marks[0][node.id] = self._marks[1][other.id] = "differs"
-                yield Difference(what, _called(node), _said(left), _said(right))
+                yield Difference(what, name, _said(left), _said(right))
         if node.detail != other.detail:
             self._marks[0][node.id] = self._marks[1][other.id] = "differs"
-            yield Difference("constants", _called(node), node.detail, other.detail)
+            yield Difference("constants", name, node.detail, other.detail)
 
     # Surfaces
 
@@ -171,24 +207,45 @@ class Comparison:
         """What differs, one line each."""
         lines = [f"{self.titles[0]} and {self.titles[1]}: {self._count()}"]
         for found in self.differences:
-            if found.first and found.second:
+            if found.what == "first step":
+                lines += ["  the first step that differs:", f"    {found.first}", f"    {found.second}"]
+            elif found.first and found.second:
                 lines.append(f"  {found.node}: {found.what} {found.first} and {found.second}")
             else:
                 side = self.titles[found.second != ""]
-                lines.append(f"  only in {side}: {found.first or found.second}")
+                lead = "step " if found.what.startswith("step") else ""
+                lines.append(f"  {lead}only in {side}: {found.first or found.second}")
         return "\n".join(lines) + "\n"
 
     def html(self) -> str:
-        """A page with both pictures and the differences as a table, which needs nothing else."""
+        """A page with both pictures and the differences as a table, which needs nothing else; replays step together."""
+        if self._pairs:
+            return whole_page(self._players(), self.titles, self._pairs, self._table())
+        title = escape(f"{self.titles[0]} and {self.titles[1]}")
+        return _PAGE.format(title=title, svg=self.svg(), table=self._table())
+
+    def _players(self) -> tuple[Player, Player]:
+        one, two = (
+            Player(side.trace, marks=marks) for side, marks in zip(self._sides, self._marks, strict=True) if side.trace
+        )
+        return one, two
+
+    def _table(self) -> str:
+        """How many differences there are, and each of them."""
+        count = f"<p>{escape(self._count())}</p>"
+        if not self.differences:
+            return f'<div class="tg-differences">{count}</div>'
         heads = ("box", "what differs", *self.titles)
         words = {
-            f"only in {side}": f"only in {title}" for side, title in zip(("first", "second"), self.titles, strict=True)
+            f"{lead}only in {side}": f"{lead}only in {title}"
+            for side, title in zip(("first", "second"), self.titles, strict=True)
+            for lead in ("", "step ")
         }
         cells = ((d.node, words.get(d.what, d.what), d.first, d.second) for d in self.differences)
         rows = "\n".join(f"<tr>{''.join(f'<td>{escape(visible(cell))}</td>' for cell in row)}</tr>" for row in cells)
         head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in heads)
-        title = escape(f"{self.titles[0]} and {self.titles[1]}")
-        return _PAGE.format(title=title, svg=self.svg(), count=escape(self._count()), head=head, rows=rows)
+        table = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
+        return f'<div class="tg-differences">{count}\n{table}</div>'
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save as .html, .svg, .png, .pdf or .txt. Raises ValueError for another ending, OSError as ``write``."""
@@ -209,7 +266,13 @@ class Comparison:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         prefix = unique()
-        return bundle(self.text, self.svg, lambda: inline(self.svg(prefix=prefix), self.text(), prefix))
+
+        def html() -> str:
+            if self._pairs:
+                return cell(self._players(), self.titles, self._pairs, self._table())
+            return inline(self.svg(prefix=prefix), self.text(), prefix)
+
+        return bundle(self.text, self.svg, html)
 
 
 def _keys(graph: Graph) -> list[tuple[str, str, str]]:
@@ -221,10 +284,6 @@ def _keys(graph: Graph) -> list[tuple[str, str, str]]:
         by_kind = {"op": node.name or "", "accumulate": leaf.get(node.id, ""), "output": ""}
         keys.append((node.kind, node.op, by_kind.get(node.kind, node.title)))
     return keys
-
-
-def _called(node: Node) -> str:
-    return (f"{node.op} ({node.name})" if node.name else node.op) if node.kind == "op" else node.title
 
 
 def _same(left: Value | None, right: Value | None) -> bool:
@@ -263,13 +322,7 @@ td, th {{ border: 1px solid #8884; padding: 0.3rem 0.6rem; text-align: left; }}
 </style>
 </head>
 <body>
-{svg}<p>{count}</p>
-<table>
-<thead><tr>{head}</tr></thead>
-<tbody>
-{rows}
-</tbody>
-</table>
+{svg}{table}
 </body>
 </html>
 """

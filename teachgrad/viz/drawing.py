@@ -27,8 +27,6 @@ _PAGE_STYLE = """
 :root { color-scheme: light dark; }
 body { margin: 1rem; font: 15px "DejaVu Sans", Verdana, sans-serif; }
 svg { max-width: 100%; height: auto; }
-details { margin: 0.4rem 0 0.4rem 1rem; }
-summary { cursor: pointer; padding: 0.2rem; }
 """
 
 
@@ -114,11 +112,11 @@ class Drawing:
             raise KeyError(f"This graph has no group {group!r} (its groups: {shorten(titles, 400)}).")
         return Drawing(inside(self.graph, found.id), self.engine, collapse=False)
 
-    def svg(self, theme: str = "auto", prefix: str = "tg") -> str:
-        """A stand-alone SVG file; ``auto`` follows the reader's light or dark mode."""
+    def svg(self, theme: str = "auto", prefix: str = "tg", *, bare: bool = False) -> str:
+        """A stand-alone SVG file; ``auto`` follows the reader's mode, ``bare`` leaves out what an ``<img>`` cannot use."""
         from .svg import render
 
-        return render(self.shown, self.layout, theme=theme, prefix=prefix)
+        return render(self.shown, self.layout, theme=theme, prefix=prefix, bare=bare)
 
     def png(self, width: int | None = None, dark: bool = False) -> bytes:
         """A PNG file, ``width`` dots wide (by default twice the size in a notebook)."""
@@ -143,16 +141,22 @@ class Drawing:
         return graph_text(self.graph)
 
     def html(self) -> str:
-        """A page that holds the picture and needs nothing else; closed groups open below it."""
-        from .views import html_of_views
+        """A page that holds the picture and needs nothing else; closed groups open in it."""
+        if self._is_closed:
+            from .exploring import whole_page
 
+            return whole_page(self)
         title = escape(visible(self.graph.title or "Graph"))
-        groups = html_of_views(self.graph, self.shown, self.engine)
         return (
             f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
             '<meta name="viewport" content="width=device-width">\n'
-            f"<style>{_PAGE_STYLE}</style>\n</head>\n<body>\n{self.svg()}{groups}</body>\n</html>\n"
+            f"<style>{_PAGE_STYLE}</style>\n</head>\n<body>\n{self.svg()}</body>\n</html>\n"
         )
+
+    @property
+    def _is_closed(self) -> bool:
+        """Whether there is a group to open."""
+        return any(node.kind == "group" for node in self.shown.nodes)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save as what the name ends in: .svg .png .pdf .html .dot .json or .txt; the file is whole or not there.
@@ -179,6 +183,11 @@ class Drawing:
 
 
 def html_cell(drawing: Drawing) -> str:
-    """The picture for a notebook cell (see :func:`inline`). Every call makes ids of its own."""
+    """The picture for a notebook cell: inline SVG with ids of its own, or with groups to open, a program."""
+    from .exploring import MOST_NODES, cell, too_large
+
+    if drawing._is_closed and len(drawing.graph.nodes) <= MOST_NODES:
+        return cell(drawing)
     prefix = unique()
-    return inline(drawing.svg(prefix=prefix), graph_text(drawing.shown), prefix)
+    picture = inline(drawing.svg(prefix=prefix), graph_text(drawing.shown), prefix)
+    return picture + (too_large(drawing) if drawing._is_closed else "")

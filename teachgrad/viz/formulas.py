@@ -15,6 +15,7 @@ from __future__ import annotations
 import ast
 import functools
 import math
+import operator
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -80,6 +81,40 @@ def _rules(rules: Rules | None, values: Mapping[str, Any] | None = None) -> Rule
 
     seen = (values or {}).values()
     return COMPLEX_RULES if any(isinstance(v, Value) and v.dtype.startswith("complex") for v in seen) else RULES
+
+
+_OPERATORS: dict[type[ast.operator], Any] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+}
+
+
+def outcome(text: str, values: Mapping[str, Any]) -> Any:
+    """What a rule of operators alone makes of tensors and numbers; None where it calls a function or a name has no value.
+
+    >>> outcome("-grad * other", {"grad": 2.0, "other": 3.0})
+    -6.0
+    """
+
+    def of(node: ast.expr) -> Any:
+        match node:
+            case ast.Name(id=name):
+                return values[name]
+            case ast.Constant(value=int() | float() as number):
+                return number
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return -of(operand)
+            case ast.BinOp(left=left, op=sign, right=right):
+                return _OPERATORS[type(sign)](of(left), of(right))
+        raise KeyError(ast.dump(node))
+
+    try:
+        return of(ast.parse(text, mode="eval").body)
+    except KeyError:
+        return None
 
 
 READS = {

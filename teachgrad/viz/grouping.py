@@ -16,7 +16,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from .calls import Call
@@ -25,7 +25,8 @@ from .values import shorten
 
 BUDGET = 60  # nodes that a picture shows before groups are closed
 LONGEST = 48  # items of a group before it is cut into parts
-PART = 12  # items of a part, at least
+PART = 12  # items of a part, at least, and parts where everything uses everything, at most
+CROWDED = 4  # lines for each part, above which the parts are larger and fewer
 DEEPEST = 12  # modules inside modules
 CANDIDATES = 6  # periods that are tried at one place
 
@@ -174,44 +175,41 @@ class _Finder:
 
     def repeats(self, items: list[_Item]) -> list[_Item]:
         """The same items with each repetition as one item; inner loops first, then what repeats them."""
-        longest = 1
-        while longest <= len(items) // 2:
-            folded = self._fold_once(items, longest)
-            longest = 1 if len(folded) < len(items) else 2 * longest
+        while len(folded := self._fold_once(items)) < len(items):
             items = folded
         return items
 
-    def _fold_once(self, items: list[_Item], longest: int) -> list[_Item]:
-        """The items with each repetition of at most ``longest`` items as one."""
+    def _fold_once(self, items: list[_Item]) -> list[_Item]:
+        """The items with each repetition of the shortest kind as one: of one item, of two, of up to four, and so on."""
         tokens = [item.token for item in items]
-        places: dict[int, list[int]] = {}
-        for i, token in enumerate(tokens):
-            places.setdefault(token, []).append(i)
-        rank = {i: j for found in places.values() for j, i in enumerate(found)}
-        folded, i = [], 0
-        while i < len(items):
-            best = (0, 0, 0)  # how many items it takes in, minus the period, how often
-            later = places[tokens[i]][rank[i] + 1 : rank[i] + 1 + CANDIDATES]
-            for period in (place - i for place in later if place - i <= longest):
-                end = i
-                while end + period < len(tokens) and tokens[end] == tokens[end + period]:
-                    end += 1
-                times = 1 + (end - i) // period
-                body = items[i : i + period]
-                if (times * period, -period) > best[:2] and _is_worth_it(body, times):
-                    times = self._same_inside(items[i : i + times * period], period)
-                    if _is_worth_it(body, times):
-                        best = max(best, (times * period, -period, times))
-            taken, period, times = best[0], -best[1], best[2]
-            folded.append(self._repeat(items[i : i + taken], period, times) if taken else items[i])
-            i += taken or 1
-        return folded
+        ends = [0, *itertools.accumulate(len(item.ops) for item in items)]  # operations up to each item
+        alike = _Alike(tokens)
+        for level in sorted(alike.levels):
+            folded, done = [], 0
+            for i in alike.levels[level]:
+                if i < done:
+                    continue  # inside the last repetition
+                best = (0, 0, 0)  # how many items it takes in, minus the period, how often
+                for period in alike.periods(i, level):
+                    times = alike.times(i, period)
+                    size = ends[i + period] - ends[i]
+                    if (times * period, -period) > best[:2] and _is_worth_it(size, times):
+                        times = self._same_inside(items, i, period, times)
+                        if _is_worth_it(size, times):
+                            best = max(best, (times * period, -period, times))
+                taken, period, times = best[0], -best[1], best[2]
+                if taken:
+                    folded += [*items[done:i], self._repeat(items[i : i + taken], period, times)]
+                    done = i + taken
+            if done:
+                return folded + items[done:]
+        return items
 
-    def _same_inside(self, items: Sequence[_Item], period: int) -> int:
+    def _same_inside(self, items: Sequence[_Item], first: int, period: int, times: int) -> int:
         """How many turns from the first on have the same edges inside, and to the turn before."""
         found: list[tuple[list[tuple[int, int]], list[tuple[int, int]]]] = []
         before: dict[str, int] = {}
-        for start in range(0, len(items), period):
+        for start in range(first, first + times * period, period):
             ops = [op for item in items[start : start + period] for op in item.ops]
             place = {op: i for i, op in enumerate(ops)}
             used = [(i, target) for i, op in enumerate(ops) for target in self.uses.get(op, ())]
@@ -239,6 +237,8 @@ class _Finder:
         if len(items) <= LONGEST:
             return items
         size = max(PART, -(-len(items) // (LONGEST - 8)))
+        while len(items) > PART * size and self._lines(items, size) > CROWDED * len(items) / size:
+            size *= 2
         cut = [items[i : i + size] for i in range(0, len(items), size)]
         return [
             self.group(
@@ -247,15 +247,58 @@ class _Finder:
             for i, part in enumerate(cut, 1)
         ]
 
+    def _lines(self, items: Sequence[_Item], size: int) -> int:
+        """How many lines there would be between parts of so many items."""
+        part = {op: i // size for i, item in enumerate(items) for op in item.ops}
+        return len(
+            {(i, j) for op, i in part.items() for target in self.uses.get(op, ()) if (j := part.get(target, i)) != i}
+        )
+
     def _words(self, ops: Iterable[str]) -> str:
         """What is in a group: its kinds of operations, the most frequent first."""
         counted = Counter(self.ops[op].title for op in ops).most_common()
         return ", ".join(title for title, _ in counted[:3]) + (" …" if len(counted) > 3 else "")
 
 
-def _is_worth_it(body: Sequence[_Item], times: int) -> bool:
-    """Whether a box that says "times N" says more than the nodes themselves."""
-    size = sum(len(item.ops) for item in body)
+class _Alike:
+    """Where in a list of tokens the same may come again, and how often.
+
+    ``levels`` has, for each size of period (1, 2, up to 4, up to 8, ...), the places that have the same token so far on.
+    """
+
+    def __init__(self, tokens: Sequence[int]) -> None:
+        self.tokens = tokens
+        self.same: dict[int, list[int]] = {}
+        self.rank: list[int] = []  # of each place, among those with the same token
+        for i, token in enumerate(tokens):
+            places = self.same.setdefault(token, [])
+            self.rank.append(len(places))
+            places.append(i)
+        self.levels: dict[int, list[int]] = {}
+        for i in range(len(tokens)):
+            for level in {(place - i - 1).bit_length() for place in self._later(i)}:
+                if 2**level <= len(tokens) // 2:
+                    self.levels.setdefault(level, []).append(i)
+        self.ends: dict[int, int] = {}  # period -> the end of the stretch last found that repeats itself with it
+
+    def _later(self, i: int) -> list[int]:
+        return self.same[self.tokens[i]][self.rank[i] + 1 : self.rank[i] + 1 + CANDIDATES]
+
+    def periods(self, i: int, level: int) -> Iterator[int]:
+        """The periods of this size to try at place ``i``."""
+        return (place - i for place in self._later(i) if (place - i - 1).bit_length() == level)
+
+    def times(self, i: int, period: int) -> int:
+        """How many times the ``period`` tokens at ``i`` come in a row."""
+        tokens, end = self.tokens, max(i, self.ends.get(period, 0))
+        while end + period < len(tokens) and tokens[end] == tokens[end + period]:
+            end += 1
+        self.ends[period] = end
+        return 1 + (end - i) // period
+
+
+def _is_worth_it(size: int, times: int) -> bool:
+    """Whether a box that says "times N" says more than the nodes themselves, ``size`` of them each time."""
     return (times > 2 and times * size >= 12) or (times == 2 and size >= 8)
 
 

@@ -14,11 +14,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from . import film
-from .assets import MODULES, QUIZ, address, asset, css, packed, page, script, shown
+from .assets import address, asset, cell, css, page, program, shown
 from .cards import gradient_line, steps_line
 from .files import suffix_of, write
 from .mathml import Tree, mathml
@@ -33,17 +34,6 @@ SUFFIXES = (".html", ".svg", ".png", ".json", ".txt", *film.SUFFIXES)
 
 #: What step 0 says, before the first event.
 START = "Before backward(): the forward values are in place and no gradient has flowed yet."
-
-_CELL = """\
-<div class="tg-root tg-player tex2jax_ignore mathjax_ignore" data-uid="{uid}">
-<style>{css}</style>
-<img class="tg-still" alt="{alt}" src="data:image/svg+xml,{picture}">
-<details class="tg-events"{open}><summary>{summary}</summary>
-{table}
-</details>
-<script type="text/plain" class="tg-data">{data}</script>
-<script type="module">{script}</script>
-</div>"""
 
 #: Events that can be stepped through; a page with more is too slow to open and too large to keep.
 MOST_EVENTS = 4000
@@ -62,14 +52,18 @@ class Player:
     """A recorded ``backward()`` over its picture, to step through in a notebook or on a page of its own.
 
     ``trace`` is what happened. ``room`` is a trace with the numbers that boxes must have room for, where ``trace`` does
-    not have them yet. ``mode="predict"`` asks before each step (see :meth:`predict`). Leave a Player as the last line
+    not have them yet. ``mode="predict"`` asks before each step (see :meth:`predict`); ``marks`` are those of
+    :func:`svg.render`. Leave a Player as the last line
     of a cell to see it; ``save`` it to keep it.
     """
 
-    def __init__(self, trace: Trace, room: Trace | None = None, *, mode: str = "replay") -> None:
+    def __init__(
+        self, trace: Trace, room: Trace | None = None, *, mode: str = "replay", marks: Mapping[str, str] | None = None
+    ) -> None:
         self.trace = trace
         self.mode = mode
         self._room = room
+        self._marks = marks
 
     @functools.cached_property
     def views(self) -> dict[str, View]:
@@ -103,6 +97,10 @@ class Player:
     def html(self) -> str:
         """The player as a piece of HTML that needs nothing else, for a notebook cell or inside any page."""
         return self._cell(is_open=False)
+
+    def part(self) -> str:
+        """The same without the script, for a piece of HTML whose script mounts it (see :mod:`pairing`)."""
+        return self._cell(is_open=False, program="")
 
     def page(self) -> str:
         """The player as a whole HTML page that needs nothing else and may load nothing else."""
@@ -168,7 +166,9 @@ class Player:
     def options(self) -> dict[str, Any]:
         """What ``mount`` in player.js needs besides the trace, as plain JSON values: the pictures above all."""
         pictures = {
-            name: render(view.graph, view.layout, prefix=f"{self._uid}{name}", embedded=True)
+            name: render(
+                view.graph, view.layout, prefix=f"{self._uid}{name}", embedded=True, ports=view.ports, marks=self._marks
+            )
             for name, view in self.views.items()
         }
         return {"prefix": self._uid, "start": START, "math": typeset(self.trace), "views": pictures}
@@ -179,7 +179,7 @@ class Player:
         content = self.mode + self.trace.to_json() + self.layout.to_json()
         return "tg" + hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
-    def _cell(self, *, is_open: bool) -> str:
+    def _cell(self, *, is_open: bool, program: str | None = None) -> str:
         if len(self.trace.events) > MOST_EVENTS:
             return _TOO_MANY.format(
                 css=squeezed(asset("still.css")),
@@ -193,24 +193,19 @@ class Player:
         data = {"trace": lean(self.trace.to_dict()), "css": css(), **self.options()}
         if hides:
             data["questions"] = questions(self.trace)
-        return _CELL.format(
-            uid=self._uid,
-            css=squeezed(asset("still.css")),
-            alt=f"The graph that backward() walks{f': {title}' if title else ''}. The table has every step.",
-            picture=address(self._svg("auto", bare=True)),
-            open=" open" if is_open and not hides else "",
-            summary=f"All {len(self.trace.events)} steps of backward(), as a table",
-            table=_table(self.trace),
-            data=packed(data),
-            script=self._script,
+        return cell(
+            data,
+            self._script if program is None else program,
+            self._svg("auto", bare=True),
+            f"The graph that backward() walks{f': {title}' if title else ''}. The table has every step.",
+            f"All {len(self.trace.events)} steps of backward(), as a table",
+            _table(self.trace),
+            is_open and not hides,
         )
 
-    @functools.cached_property
+    @property
     def _script(self) -> str:
-        """The player, and the call that mounts this output. A module, so that its names stay its own."""
-        if self.mode == "predict":
-            return f'{script((*MODULES, QUIZ))}mountAll("{self._uid}", practice, makeQuiz);\n'
-        return f'{script()}mountAll("{self._uid}");\n'
+        return program(self._uid, opens=len(self.views) > 1, asks=self.mode == "predict")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         def stepper() -> Any:

@@ -121,6 +121,7 @@ class Node(_Json):
     grad: Value | None = None  # .grad at drawing time
     source: Source | None = None
     group: str | None = None
+    module: str | None = None  # the path of the innermost module it was made in, and its class, where that was noted
 
 
 @dataclass(frozen=True)
@@ -217,6 +218,7 @@ class Event(_Json):
     used: dict[str, str] | None = None  # call: the saved tensors that it needs, by argument
     received: tuple[Value | None, ...] | None = None  # call: what arrived for each result, where there are several
     summed: tuple[int, ...] | None = None  # contribute: the dimensions summed over to undo broadcasting
+    product: Value | None = None  # contribute: what the rule gave before that sum, where it is known
     freed: tuple[str, ...] | None = None  # free: the nodes whose saved values are gone
 
 

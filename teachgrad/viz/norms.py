@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .assets import NORMS, address, asset, css, packed, page, script, shown
+from . import assets
+from .assets import NORMS, css, page, script, shown
 from .folding import boxes, folded
 from .layout import place
 from .model import Graph, Value
@@ -20,32 +21,15 @@ from .values import visible
 if TYPE_CHECKING:
     from .watching import watch
 
-_CELL = """\
-<div class="tg-root tg-player tex2jax_ignore mathjax_ignore" data-uid="{uid}">
-<style>{css}</style>
-<img class="tg-still" alt="{alt}" src="data:image/svg+xml,{picture}">
-<details class="tg-events"><summary>The norms as a table</summary>
-<pre>{table}</pre>
-</details>
-<script type="text/plain" class="tg-data">{data}</script>
-<script type="module">{script}</script>
-</div>"""
-
 _ROOM = Value((), "float32", "norm 1.23e-05 to 1.23e+05", "norm 1.23e-05")
 
 
 def cell(watched: watch) -> str:
     """What a notebook shows of ``watched``; without scripts, its curves and a table."""
     data = {**_data(watched), "css": css() + squeezed(rules("norms") + rules("training"))}
-    return _CELL.format(
-        uid=data["prefix"],
-        css=squeezed(asset("still.css")),
-        alt=f"Gradient norms of {len(watched.names)} parameters over {len(watched.norms)} iterations.",
-        picture=address(watched.plot()),
-        table=shown(watched.text()),
-        data=packed(data),
-        script=_program(data["prefix"]),
-    )
+    alt = f"Gradient norms of {len(watched.names)} parameters over {len(watched.norms)} iterations."
+    words = f"<pre>{shown(watched.text())}</pre>"
+    return assets.cell(data, _program(data["prefix"]), watched.plot(), alt, "The norms as a table", words)
 
 
 def whole_page(watched: watch) -> str:

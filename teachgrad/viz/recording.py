@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,8 @@ from .values import visible
 
 if TYPE_CHECKING:
     from .html import Player
+
+_Grad = tuple[Any, int, Any]  # the .grad of a leaf, its version, and a copy
 
 MOST_KEPT = 4_000_000  # numbers in what the graph saved and in its leaves, up to which notes may wait: 16 MB of float32
 
@@ -64,9 +66,13 @@ class record:  # noqa: N801  a context manager reads as a verb
         self._error: str | None = None
         self._handles: list[Any] = []
         self._notes: list[Note] = []  # what the hooks saw and nobody has told yet
-        self._noted: dict[str, Any] = {}  # leaf id -> its .grad and that one's version, noted as the pass began
+        self._known: dict[str, _Grad] = {}  # leaf id -> its .grad when somebody last looked
+        self._noted: dict[str, _Grad] = {}  # the same as the pass began, of those that have not run
         self._roots = {edge.target for edge in self._graph.edges if edge.source in self._captured.outputs}
         self._is_small = self._captured.elements() <= MOST_KEPT
+        # Our own engine knows hooks that only look: it hands them what it has, and that becomes tensors when it is told.
+        first = next(iter(self._captured.nodes.values()), None)
+        self._watcher: Any = getattr(first, "_watcher", None) if self._tells_later else None
         self._teller: Teller | None = Teller(self._captured, rules, self._add, self._begin, checks=self._is_small)
 
     @property
@@ -91,10 +97,13 @@ class record:  # noqa: N801  a context manager reads as a verb
         captured = self._captured
         if captured is None:
             raise RuntimeError("This recorder has been used; make a new one with viz.record(...).")
+        self._known = {leaf_id: self._read(leaf.grad) for leaf_id, leaf in captured.leaves.values()}
         try:
             for node_id, node in captured.nodes.items():
                 leaf = captured.leaves.get(node_id)
                 before, after = self._hooks(node_id) if leaf is None else self._leaf_hooks(node_id, *leaf)
+                if self._watcher is not None:
+                    before, after = before and self._watcher(before), self._watcher(after)
                 if before is not None:
                     self._handles.append(node.register_prehook(before))
                 self._handles.append(node.register_hook(after))
@@ -141,9 +150,14 @@ class record:  # noqa: N801  a context manager reads as a verb
 
         def looking(gradients: tuple[Any, ...]) -> None:  # where a pass begins, and where a tensor retains its .grad
             if is_root:
-                grads = [(leaf_id, leaf.grad) for leaf_id, leaf in leaves]
-                note((GRADS, node_id, {leaf_id: self._copy(grad) for leaf_id, grad in grads}))
-                self._noted = {leaf_id: grad if grad is None else (grad, grad._version) for leaf_id, grad in grads}
+                known = self._known
+                for leaf_id, leaf in leaves:
+                    grad, version, _ = known[leaf_id]
+                    now = leaf.grad
+                    if now is not grad or (now is not None and now._version != version):
+                        known[leaf_id] = self._read(now)
+                self._noted = dict(known)
+                note((GRADS, node_id, {leaf_id: copy for leaf_id, (_, _, copy) in known.items()}))
             before(gradients)
             if kept is not None and kept.grad is not None:
                 note((KEPT, node_id, self._copy(kept.grad)))
@@ -151,28 +165,32 @@ class record:  # noqa: N801  a context manager reads as a verb
         return looking, after
 
     def _leaf_hooks(self, node_id: str, leaf_id: str, leaf: Any) -> tuple[Any, Any]:
-        note, unknown = self._note(), object()
-        was: Any = None
+        note, is_small = self._note(), self._is_small
+        grad, version = None, 0
 
         def before(gradients: tuple[Any, ...]) -> None:
-            nonlocal was
-            was, told = self._noted.pop(leaf_id, unknown), KNOWN
-            if was is unknown:  # the pass began elsewhere
-                grad = leaf.grad
-                was, told = grad if grad is None else (grad, grad._version), self._copy(grad)
+            nonlocal grad, version
+            known, told = self._noted.pop(leaf_id, None), KNOWN
+            if known is None:  # the pass began elsewhere
+                known = self._read(leaf.grad)
+                told = known[2]
+            grad, version, _ = known
             # The note holds on to the gradient, so that it does not become .grad itself, which goes on changing.
             note((LEAF, node_id, gradients, told))
 
         def after(_: tuple[Any, ...], gradients: tuple[Any, ...]) -> None:
-            grad = leaf.grad
-            if grad is None:
-                note((DONE, node_id, gradients, None))
-                return
+            now = leaf.grad
             # A .grad is not copied where it can only be the sum of what was there and what came.
-            usual = grad._version == 0 if was is None else grad is was[0] and grad._version == was[1] + 1
-            note((DONE, node_id, gradients, SUM if usual and self._is_small else self._copy(grad)))
+            if now is not None and is_small and now._version == version + 1 and (now is grad or grad is None):
+                note((DONE, node_id, gradients, SUM))
+            else:
+                note((DONE, node_id, gradients, self._copy(now)))
 
         return before, after
+
+    def _read(self, grad: Any) -> _Grad:
+        """A ``.grad``, its version, and a copy of it (see ``_copy``). The first that a leaf has will be version 0."""
+        return (None, -1, None) if grad is None else (grad, grad._version, self._copy(grad))
 
     def _copy(self, grad: Any) -> Any:
         """A ``.grad`` as it is now: the next pass, or an optimiser, may write into it before it is told."""
@@ -198,7 +216,21 @@ class record:  # noqa: N801  a context manager reads as a verb
         """Turn the notes so far into events."""
         notes, self._notes[:] = self._notes[:], ()
         if self._teller is not None:
-            self._teller.tell(notes)
+            self._teller.tell(notes if self._watcher is None else list(self._in_tensors(notes)))
+
+    def _in_tensors(self, notes: list[Note]) -> Iterator[Note]:
+        """The same notes with tensors in place of what our own engine handed over."""
+        assert self._captured is not None
+        made: dict[int, Any] = {}
+        for kind, node_id, *seen in notes:
+            gradients = {SENT: 2, CALL: 1, LEAF: 1, DONE: 1}.get(kind, 0)  # so many of the parts are gradients
+            node = self._captured.nodes[node_id]
+            yield (
+                kind,
+                node_id,
+                *(self._watcher.tensors(node, part, made) for part in seen[:gradients]),
+                *seen[gradients:],
+            )
 
     def _begin(self) -> None:
         self._passes.append(len(self._events))

@@ -6,9 +6,10 @@ link or foreign element in the output, so it can be put into a page as it is.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -46,6 +47,7 @@ def render(
     active: Collection[str] = (),
     caption: Caption | None = None,
     marks: Mapping[str, str] | None = None,
+    ports: Collection[str] = (),
 ) -> str:
     """Write ``graph`` at the places of ``layout`` as SVG text.
 
@@ -55,7 +57,7 @@ def render(
 
     A moment of a replay is drawn by ``labels`` (edge id to text), ``gradients`` (node id to
     text), the ids that are ``active``, and a ``caption`` below. ``marks`` are "only" and "differs", by id, where
-    the graph is compared with another.
+    the graph is compared with another. Nodes in ``ports`` stand elsewhere: only their lines are drawn.
     """
     labels, gradients, marks = labels or {}, gradients or {}, marks or {}
     wide = max(layout.width, caption.width) if caption else layout.width
@@ -94,7 +96,9 @@ def render(
     for edge in graph.edges:
         state = _state(edge.id in active, marks.get(edge.id))
         out += _edge(edge, layout, nodes, "" if bare else prefix, labels.get(edge.id, ""), state)
-    for node in graph.nodes:
+    # From below upwards, as gradients go: whoever listens, or goes on by key, meets every box after those that use it.
+    upwards = sorted(graph.nodes, key=lambda node: (-layout.boxes[node.id][1], layout.boxes[node.id][0]))
+    for node in (node for node in upwards if node.id not in ports):
         line = gradients.get(node.id) or (gradient_line(node.grad) if node.grad else None)
         if line is None and layout.gradients and node.kind not in ("input", "saved"):
             line = NOT_YET
@@ -117,18 +121,17 @@ def _state(active: bool, mark: str | None) -> str:
 
 def _node(node: Node, box: Box, prefix: str, content: Card, state: str, mark: str = "") -> list[str]:
     x, y, w, h = box
-    label = f"{describe(node)}; {mark}" if mark else describe(node)
+    label = escaped(f"{describe(node)}; {mark}" if mark else describe(node))
     names = (
         ("id", f"{prefix}-{node.id}"),
         ("data-node", node.id),
         ("data-kind", node.kind),
         ("tabindex", "0"),
         ("role", "img"),
-        ("aria-label", label),
     )
+    opened = _open("g", ("class", f"tg-node tg-{node.kind}{state}"), *(names if prefix else ()))
     return [
-        _open("g", ("class", f"tg-node tg-{node.kind}{state}"), *(names if prefix else ())),
-        *([f"<title>{escaped(label)}</title>"] if prefix else []),
+        *([f'{opened[:-1]} aria-label="{label}">', f"<title>{label}</title>"] if prefix else [opened]),
         *_shape(node.kind, x, y, w, h),
         *(
             f'<text class="tg-{line.kind}{" tg-none" if line.text == NOT_YET else ""}" '
@@ -179,8 +182,7 @@ def _shape(kind: str, x: float, y: float, w: float, h: float) -> list[str]:
 
 def _edge(edge: Edge, layout: Layout, nodes: Mapping[str, Node], prefix: str, label: str, state: str) -> list[str]:
     *points, tip = layout.routes[edge.id]
-    start, *rest = points
-    curve = " ".join(f"{_number(x)},{_number(y)}" for x, y in rest)
+    start, curve = _points(points[:1]), _points(points[1:])
     x, y = layout.labels.get(edge.id, points[len(points) // 2])
     classes = f"tg-edge{' tg-constant' if edge.constant else ''}{state}"
     role = f", as {edge.input_name}" if edge.input_name else ""
@@ -194,7 +196,7 @@ def _edge(edge: Edge, layout: Layout, nodes: Mapping[str, Node], prefix: str, la
     out = [
         _open("g", ("class", classes), *(names if prefix else ())),
         *([f"<title>{escaped(says)}</title>"] if prefix else []),
-        f'<path class="tg-line" d="M{_number(start[0])},{_number(start[1])} C{curve}"/>',
+        f'<path class="tg-line" d="M{start} C{curve}"/>',
         _head(points[-1], tip),
     ]
     if label or prefix:
@@ -211,12 +213,18 @@ def _head(base: tuple[float, float], tip: tuple[float, float]) -> str:
 
 
 def _path(*points: tuple[float, float], kind: str = "tg-shape") -> str:
-    return f'<path class="{kind}" d="M{" L".join(f"{_number(x)},{_number(y)}" for x, y in points)} Z"/>'
+    return f'<path class="{kind}" d="M{_points(points, " L")} Z"/>'
 
 
 def _rect(kind: str, x: float, y: float, w: float, h: float, r: float) -> str:
     place = f'x="{_number(x)}" y="{_number(y)}" width="{_number(w)}" height="{_number(h)}"'
     return f'<rect class="{kind}" {place} rx="{_number(r)}"/>'
+
+
+def _points(points: Sequence[tuple[float, float]], between: str = " ") -> str:
+    """``12.5,3 40,61``: all in one go, since a large picture has tens of thousands."""
+    text = f"%.1f,%.1f{between}" * len(points) % (*itertools.chain.from_iterable(points),)
+    return text.replace(".0,", ",").replace(f".0{between}", between).removesuffix(between)
 
 
 def _number(value: float) -> str:
@@ -269,8 +277,13 @@ def _letters(number: int) -> str:
     return (_letters(number // 26 - 1) if number > 25 else "") + "abcdefghijklmnopqrstuvwxyz"[number % 26]
 
 
+_HARMLESS = re.compile(r"[\w .,:;=+()\[\]×-]*")  # most of what is written
+
+
 def escaped(text: str) -> str:
     """Text that is drawn and said as it stands, and executes nothing."""
+    if _HARMLESS.fullmatch(text):
+        return text
     return escape(visible(text), quote=True)
 
 

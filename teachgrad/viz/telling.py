@@ -14,8 +14,9 @@ from dataclasses import replace
 from typing import Any
 
 from .capture import Captured, is_freed, name_of
-from .formulas import Rules, rule_for, written
+from .formulas import Rules, outcome, rule_for, written
 from .model import Edge, Node, Rule, Value
+from .naming import is_tensor
 from .text import made_by
 from .values import plain, value_of
 
@@ -26,6 +27,8 @@ CALL, SENT, LEAF, DONE, GRADS, KEPT = range(6)
 KNOWN = object()  # instead of a .grad that GRADS has told already
 SUM = object()  # instead of one that is what it was plus what arrived
 
+BROADCAST = {"MulBackward0", "DivBackward0", "AddBackward0", "SubBackward0"}  # rules of operators alone
+MOST_FACTORS = 10_000  # numbers in what such an operation saved, for its products to be shown
 MOST_SAID = 60  # letters of a formula with numbers that a sentence repeats; the event has it in full
 
 Note = tuple[Any, ...]
@@ -44,6 +47,7 @@ class Teller:
         self, captured: Captured, rules: Rules | None, add: Callable[..., None], begin: Callable[[], None], checks: bool
     ) -> None:
         self._captured, self._rules = captured, rules
+        self._factors = _factors(captured) if checks else {}
         self._kept = captured.read_kept()  # now, since they may have other values when this is told
         self._add, self._begin, self._checks = add, begin, checks
         self._nodes: dict[str, Node] = {node.id: node for node in captured.graph.nodes}
@@ -62,33 +66,36 @@ class Teller:
         self._grads: dict[str, Value | None] = {node.id: node.grad for node in captured.graph.nodes}
         self._read: dict[int, tuple[Any, Value]] = {}  # tensors met in these notes, which keeps their ids theirs
         self._running: str | None = None
+        self._rest: tuple[Sequence[Note], int] = ((), 0)  # the notes that are being told, and how far
 
     def tell(self, notes: Sequence[Note]) -> None:
         """Turn these notes into events."""
         for i, (kind, node_id, *seen) in enumerate(notes):
+            self._rest = (notes, i)
             if kind == CALL:
-                self._call(node_id, seen[0], notes[i:])
+                self._call(node_id, seen[0])
             elif kind == SENT:
                 if self._running != node_id:  # nobody looked before it ran
-                    self._call(node_id, seen[1], notes[i:])
+                    self._call(node_id, seen[1])
                 self._send(node_id, seen[0], seen[1])
             elif kind == LEAF:
-                self._call_leaf(node_id, seen[0], seen[1], notes[i:])
+                self._call_leaf(node_id, seen[0], seen[1])
             elif kind == DONE:
                 self._accumulate(node_id, seen[0], seen[1])
             elif kind == GRADS:
                 if self._is_new_pass(node_id):
-                    self._start(notes[i:])
+                    self._start()
                     self._see_changed(seen[0])
                 self._raw = seen[0]
             else:
                 self._keep(node_id, seen[0])
+        self._rest = ((), 0)
         self._read.clear()
 
     def end(self, problem: Exception | None, message: str) -> None:
         """The block is over: what was freed, or where and why backward failed."""
         if problem is None:
-            self._see_freed(())
+            self._see_freed()
             return
         if self._running is None and self._waiting:
             self._call_next()
@@ -110,7 +117,7 @@ class Teller:
         youngest = max(ops, key=lambda node_id: self._captured.nodes[node_id]._sequence_nr(), default=None)
         if youngest is not None:
             sent = [self._sent.get((youngest, number)) for number in range(self._results_of(youngest))]
-            self._call(youngest, tuple(sum(parts[1:], parts[0]) if parts else None for parts in sent), ())
+            self._call(youngest, tuple(sum(parts[1:], parts[0]) if parts else None for parts in sent))
 
     def _results_of(self, node_id: str) -> int:
         """How many results of an operation are used."""
@@ -118,8 +125,8 @@ class Teller:
 
     # Operations
 
-    def _call(self, node_id: str, gradients: tuple[Any, ...], rest: Sequence[Note]) -> None:
-        self._enter(node_id, gradients, rest)
+    def _call(self, node_id: str, gradients: tuple[Any, ...]) -> None:
+        self._enter(node_id, gradients)
         self._compare_with_sent(node_id, gradients)
         self._running = node_id
         received = [self._value(gradient) for gradient in gradients]
@@ -151,19 +158,35 @@ class Teller:
                 if self._checks:
                     self._sent.setdefault((edge.target, edge.output_nr), []).append(gradient)
             rule = rule_for(name_of(self._captured.nodes[node_id]), edge.input_name, values, self._rules)
-            self._contribute(edge, arrived, self._value(gradient), rule)
+            self._contribute(edge, gradients[0], arrived, self._value(gradient), rule)
 
-    def _contribute(self, edge: Edge, arrived: Value | None, out: Value | None, rule: Rule | None) -> None:
+    def _contribute(self, edge: Edge, grad: Any, arrived: Value | None, out: Value | None, rule: Rule | None) -> None:
         sends = f"{self._says(edge.source)} sends {_say(out)} to {self._says(edge.target)}"
-        summed = None
+        summed = product = None
         if rule is not None and out is not None:
             # The rule works on the broadcast shape; the edge sums back to the shape of the input.
             summed = summed_over(rule, arrived, out)
-            back = f", summed to shape {out.shape}" if summed else ""
-            numbers = f" = {rule.filled}" if rule.filled != rule.text and len(rule.filled) <= MOST_SAID else ""
-            sends = f"{sends}: {rule.text}{numbers}{back}"
-            rule = replace(rule, filled=f"{rule.filled}{back} = {written(out)}")
-        self._add("contribute", edge.source, edge.id, f"{sends}.", gradient=arrived, out=out, rule=rule, summed=summed)
+            steps = [rule.filled]
+            if summed and arrived is not None:
+                product = self._product(rule, edge.source, grad, arrived.shape)
+                if product is not None and written(product) != rule.filled:
+                    steps.append(written(product))
+            back = (
+                f", summed over dimension{'s' * (len(summed) > 1)} {' and '.join(map(str, summed))}" if summed else ""
+            )
+            numbers = [step for step in steps if step != rule.text and len(step) <= MOST_SAID]
+            to = f" to shape {out.shape}" if summed else ""
+            sends = f"{sends}: {' = '.join([rule.text, *numbers])}{back}{to}"
+            rule = replace(rule, filled=f"{' = '.join(steps)}{back} = {written(out)}")
+        parts: dict[str, Any] = {"gradient": arrived, "out": out, "rule": rule, "summed": summed, "product": product}
+        self._add("contribute", edge.source, edge.id, f"{sends}.", **parts)
+
+    def _product(self, rule: Rule, node_id: str, grad: Any, shape: tuple[int, ...]) -> Value | None:
+        """What an element-wise rule gives before the sum to the shape of its input, if all it needs is known."""
+        if grad is None:
+            return None
+        found = outcome(rule.text, {**self._factors.get(node_id, {}), "grad": grad.detach()})
+        return value_of(found) if is_tensor(found) and tuple(found.shape) == shape else None
 
     def _keep(self, node_id: str, grad: Any) -> None:
         name, after = self._nodes[node_id].name or self._says(node_id), self._value(grad)
@@ -171,8 +194,8 @@ class Teller:
 
     # Leaves
 
-    def _call_leaf(self, node_id: str, gradients: tuple[Any, ...], before: Any, rest: Sequence[Note]) -> None:
-        self._enter(node_id, gradients, rest)
+    def _call_leaf(self, node_id: str, gradients: tuple[Any, ...], before: Any) -> None:
+        self._enter(node_id, gradients)
         self._compare_with_sent(node_id, gradients)
         leaf_id = self._out[node_id][0].target
         if before is KNOWN:
@@ -228,17 +251,17 @@ class Teller:
     def _is_new_pass(self, node_id: str) -> bool:
         return node_id in self._called or not (self._waiting or self._just_begun)
 
-    def _start(self, rest: Sequence[Note]) -> None:
-        self._see_freed(rest)
+    def _start(self) -> None:
+        self._see_freed()
         self._called.clear()
         self._waiting.clear()
         self._sent.clear()
         self._just_begun = self._is_whole = True
         self._begin()
 
-    def _enter(self, node_id: str, gradients: tuple[Any, ...], rest: Sequence[Note]) -> None:
+    def _enter(self, node_id: str, gradients: tuple[Any, ...]) -> None:
         if self._is_new_pass(node_id):
-            self._start(rest)
+            self._start()
         self._just_begun = False
         self._called.add(node_id)
         if node_id in self._waiting:
@@ -254,9 +277,10 @@ class Teller:
         sentence = f"backward() starts at {self._says(start)} with the gradient {_say(arrived)}."
         self._add("seed", start, edge, sentence, out=arrived)
 
-    def _see_freed(self, rest: Iterable[Note]) -> None:
+    def _see_freed(self) -> None:
         """Note that the pass that just ended let go of saved values, in nodes that do not run again later."""
-        again = {note[1] for note in rest if note[0] == SENT}
+        notes, now = self._rest
+        again = {note[1] for note in notes[now:] if note[0] == SENT}
         here = [node_id for node_id in self._captured.nodes if node_id in self._called and node_id not in again]
         freed = tuple(node_id for node_id in here if is_freed(self._captured.nodes[node_id]))
         if freed:
@@ -309,6 +333,17 @@ def summed_over(rule: Rule, arrived: Value | None, out: Value) -> tuple[int, ...
     shape = (1,) * (len(arrived.shape) - len(out.shape)) + out.shape
     new = len(arrived.shape) - len(out.shape)
     return tuple(i for i, size in enumerate(arrived.shape) if i < new or size != shape[i])
+
+
+def _factors(captured: Captured) -> dict[str, dict[str, Any]]:
+    """What operations on several tensors saved, by id, as it is now: factors of products that are summed afterwards."""
+    found = {}
+    for node_id, kept in captured.kept.items():
+        node = captured.nodes[node_id]
+        size = sum(value.numel() for value in kept.values() if is_tensor(value))
+        if name_of(node) in BROADCAST and len(node.next_functions) > 1 and size <= MOST_FACTORS:
+            found[node_id] = {name: x.detach().clone() if is_tensor(x) else x for name, x in kept.items()}
+    return found
 
 
 def _shapes(kept: Mapping[str, Any]) -> dict[str, Any]:

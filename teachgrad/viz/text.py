@@ -72,6 +72,8 @@ def describe(node: Node) -> str:
         parts.append(f"{'×'.join(map(str, node.value.shape))}: {stats}")
     if node.grad is not None:
         parts.append(f"grad = {node.grad.text}")
+    if node.module:
+        parts.append(f"module {node.module}")
     if node.source is not None:
         parts.append(made_by(node))
     return "; ".join(parts)
@@ -91,7 +93,8 @@ def _line(node: Node) -> str:
         word = "" if node.kind == "accumulate" else f" ({node.word})"
         return f"{node.title}{value}{grad}{word}"
     known = f" -> {node.name or 'result'}{value}" if node.name or node.value is not None else ""
-    line = f"  ({made_by(node)})" if node.source else ""
+    made = "; ".join(filter(None, (f"module {node.module}" if node.module else "", made_by(node))))
+    line = f"  ({made})" if made else ""
     return f"{node.op}{f' [{node.detail}]' if node.detail else ''}{known}{grad}{line}"
 
 

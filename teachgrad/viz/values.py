@@ -28,7 +28,6 @@ def value_of(tensor: Any, look: bool = True) -> Value:
     if isinstance(tensor, (bool, int, float)):
         text = write_number(tensor)
         return Value((), type(tensor).__name__, text, text, numbers=(tensor,))
-    tensor = tensor.detach()
     shape = tuple(int(size) for size in tensor.shape)
     dtype = str(tensor.dtype).rpartition(".")[2]
     numbers: tuple[float | int | bool, ...] | None = None
@@ -38,7 +37,7 @@ def value_of(tensor: Any, look: bool = True) -> Value:
         if math.prod(shape) <= MOST_NUMBERS:
             numbers = tuple(_flat(tensor.tolist()))
         elif "float" in dtype and look:
-            stats, sample = _summary(tensor)
+            stats, sample = _summary(tensor.detach())
     except (RuntimeError, TypeError, ValueError):
         pass  # sparse, meta and other tensors that have a shape but no numbers to read: the shape must do
     if numbers is not None and any(isinstance(number, complex) for number in numbers):

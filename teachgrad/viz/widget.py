@@ -17,7 +17,7 @@ except ImportError as missing:
         'viz.Stepper is a Jupyter widget and needs anywidget: pip install "teachgrad[notebook]".'
     ) from missing
 
-from .assets import MODULES, QUIZ, WIDGET, css, script
+from .assets import MODULES, OPENING, QUIZ, WIDGET, css, script
 from .html import START, Player, typeset
 from .live import LivePass, expected_trace, leaves_of, number_of, set_entry
 from .model import Trace
@@ -75,7 +75,7 @@ class Stepper(anywidget.AnyWidget):  # type: ignore[misc]
     - ``score``: ``{"asked": 3, "right": 2, "answers": [{"step", "question", "given", "expected", "right"}, ...]}``
     """
 
-    _esm = script((*MODULES, QUIZ, WIDGET))
+    _esm = script((*MODULES, OPENING, QUIZ, WIDGET))
     _css = css()
 
     step = traitlets.Int(0).tag(sync=True)

@@ -11,6 +11,18 @@ import teachgrad as torch
 from teachgrad import viz
 from teachgrad.viz.html import Player
 
+#: Names that a page may show and must not run.
+HOSTILE = [
+    "<img src=x onerror=alert(1)>",
+    "</script><script>alert(1)</script>",
+    "</style><script>alert(1)</script>",
+    "]]><script>alert(1)</script>",
+    "\"'`${alert(1)}&lt;",
+    "nul\0nul",
+    "שלום ‮abc",
+    "👩‍👧 🙂",
+]
+
 
 def replay(*names: str, title: str = "z") -> Player:
     """z = x * y + x at x = 3, y = -2: fan-out, both signs, and one leaf reached twice."""

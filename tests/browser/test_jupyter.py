@@ -137,6 +137,33 @@ def test_a_saved_notebook_plays_again_and_untrusted_keeps_the_picture(
     assert "AddBackward0" in cell.locator("table").inner_text()
 
 
+def test_a_large_drawing_opens_its_groups_in_the_notebook(jupyter_page: Callable[..., Any]) -> None:
+    large = """
+h = x
+for i in range(80):
+    h = (h * y).sin() if i % 3 else h.exp() - x if i % 7 else h + i
+drawing = viz.draw(h)
+drawing
+"""
+    notebook = jupyter_page([TENSORS, large])
+    notebook.run_all()
+    cell = notebook.cell(1)
+    cell.locator(".tg-stage").wait_for()
+    group = cell.locator(".tg-figure .tg-group:not(.tg-shut)").first
+    name, boxes = group.get_attribute("data-node"), cell.locator("[data-node]").count()
+    assert notebook.evaluate(f"{name!r} in [node.id for node in drawing.shown.nodes]")
+    group.focus()
+    notebook.page.keyboard.press("Enter")
+    assert cell.locator(f".tg-opened[data-group={name}]").count() == 1
+    assert cell.locator("[data-node]").count() > boxes
+    for key in ("b", "a", "f"):  # JupyterLab's shortcuts are not meant
+        notebook.page.keyboard.press(key)
+    assert notebook.page.locator(".jp-Notebook .jp-Cell").count() == 2
+    notebook.page.keyboard.press("Backspace")
+    assert cell.locator("[data-node]").count() == boxes
+    assert notebook.watch.errors == []
+
+
 def test_nbconvert_makes_a_page_that_plays_offline(
     lesson: Any, jupyter_server: tuple[str, Path], browser_page: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -172,6 +199,9 @@ def test_it_is_at_home_in_both_themes(
     assert (int(re.search(r"\d+", paper)[0]) < 60) == (scheme == "dark")
     aligned = player.locator("th").first.evaluate("element => getComputedStyle(element).textAlign")
     assert aligned == "left"  # the notebook's own table style stays outside
+    # and so does its height for every SVG
+    timeline = player.locator(".tg-timeline").bounding_box()
+    assert timeline is not None and timeline["height"] < 40
 
 
 def test_predict_by_typing_clicking_and_key(jupyter_page: Callable[..., Any]) -> None:

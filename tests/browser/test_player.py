@@ -7,23 +7,12 @@ from typing import Any
 
 import pytest
 from accessibility import violations
-from players import facts, leaves, matrices, plain, replay, step_of
+from players import HOSTILE, facts, leaves, matrices, plain, replay, step_of
 
 from teachgrad.viz.assets import packed
 
 expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
 pytestmark = pytest.mark.browser
-
-HOSTILE = [
-    "<img src=x onerror=alert(1)>",
-    "</script><script>alert(1)</script>",
-    "</style><script>alert(1)</script>",
-    "]]><script>alert(1)</script>",
-    "\"'`${alert(1)}&lt;",
-    "nul\0nul",
-    "שלום ‮abc",
-    "👩‍👧 🙂",
-]
 
 
 def test_every_step_shows_the_numbers_of_the_trace(open_player: Callable[..., Any]) -> None:

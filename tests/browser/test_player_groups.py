@@ -10,6 +10,7 @@ from players import large_net, leaves, step_of
 
 import teachgrad as torch
 from teachgrad import viz
+from teachgrad.viz.drawing import Drawing
 from teachgrad.viz.html import Player
 
 expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
@@ -56,43 +57,84 @@ def test_a_large_graph_is_shown_closed_and_each_step_shows_on_its_group(open_pla
     assert seen > 10
 
 
-def test_a_group_opens_by_mouse_and_by_key_and_the_step_stays(open_player: Callable[..., Any]) -> None:
+OVERLAPS = """() => {
+  const boxes = [...document.querySelectorAll(".tg-figure [data-node]")]
+    .map((g) => [g.dataset.node, g.querySelector(".tg-shape").getBoundingClientRect()]);
+  return boxes.flatMap(([one, a], i) => boxes.slice(i + 1)
+    .filter(([, b]) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1)
+    .map(([other]) => `${one} ${other}`));
+}"""
+ENDS = """() => [...document.querySelectorAll(".tg-figure [data-edge]")].flatMap((g) => {
+  const line = g.querySelector(".tg-line");
+  const at = (share) => line.getPointAtLength(share * line.getTotalLength()).matrixTransform(line.getScreenCTM());
+  const [start, end] = [at(0), at(1)];
+  const off = (point, id) => {
+    const box = document.querySelector(`.tg-figure [data-node="${id}"]`).getBoundingClientRect();
+    const [x, y] = [Math.max(box.left - point.x, point.x - box.right), Math.max(box.top - point.y, point.y - box.bottom)];
+    return Math.max(x, y) > 14;
+  };
+  return off(start, g.dataset.target) || off(end, g.dataset.source) || start.y > end.y ? [g.dataset.edge] : [];
+})"""
+
+
+def test_a_group_opens_in_its_place_by_mouse_and_by_key(open_player: Callable[..., Any]) -> None:
     player = large_net(12)
     page = open_player(player)
     page.locator(".tg-scrubber").fill("40")
     whole, sentence = shown(page), page.locator(".tg-sentence").inner_text()
     group = next(name for name in player.views if name)
+    view = player.views[group]
+    inside = {node.id for node in view.graph.nodes} - view.ports
+    assert len(inside) > 4
     page.locator(f".tg-figure [data-node={group}]").click()
-    inside = shown(page)
-    members = next(set(g.nodes) for g in player.trace.graph.groups if g.id == group)
-    assert inside == {node.id for node in player.views[group].graph.nodes}
-    assert inside & members or any(name.startswith("g") for name in inside - whole)
+    assert shown(page) == whole - {group} | inside  # the neighbours are where they were
+    assert page.evaluate(OVERLAPS) == []
+    assert page.evaluate(ENDS) == []
     assert (step_of(page), page.locator(".tg-sentence").inner_text()) == (40, sentence)
-    assert page.locator(".tg-crumbs [aria-current]").is_visible()
     page.keyboard.press("Backspace")
     assert shown(page) == whole
     page.locator(f".tg-figure [data-node={group}]").focus()
     page.keyboard.press("Enter")
-    assert shown(page) == inside
-    assert page.evaluate("document.activeElement.closest('.tg-figure') !== null")
-    page.get_by_role("button", name="whole graph").click()
+    assert shown(page) == whole - {group} | inside
+    assert page.evaluate("document.activeElement.dataset.group") == group  # Enter closes it again
+    page.keyboard.press("Enter")
+    assert shown(page) == whole
+    assert page.evaluate("document.activeElement.dataset.node") == group
+    page.keyboard.press("Enter")
+    page.locator(".tg-crumbs").get_by_role("button", name="Close").click()
     assert shown(page) == whole
     assert step_of(page) == 40
 
 
-def test_the_numbers_inside_a_group_are_those_of_the_trace(open_player: Callable[..., Any]) -> None:
+def test_every_group_that_opens_leaves_a_sound_picture(open_player: Callable[..., Any]) -> None:
     player = large_net(12)
     page = open_player(player)
+    closed = page.locator(".tg-figure .tg-group:not(.tg-shut)")
+    most = closed.count()
+    assert most > 5
+    for _ in range(40):
+        if not closed.count():
+            break
+        closed.first.focus()
+        page.keyboard.press("Enter")
+    assert closed.count() == 0
+    assert page.evaluate(OVERLAPS) == []
+    assert page.evaluate(ENDS) == []
+    nodes = player.trace.graph.nodes
+    assert shown(page) == {node.id for node in nodes}
+    ends = "all => all.map((g) => [g.dataset.source, g.dataset.target].join(' '))"
+    lines = page.locator(".tg-figure [data-edge]").evaluate_all(ends)
+    assert sorted(lines) == sorted(f"{edge.source} {edge.target}" for edge in player.trace.graph.edges)
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map((each) => each.id)")
+    assert len(ids) == len(set(ids))
     page.locator(".tg-last").click()
-    for group, view in list(player.views.items())[1:4]:
-        page.evaluate("() => document.querySelector('.tg-crumbs .tg-way .tg-button')?.click()")
-        page.locator(f".tg-figure [data-node={group}]").click()
-        calls = {event.node: event.gradient for event in player.trace.events if event.kind == "call"}
-        for node in view.graph.nodes:
-            if node.kind == "op" and node.id in calls:
-                text = page.locator(f".tg-figure [data-node={node.id}] .tg-grad").text_content()
-                assert text.replace("−", "-").replace("+", "") == f"grad {calls[node.id].brief}"
-        break
+    calls = {event.node: event.gradient for event in player.trace.events if event.kind == "call"}
+    for node, value in calls.items():
+        text = page.locator(f".tg-figure [data-node={node}] .tg-grad").text_content()
+        assert text.replace("−", "-").replace("+", "") == f"grad {value.brief}"
+    while page.locator(".tg-opened").count():
+        page.keyboard.press("Backspace")
+    assert closed.count() == most
 
 
 def test_an_open_frame_closes_under_a_lid_and_opens_again(open_player: Callable[..., Any]) -> None:
@@ -120,7 +162,7 @@ def test_an_open_frame_closes_under_a_lid_and_opens_again(open_player: Callable[
     assert not inner.is_visible()
 
 
-def test_search_goes_into_a_closed_group_and_a_step_elsewhere_says_where(open_player: Callable[..., Any]) -> None:
+def test_search_opens_what_it_finds_and_a_hidden_step_says_where(open_player: Callable[..., Any]) -> None:
     player = large_net(12)
     page = open_player(player)
     hidden = [node for node in player.trace.graph.nodes if node.op == "TanhBackward0" and node.id not in shown(page)]
@@ -129,12 +171,36 @@ def test_search_goes_into_a_closed_group_and_a_step_elsewhere_says_where(open_pl
     page.keyboard.type("tanh")
     assert page.locator(".tg-found").count() > 0
     page.keyboard.press("Enter")
-    assert page.locator(".tg-crumbs [aria-current]").is_visible()
+    assert page.locator(".tg-opened").count() == 1
     assert page.locator(".tg-selected").get_attribute("data-node") in {node.id for node in hidden}
     page.locator(".tg-scrubber").fill("1")
-    hint = page.get_by_role("button", name="This step is in")
-    hint.click()
-    assert page.locator(".tg-node.tg-active").count() == 1
+    event = player.trace.events[5]
+    page.locator(".tg-scrubber").fill("6")
+    hint = page.get_by_role("button", name="where this step is")
+    while hint.is_visible():
+        hint.click()
+    assert page.locator(f".tg-active[data-node={event.node}]").is_visible()
+
+
+def test_a_drawing_opens_its_groups_and_finds_its_boxes_too(browser_page: Callable[..., Any], tmp_path: Path) -> None:
+    graph = large_net(12).trace.graph
+    page = browser_page()
+    page.goto(Drawing(graph).save(tmp_path / "graph.html").as_uri())
+    page.locator(".tg-stage").wait_for()
+    assert page.locator(".tg-controls, .tg-timeline, .tg-leaves:visible").count() == 0
+    group = page.locator(".tg-figure .tg-group:not(.tg-shut)").first
+    group.focus()
+    page.keyboard.press("Enter")
+    assert page.locator(".tg-opened").count() == 1
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    assert "nodes in" in page.locator(".tg-sentence").inner_text()
+    page.keyboard.press("/")
+    page.keyboard.type("tanh")
+    page.keyboard.press("Enter")
+    assert "TanhBackward0" in page.locator(".tg-chosen").inner_text()
+    assert "not yet" not in page.locator(".tg-stage").inner_text()
+    assert violations(page, ".tg-player") == []
 
 
 def test_a_path_between_two_tensors_is_all_that_is_not_dimmed(open_player: Callable[..., Any]) -> None:
@@ -181,6 +247,32 @@ def test_the_lesson_stands_beside_and_lights_with_the_graph(open_player: Callabl
     assert lines.nth(0).get_attribute("aria-current") == "true"
     page.locator(".tg-rule, .tg-fact").first.hover()
     assert "tg-near" in page.locator(f"[data-node={mul}]").get_attribute("class")
+    assert "tg-near" in page.locator(".tg-bar").nth(step - 1).get_attribute("class")
+    # What goes out lights its line and both its boxes; the line's number lights what goes out; keys do as the pointer does.
+    sent = next(event for event in player.trace.events if event.kind == "contribute" and event.node == mul)
+    page.locator(".tg-scrubber").fill(str(sent.index + 1))
+    near = "document.querySelectorAll('.tg-figure .tg-near').length"
+    page.locator(".tg-fact", has_text="gradient going out").hover()
+    assert "tg-near" in page.locator(f"[data-edge={sent.edge}]").get_attribute("class")
+    assert "tg-near" in page.locator(f"[data-node={mul}]").get_attribute("class")
+    assert page.evaluate(near) >= 3
+    page.locator(".tg-sentence").hover()
+    assert page.evaluate(near) == 0
+    page.locator(f"[data-edge={sent.edge}] .tg-edge-label").hover(force=True)
+    assert "tg-near" in page.locator(".tg-fact", has_text="gradient going out").get_attribute("class")
+    page.locator(".tg-sentence").hover()
+    page.locator(".tg-lesson").focus()
+    for line, op in ((0, mul), (1, "ExpBackward0")):
+        page.keyboard.press("ArrowDown")
+        assert "tg-near" in lines.nth(line).get_attribute("class")
+        node = next(each.id for each in player.trace.graph.nodes if op in (each.id, each.op))
+        assert "tg-near" in page.locator(f"[data-node={node}]").get_attribute("class")
+    page.get_by_role("group", name="local rule").focus()
+    assert "tg-near" in page.locator(f"[data-node={mul}]").get_attribute("class")
+    page.keyboard.press("ArrowLeft")
+    assert step_of(page) == sent.index
+    page.keyboard.press("ArrowRight")  # the keys are still the player's when the rule is gone
+    assert step_of(page) == sent.index + 1
 
 
 def test_too_many_steps_are_said_and_not_tried(browser_page: Callable[..., Any], tmp_path: Path) -> None:

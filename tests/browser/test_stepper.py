@@ -73,6 +73,38 @@ def test_the_learner_changes_a_leaf_and_runs_again(jupyter_page: Callable[..., A
     assert notebook.watch.errors == []
 
 
+def test_an_interrupted_kernel_leaves_the_tensors_as_they_stood(jupyter_page: Callable[..., Any]) -> None:
+    slow = """
+import time
+w, z = torch.tensor(2.0, requires_grad=True), y.sum()
+far = z * w
+for _ in range(100):
+    far = far * 1.0
+    far.register_hook(lambda grad: time.sleep(0.1))
+stepper = viz.Stepper(far + x, live=True)
+stepper
+"""
+    notebook = jupyter_page([TENSORS, slow])
+    notebook.run_all()
+    notebook.cell(1).locator(".tg-stage").wait_for()
+    stop = """async () => {
+        const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+        const run = kernel.requestExecute({ code: "stepper.last()" });
+        await new Promise((done) => setTimeout(done, 2500));
+        await kernel.interrupt();
+        return (await run.done).content.ename;
+    }"""
+    assert notebook.page.evaluate(stop) == "KeyboardInterrupt"
+    assert notebook.evaluate("stepper.trace.events[-1].kind != 'free' and len(stepper.trace.events) < 150")
+    assert notebook.evaluate("(x.grad is not None, w.grad, y.grad)") == (
+        True,
+        None,
+        None,
+    )  # x was reached, nothing else
+    assert notebook.evaluate("(lambda total: (total.backward(), w.grad.item()))(w * 3)[1]") == 3.0  # all works on
+    assert notebook.watch.errors == []
+
+
 def test_without_its_kernel_the_picture_stands_in(
     jupyter_page: Callable[..., Any], jupyter_server: tuple[str, Path], tmp_path: Path
 ) -> None:

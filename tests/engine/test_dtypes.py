@@ -9,7 +9,7 @@ import pickle
 import numpy as np
 import pytest
 
-from teachgrad import dtypes
+from teachgrad import dtypes, limits
 from teachgrad.size import Size
 
 ALIASES = {
@@ -129,26 +129,26 @@ def test_limits(torch):
     for each in dtypes.ALL:
         theirs = getattr(torch, each.name)
         for kind in ("finfo", "iinfo"):
-            ours = outcome(getattr(dtypes, kind), each)
+            ours = outcome(getattr(limits, kind), each)
             assert ours == outcome(getattr(torch, kind), theirs)
             if isinstance(ours, str):
-                ours, theirs_limits = getattr(dtypes, kind)(each), getattr(torch, kind)(theirs)
+                ours, theirs_limits = getattr(limits, kind)(each), getattr(torch, kind)(theirs)
                 names = [name for name in dir(theirs_limits) if not name.startswith("_")]
                 for name in names:
                     mine, wanted = getattr(ours, name), getattr(theirs_limits, name)
                     assert (type(mine), mine) == (type(wanted), wanted), (each, name)
     for bad in (3, "float32", None):
-        assert outcome(dtypes.iinfo, bad) == outcome(torch.iinfo, bad)
-    assert outcome(dtypes.finfo, 3) == outcome(torch.finfo, 3)
-    assert repr(dtypes.finfo()) == repr(torch.finfo())
-    assert dtypes.finfo(dtypes.float32) == dtypes.finfo(dtypes.complex64) != dtypes.finfo(dtypes.float64)
+        assert outcome(limits.iinfo, bad) == outcome(torch.iinfo, bad)
+    assert outcome(limits.finfo, 3) == outcome(torch.finfo, 3)
+    assert repr(limits.finfo()) == repr(torch.finfo())
+    assert limits.finfo(dtypes.float32) == limits.finfo(dtypes.complex64) != limits.finfo(dtypes.float64)
 
 
 @pytest.mark.oracle
 def test_default_dtype(torch, restore_default):
     dtypes.set_default_dtype(dtypes.double)
     assert dtypes.get_default_dtype() is dtypes.float64
-    assert dtypes.finfo().dtype == "float64"
+    assert limits.finfo().dtype == "float64"
     for name in ("int64", "bool", "complex64"):
         ours = outcome(dtypes.set_default_dtype, getattr(dtypes, name))
         assert ours == outcome(torch.set_default_dtype, getattr(torch, name))

@@ -51,6 +51,7 @@ def _stale(x):
     y.sum().backward()
 
 
+@pytest.mark.filterwarnings("ignore:Converting a tensor")
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_note_follows_the_sentence(name):
     """str(e) is PyTorch's message alone (lessons print it); the explanation stands in the traceback below it."""

@@ -123,7 +123,7 @@ def find(name):
     return found
 
 
-@pytest.mark.filterwarnings("ignore:volatile was removed", "ignore:`torch.nn.utils")
+@pytest.mark.filterwarnings("ignore:volatile was removed", "ignore:`torch.nn.utils", "ignore:The use of `x.T`")
 @pytest.mark.parametrize(
     "name", [name for name in PURE + OTHERS if not name.startswith("ctx.") and name not in MISSING]
 )

@@ -12,7 +12,7 @@ import pytest
 import teachgrad
 from teachgrad.ops import table
 from teachgrad.ops.table import LIVE, OPS, RAW, Op, op
-from teachgrad.rulebook import COMPLEX_RULES, RULES
+from teachgrad.rulebook import ENTRIES, RULES
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def scratch():
     yield
     for name in set(OPS) - before:
         entry = OPS.pop(name)
-        COMPLEX_RULES.pop(entry.node_name, None)
+        ENTRIES.pop(entry.node_name, None)
         for space in (RAW, LIVE):
             space.pop(entry.identifier, None)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import sys
+import warnings
 
 import pytest
 
@@ -29,7 +30,7 @@ def cuda_is_there(request, monkeypatch):
     if chosen == "standin":
         yield standin_module.install()
         return
-    before = {name: sys.modules.get(name) for name in ("cupy", "cupyx.scipy.special")}
+    before = {name: sys.modules.get(name) for name in ("cupy", "cupyx.scipy.special", "cupyx.scipy.linalg")}
     found = gpu._found
     gpu._found = None
     cupy = standin_module.install()
@@ -37,8 +38,8 @@ def cuda_is_there(request, monkeypatch):
         yield cupy
     finally:
         gpu._found = found
-        gpu.MODULES.pop(cupy.ndarray, None)
-        ARRAYS.discard(cupy.ndarray)
+        ARRAYS.difference_update(gpu.MODULES)
+        gpu.MODULES.clear()
         for name, module in before.items():
             if module is None:
                 sys.modules.pop(name, None)
@@ -54,8 +55,14 @@ def watch(request):
 
         @contextlib.contextmanager
         def forbidden():
-            with cupyx.allow_synchronize(False):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # CuPy says that it cannot notice every wait
+                guard = cupyx.allow_synchronize(False)
+                guard.__enter__()
+            try:
                 yield {}
+            finally:
+                guard.__exit__(None, None, None)
 
         return forbidden
     from gpu import surface

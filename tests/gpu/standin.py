@@ -9,6 +9,7 @@ wait for the device is counted in `COUNTS`.
 from __future__ import annotations
 
 import contextlib
+import sys
 import weakref
 
 import numpy as np
@@ -131,6 +132,9 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
         if module[-1:] == ["stride_tricks"] and name == "sliding_window_view":
             assert not kwargs, "there is no writeable= in CuPy"
             return _wrap(func(*map(_host_of, args), writeable=True))
+        if key == "linalg":
+            found = getattr(sys.modules["cupy"].linalg, name, None)
+            return NotImplemented if found is None else found(*args, **kwargs)
         if key is None or (name not in SURFACE[key] and not (key == "functions" and name in SURFACE["ufuncs"])):
             return NotImplemented
         return _call(key, name, func, args, kwargs)
@@ -342,10 +346,7 @@ def _call(key, name, func, args, kwargs):
     if name == "repeat" and isinstance(values[1], np.ndarray):
         raise ValueError("CuPy repeats by host integers only")
     with np.errstate(all="ignore"):
-        try:
-            answer = func(*values, **options)
-        except np.linalg.LinAlgError:  # CuPy does not look whether it could be done
-            answer = np.full_like(values[-1], np.nan)
+        answer = func(*values, **options)
     if name in ("copyto", "fill_diagonal", "put_along_axis", "putmask", "place", "shape", "ndim", "size"):
         return answer
     if out is None:

@@ -9,13 +9,14 @@ import types
 
 import numpy as np
 
+from gpu.decompositions import decomposition, solve_triangular
 from gpu.kernels import ElementwiseKernel
 from gpu.standin import Device, _call, _host_of, _operand, _wrap, matmul, ndarray
 from gpu.surface import BLOCKS, SURFACE, check_arguments, launched, note
 
 
 def _function(key, name):
-    func = getattr({"functions": np, "linalg": np.linalg, "fft": np.fft}[key], name, None)
+    func = getattr({"functions": np, "fft": np.fft}[key], name, None)
 
     def call(*args, **kwargs):
         if func is None:
@@ -157,7 +158,7 @@ def _module():
     cupy.get_array_module = lambda *arrays: cupy if any(isinstance(each, ndarray) for each in arrays) else np
     cupy.linalg, cupy.cuda, cupy.random, cupy.lib = (types.SimpleNamespace() for _ in range(4))
     for name in SURFACE["linalg"]:
-        setattr(cupy.linalg, name, _function("linalg", name))
+        setattr(cupy.linalg, name, decomposition(name, SURFACE["linalg"][name]))
     cupy.linalg.LinAlgError = np.linalg.LinAlgError
     cupy.lib.stride_tricks = types.SimpleNamespace(
         as_strided=lambda x, shape=None, strides=None: _wrap(np.lib.stride_tricks.as_strided(x._host, shape, strides)),
@@ -191,6 +192,21 @@ def _special(function):
     return call
 
 
+def _zeta(x, q):
+    """`cupyx.scipy.special.zeta`, Hurwitz's: the sum of (q + k)^-x, by Euler and Maclaurin from the first q + k above 20."""
+    launched("zeta")
+    shift = np.maximum(0, np.ceil(20 - _operand(q)))
+    numbers = [
+        math.inf if at <= 0 and at == math.floor(at)
+        else sum((at + k) ** -x for k in range(int(steps)))
+        + (end := at + steps) ** (1 - x) / (x - 1) + end**-x / 2 + x * end ** (-x - 1) / 12
+        - x * (x + 1) * (x + 2) * end ** (-x - 3) / 720 + math.prod(x + i for i in range(5)) * end ** (-x - 5) / 30240
+        - math.prod(x + i for i in range(7)) * end ** (-x - 7) / 1209600
+        for at, steps in zip(_operand(q).flat, shift.flat, strict=True)
+    ]  # fmt: skip
+    return _wrap(np.array(numbers, q.dtype).reshape(q.shape))
+
+
 def install():
     """Puts the stand-in where `import cupy` looks, and returns it."""
     if not getattr(sys.modules.get("cupy"), "__version__", "").endswith("standin"):
@@ -200,5 +216,6 @@ def install():
         functions["i0e"] = _special(lambda x: np.exp(x * circle - abs(x)).mean())
         functions["i1e"] = _special(lambda x: (np.exp(x * circle - abs(x)) * circle).mean())
         functions["gammaln"] = _special(lambda x: math.inf if x <= 0 and x == math.floor(x) else math.lgamma(x))
-        sys.modules["cupyx.scipy.special"] = types.SimpleNamespace(**functions)
+        sys.modules["cupyx.scipy.special"] = types.SimpleNamespace(zeta=_zeta, **functions)
+        sys.modules["cupyx.scipy.linalg"] = types.SimpleNamespace(solve_triangular=solve_triangular)
     return sys.modules["cupy"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -108,6 +109,41 @@ def test_mixing_devices():
     assert gpu[torch.tensor([0], device="cpu")].tolist() == [[1.0, 1.0]]
 
 
+def test_running_statistics_elsewhere():
+    net, x = torch.nn.BatchNorm1d(3, device="cuda"), torch.ones(4, 3, device="cuda")
+    net.running_mean = net.running_mean.cpu()
+    text = "Expected all tensors to be on the same device, but got running_mean is on cpu, different from other tensors on "
+    text += "cuda:0 (when checking argument in method wrapper_CUDA__{}_batch_norm)"
+    for mode in (net.train(), net.eval()):
+        refuses(RuntimeError, text.format("cudnn"), lambda mode=mode: mode(x))
+        refuses(
+            RuntimeError, text.format("native"),
+            lambda mode=mode: torch.nn.functional.batch_norm(x, mode.running_mean, mode.running_var),
+        )  # fmt: skip
+
+
+def test_another_gpu_than_the_current_one(request, monkeypatch):
+    if request.config.getoption("--device") == "cuda" and torch.cuda.device_count() < 2:
+        pytest.skip("one GPU")
+    if request.config.getoption("--device") != "cuda":
+        monkeypatch.setattr(sys.modules["cupy"].cuda.runtime, "getDeviceCount", lambda: 2)
+    text = "teachgrad computes on one GPU at a time, now on cuda:0 and not on cuda:1"
+    x = torch.ones(2, device="cuda")
+    for function in (
+        lambda: torch.ones(2, device="cuda:1"), lambda: x.to("cuda:1"), lambda: torch.tensor([1.0], device=1),
+        lambda: torch.zeros_like(x, device="cuda:1"), lambda: torch.ones(2, device="cpu").cuda(1),
+        lambda: torch.nn.Linear(2, 2, device="cuda:1"),
+    ):  # fmt: skip
+        refuses(RuntimeError, text, function)
+    with pytest.raises(RuntimeError) as info:
+        torch.zeros(2, device="cuda:1")
+    assert "torch.cuda.set_device(1)" in info.value.__notes__[0]
+    if request.config.getoption("--device") == "cuda":
+        with torch.cuda.device(1):
+            assert (torch.ones(2, device="cuda:1") * 2).device == torch.device("cuda", 1)
+        assert torch.cuda.current_device() == 0
+
+
 def test_copies_cross():
     """`copy_`, assignment and `load_state_dict` take what is on another device; so does their backward."""
     cpu = torch.tensor([1.0, 2.0], device="cpu", requires_grad=True)
@@ -181,6 +217,11 @@ def test_the_namespaces():
     assert len(torch.cuda.get_device_capability()) == 2 and torch.cuda.is_initialized()
     assert torch.accelerator.is_available() and torch.accelerator.current_accelerator() == torch.device("cuda")
     assert torch.accelerator.current_device_index() == 0 and torch.device(0) == GPU
+    stats = torch.cuda.memory_stats()
+    assert stats["allocated_bytes.all.current"] == torch.cuda.memory_allocated()
+    with torch.cuda.device(0), torch.cuda.device("cuda"), torch.cuda.device_of(torch.ones(1, device="cuda")):
+        assert torch.cuda.current_device() == 0
+    refuses(ValueError, "Expected a cuda device, but got: cpu", lambda: torch.cuda.set_device("cpu"))
     assert len(torch.cuda.mem_get_info()) == 2 and torch.cuda.memory_reserved() >= torch.cuda.memory_allocated()
     start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
     start.record()
@@ -199,6 +240,12 @@ def test_the_old_names():
     assert x.cpu().type(torch.LongTensor).dtype is torch.int64 and x.type(torch.float64).is_cuda
     made = torch.cuda.FloatTensor([1.0, 2.0])
     assert made.is_cuda and isinstance(made, torch.cuda.FloatTensor) and made.tolist() == [1.0, 2.0]
+    assert not isinstance(made, torch.FloatTensor) and not isinstance(made, torch.cuda.LongTensor)
+    assert isinstance(made.cpu(), torch.FloatTensor) and not isinstance(made.cpu(), torch.cuda.FloatTensor)
+    refuses(RuntimeError, "Invalid device, must be cuda device", lambda: made.cuda("cpu"))
+    refuses(
+        RuntimeError, "cannot pin 'torch.cuda.FloatTensor' only dense CPU tensors can be pinned", made.pin_memory
+    )  # fmt: skip
     assert x.cpu().type(torch.cuda.HalfTensor).dtype is torch.float16
     root = torch.linalg.cholesky(torch.eye(2, device="cuda") * 4, upper=True)
     assert root.is_cuda and root.tolist() == [[2.0, 0.0], [0.0, 2.0]]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,6 +88,35 @@ def test_training_waits_for_nothing(kind, watch):
             nn.functional.cross_entropy(net(x), labels).backward()
             optimiser.step()
     assert not counts, counts
+
+
+PROGRAM = """
+import importlib, sys
+if {standin}:
+    importlib.import_module("gpu.standin_module").install()
+import teachgrad as torch
+x = torch.tensor([0.5, -1.0], requires_grad=True)
+(x * x).sigmoid().sum().backward()  # rules compiled before a GPU is in use
+y = x.detach().cuda().requires_grad_()
+m = torch.eye(2, device="cuda", dtype=torch.bfloat16) * 2
+((y * y).sigmoid() + torch.nn.functional.gelu(y) + y.erf() + torch.linalg.inv(m.float()) @ y).sum().backward()
+y.grad -= x.grad.cuda()
+print(y.grad.tolist())
+"""
+
+
+def test_a_program_of_its_own(request):
+    """In a process where nothing was used before: what waits until it is needed finds the GPU when it comes."""
+    standin = request.config.getoption("--device") != "cuda"
+    here = Path(__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(standin=standin)],
+        capture_output=True, text=True, cwd=here, env={**os.environ, "PYTHONPATH": f"{here}{os.pathsep}{here.parent}"},
+    )  # fmt: skip
+    assert not done.returncode, done.stderr
+    x = torch.tensor([0.5, -1.0], device="cpu", requires_grad=True)
+    (torch.nn.functional.gelu(x) + x.erf() + x / 2).sum().backward()
+    assert eval(done.stdout) == pytest.approx(x.grad.tolist(), rel=1e-5)
 
 
 def test_in_place_accumulation():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
+import warnings
 
 import pytest
 
@@ -63,6 +64,16 @@ def test_the_reason_is_told(monkeypatch, reason):
         ("torch.cuda.is_initialized()", False),
         ("torch.cuda.memory_allocated()", 0),
         ("torch.cuda.max_memory_allocated()", 0),
+        ("torch.cuda.memory_stats()", {}),
+        ("torch.cuda.get_arch_list()", []),
+        ("torch.cuda.is_bf16_supported()", False),
+        ("torch.cuda.is_tf32_supported()", False),
+        ("torch.cuda.device(None) is None", False),
+        ("torch.cuda.device_of(torch.ones(1)).__enter__()", None),
+        ("torch.cuda.set_stream(None)", None),
+        ("isinstance(torch.ones(1), torch.cuda.FloatTensor)", False),
+        ("isinstance(torch.ones(1), torch.FloatTensor)", True),
+        ("torch.ones(1).is_pinned()", False),
         ("torch.cuda.empty_cache()", None),
         ("torch.cuda.manual_seed(0)", None),
         ("torch.cuda.manual_seed_all(0)", None),
@@ -87,6 +98,12 @@ ORDERS = [
     "torch.device('')", "torch.device('cpu', -2)", "torch.device('cuda:0', 1)", "torch.device('gpu')",
     "torch.accelerator.synchronize()", "torch.accelerator.current_device_index()", "torch.ones(2).cuda()",
     "torch.ones(2).to('cuda:0')", "torch.ones(2).to(0)", "torch.zeros(2, device='cuda')", "torch.nn.Linear(2, 2).cuda()",
+    "torch.cuda.set_device('cpu')", "torch.cuda.device(0).__enter__()", "torch.cuda.device('cuda:0').__enter__()",
+    "torch.ones(2).pin_memory()", "torch.ones(2).cuda('cpu')", "torch.cuda.ipc_collect()",
+    "torch.accelerator.memory_stats()",
+    "torch.set_default_tensor_type(torch.cuda.FloatTensor)", "torch.set_default_tensor_type('torch.cuda.FloatTensor')",
+    "torch.accelerator.device_index(0).__enter__()", "torch.accelerator.reset_peak_memory_stats()",
+    "torch.accelerator.get_device_capability()", "torch.cuda.FloatTensor([1.0])", "torch.cuda.LongTensor(2)",
     "torch.randn(2, device='cuda')", "torch.zeros_like(torch.ones(2), device='cuda')",
 ]  # fmt: skip
 
@@ -100,7 +117,9 @@ def test_orders_fail_as_in_pytorch(monkeypatch, text):
     monkeypatch.setitem(sys.modules, "cupy", None)
     errors = []
     for library in (teachgrad, torch):
-        with pytest.raises(Exception) as info:  # noqa: PT011 - any error is a result to compare
-            eval(text, {"torch": library})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with pytest.raises(Exception) as info:  # noqa: PT011 - any error is a result to compare
+                eval(text, {"torch": library})
         errors.append((type(info.value), str(info.value).split("\n")[0]))
     assert errors[0] == errors[1]

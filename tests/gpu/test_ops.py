@@ -13,8 +13,17 @@ from gpu.crossings import reason
 pytestmark = pytest.mark.gpu
 
 CALLS = dict.fromkeys(lines.LINES) | {f"{lines.call_of(op)}  # {name}": op for name, op in lines.POINTWISE.items()}
-ELSEWHERE = ("Generator()", "get_rng_state", "from_numpy", "frombuffer", "get_device", "typename")
-"""Lines about the CPU's random numbers and memory, which a device does not change, and about which device it is."""
+ELSEWHERE = (
+    "Generator()",
+    "get_rng_state",
+    "from_numpy",
+    "frombuffer",
+    "get_device",
+    "typename",
+    "gelsd",
+    "lstsq(x[:0]",
+)
+"""Lines about the CPU's random numbers, memory and LAPACK, and about which device it is."""
 
 
 def inputs(text, dtype):

@@ -29,7 +29,7 @@ OTHER_GRAPH = {
 
 COMPOSED = re.compile(
     r"linalg\.(householder_product|tensorinv)|orgqr|corrcoef|combinations|block_diag|"
-    r"trapez|trapz|gradient|nanquantile|norm_except_dim|renorm|rms_norm|rrelu_"
+    r"trapez|trapz|gradient|nanquantile|norm_except_dim|rms_norm|rrelu_"
 )
 """The same for functions: PyTorch has one node for them, or composes them of others."""
 

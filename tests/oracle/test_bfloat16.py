@@ -125,3 +125,36 @@ def test_lines():
     report = "\n".join(f"{line}    {why}" for line, why in failed.items())
     assert len(failed) < 0.02 * len(LINES), f"{len(failed)} of {len(LINES)} lines differ:\n{report}"
     print(f"{len(failed)} of {len(LINES)} lines differ\n{report}")  # noqa: T201 - shown by pytest -rP
+
+
+ONCE = {
+    "F.grid_sample(b[None], m[None, :, :2, None].mT.expand(1, 3, 2, 2) / 3, align_corners=True)": "derived once",
+    **{
+        f"torch.linalg.{line}": "refused, though nothing need be computed for no elements"
+        for line in ("svd(x[:0])[2]", "svdvals(x[:, :0])", "solve(x[:0, :0], v[:0])")
+    },
+}
+"""Lines that have no second gradient here -> why."""
+
+
+def second_dtypes(library, line):
+    """The dtypes of the gradients of all gradients that a line has."""
+    tensors = inputs(library)
+    leaves = [tensor for tensor in tensors.values() if tensor.requires_grad]
+    roots = [(root * root).sum() for root in outputs_of(evaluate(line, library, tensors)) if root.requires_grad]
+    first = library.autograd.grad(sum(roots), leaves, create_graph=True, allow_unused=True)
+    again = [(grad * grad).sum() for grad in first if grad is not None and grad.requires_grad]
+    second = library.autograd.grad(sum(again), leaves, allow_unused=True)
+    return [None if grad is None else str(grad.dtype) for grad in (*first, *second)]
+
+
+def test_second_gradients():
+    """They exist where PyTorch has them, in its dtype."""
+    failed = {}
+    for line in LINES:
+        theirs, error = outcome(lambda line=line: second_dtypes(torch, line))
+        if error is None and line not in DIFFERENT and line not in ONCE:
+            mine, error = outcome(lambda line=line: second_dtypes(teachgrad, line))
+            if mine != theirs:
+                failed[line] = mine or repr(error)
+    assert not failed, "\n".join(f"{line}    {why}" for line, why in failed.items())

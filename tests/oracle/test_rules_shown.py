@@ -29,7 +29,7 @@ WORDS = {
     "each element has its own case, which one formula cannot say": {
         "AminmaxBackward0", "AngleBackward0", "GluBackward0", "IndexPutBackward0", "IndexReduceBackward0",
         "MultiMarginLossBackward0", "MvlgammaBackward0", "NllLoss2DBackward0", "NllLossBackward0",
-        "ScatterReduceBackward0", "StdMeanBackward0", "VarMeanBackward0",
+        "RenormBackward0", "ScatterReduceBackward0", "StdMeanBackward0", "VarMeanBackward0",
     },
     "needs a quantity with a name of its own, and words to say what it is": {
         "CdistBackward0", "CholeskySolveBackward0", "EmbeddingBagBackward0", "LinalgCholeskyExBackward0",
@@ -74,7 +74,7 @@ NAMES = {
 }  # fmt: skip
 """What a formula may call besides functions of `torch`: it says itself what it does, or PyTorch's backward calls it."""
 _NUMBERED = re.compile(
-    r"(adaptive_)?avg_pool\dd_backward|(reflection|replication)_pad\dd(_backward)?|upsample_[a-z_]+\dd"
+    r"(adaptive_)?avg_pool\dd_backward|(reflection|replication)_pad\dd(_backward)?|upsample_[a-z_]+\dd(_aa)?"
 )
 """More of PyTorch's own."""
 

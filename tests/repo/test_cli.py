@@ -114,7 +114,7 @@ def test_demo_prints_backward_and_writes_the_pictures(tmp_path: Path) -> None:
     done = run("demo", "--out", "out", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "MmBackward0" in done.stdout
-    # Lesson 2: x = [[0, 1, 2], [3, 4, 5]], w = 1, target = [2, 3], so the errors are 1 and 9.
+    # x = [[0, 1, 2], [3, 4, 5]], w = 1, target = [2, 3], so the errors are 1 and 9.
     assert "tensor(41., grad_fn=<MeanBackward0>)" in done.stdout
     assert "[27.]" in done.stdout and "[37.]" in done.stdout and "[47.]" in done.stdout
     written = {path.name: path.stat().st_size for path in (tmp_path / "out").iterdir()}
@@ -233,6 +233,21 @@ def test_animate_writes_every_format(lesson: Path, name: str, start: bytes) -> N
     content = lesson.with_name(name).read_bytes()
     assert content.startswith(start)
     assert (b"<animate" in content) == (name == "r.anim.svg")
+
+
+def test_a_page_that_asks_and_a_graph_with_its_modules_closed(lesson: Path) -> None:
+    run("animate", lesson.name, "-t", "loss", "-o", "quiz.html", "--predict", cwd=lesson.parent)
+    assert "practice, makeQuiz" in lesson.with_name("quiz.html").read_text("utf-8")
+    lesson.write_text(
+        "import teachgrad as torch\nmodel = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 1))\n"
+        "loss = model(torch.ones(1, 2)).sum()\n"
+    )
+    for depth, said in (("0", ">model<"), ("1", ">model.0<"), ("-1", "")):
+        done = run("draw", lesson.name, "-t", "loss", "-o", "g.svg", "--depth", depth, cwd=lesson.parent)
+        assert (done.returncode == 0) == bool(said), done.stderr
+        if said:
+            assert said in lesson.with_name("g.svg").read_text("utf-8")
+    assert "depth is how many levels" in done.stderr
 
 
 def test_several_files_from_one_run_and_words_from_none(lesson: Path) -> None:

@@ -119,17 +119,32 @@ def test_constraints_fit_the_bounds() -> None:
     assert names <= {line.split("==")[0].lower().replace("_", "-") for line in lines}
 
 
-@pytest.mark.parametrize("paper", ["README.md", "CHANGELOG.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))])
+PAPERS = ["README.md", "CHANGELOG.md", *(str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("docs/**/*.md")))]
+
+
+@pytest.mark.parametrize("paper", PAPERS)
 def test_papers_point_at_things_that_exist(paper: str) -> None:
     text = (ROOT / paper).read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    for target in re.findall(r"`make (\w+)`", text):
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for target in re.findall(r"(?:`|^    )make ([\w-]+)", text, re.MULTILINE):
         assert target in targets, f"{paper} names `make {target}`"
-    for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+    for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)|(?:src|srcset|href)=\"([^\"]+)\"", text):
+        link = "".join(link)
         if not link.startswith("http"):
             assert (ROOT / paper).parent.joinpath(link).exists(), f"{paper} links to {link}"
     for name in re.findall(r"`((?:teachgrad|tests|notebooks|benchmarks|docs|binder)/[\w./-]+)`", text):
         assert (ROOT / name).exists(), f"{paper} names {name}"
+
+
+def test_the_map_of_the_house_names_every_file() -> None:
+    """docs/architecture.md names each file of the rooms that it lists file by file, and none that is gone."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"\b\w+\.(?:py|js)\b", text))
+    named |= {f"{name}.py" for group in re.findall(r"\{([\w,]+)\}", text) for name in group.split(",")}
+    listed = {path.name for room in (".", "autograd", "viz", "viz/layout") for path in (PACKAGE / room).glob("*.py")}
+    assert listed - {"__init__.py"} <= named
+    there = {path.name for folder in (PACKAGE, ROOT / "tests") for path in folder.rglob("*.*")}
+    assert named <= there
 
 
 def test_binder_installs_this_project() -> None:

@@ -346,7 +346,7 @@ def test_a_broadcast_input_gets_the_sum(lib: Any) -> None:
         loss.backward()
     event = next(e for e in r.trace.events if e.kind == "contribute" and e.rule and e.rule.text == "grad * other")
     assert event.rule is not None
-    assert event.rule.filled == "[1, 1] * [1, 2], summed to shape () = 3"
+    assert event.rule.filled == "[1, 1] * [1, 2] = [1, 2], summed over dimension 0 = 3"
 
 
 @pytest.mark.filterwarnings("ignore:Using backward.. with create_graph=True")

@@ -14,6 +14,7 @@ from graphs import HOSTILE, random_graph, trace_over
 from teachgrad import viz
 from teachgrad.viz.comparing import SUFFIXES
 from teachgrad.viz.model import Graph, Node
+from teachgrad.viz.pairing import aligned, partners
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -48,6 +49,9 @@ def test_detach_takes_a_branch_away_and_changes_a_gradient(lib: Any) -> None:
     assert ("only in first", "h") in differences  # there it is an input
     assert ("gradient", "w") in differences
     assert not [what for what, node in differences if node == "SumBackward0"]
+    assert ("step only in second", "MulBackward0") in differences  # it sends a gradient on to h
+    assert ("first step", "AccumulateGrad of w") in differences
+    assert comparison._repr_mimebundle_()["text/html"].count('class="tg-data"') == 2  # two players that step together
     text = comparison.text()
     assert "w: gradient [3., 8.] and [6., 16.]" in text
     assert "only in without: x = [1., 2.] (leaf)" in text
@@ -76,9 +80,15 @@ def test_zero_grad_changes_what_the_leaves_end_with(lib: Any) -> None:
         return player
 
     comparison = viz.compare(twice(True), twice(False))
-    assert [(d.what, d.node, d.first, d.second) for d in comparison.differences] == [
-        ("gradient", "x", "[2., 4.]", "[4., 8.]")
+    assert [(d.what, d.node) for d in comparison.differences] == [
+        ("gradient", "x"),
+        ("step only in first", "x"),
+        ("first step", "AccumulateGrad of x"),
     ]
+    gradient, zeroed, first = comparison.differences
+    assert (gradient.first, gradient.second) == ("[2., 4.]", "[4., 8.]")
+    assert zeroed.first.endswith("Before this backward(), x.grad was set to zero.")
+    assert first.second.endswith("x.grad was [2, 4]; plus [2, 4] it becomes [4, 8].")
 
 
 def test_a_constant_that_differs_is_told(lib: Any) -> None:
@@ -155,10 +165,26 @@ def test_hostile_names_and_titles_are_text(name: str) -> None:
 def test_saving(lib: Any, tmp_path: Path, suffix: str) -> None:
     comparison = viz.compare(replay(lib, detach=True), replay(lib))
     data = comparison.save(tmp_path / f"x{suffix}").read_bytes()
-    starts = {".html": b"<!DOCTYPE", ".svg": b"<svg", ".png": b"\x89PNG", ".pdf": b"%PDF", ".txt": b"first and second"}
+    starts = {".html": b"<!doctype", ".svg": b"<svg", ".png": b"\x89PNG", ".pdf": b"%PDF", ".txt": b"first and second"}
     assert data.startswith(starts[suffix])
     with pytest.raises(ValueError, match=r"\.html, \.svg"):
         comparison.save(tmp_path / "x.gif")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_steps_are_paired_in_order_and_both_end_together(seed: int) -> None:
+    one, two = trace_over(random_graph(seed)), trace_over(random_graph(seed + 1))
+    same = {node.id: node.id for node in one.graph.nodes}
+    pairs = aligned(one, one, same)
+    assert pairs == [(i, i) for i in range(len(one.events))]
+    pairs = aligned(one, two, {})
+    for side, trace in enumerate((one, two)):
+        assert [pair[side] for pair in pairs if pair[side] is not None] == list(range(len(trace.events)))
+    known = partners(pairs)
+    for side, trace in enumerate((one, two)):
+        assert len(known[side]) == len(trace.events) + 1
+        assert known[side] == sorted(known[side])
+        assert known[side][-1] == len((two, one)[side].events)
 
 
 def test_what_is_no_graph_is_refused() -> None:

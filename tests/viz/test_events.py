@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
+import teachgrad
 from teachgrad import viz
 from teachgrad.viz.model import Event, Trace
 from teachgrad.viz.values import value_of
@@ -181,6 +183,27 @@ def test_the_dimensions_that_broadcasting_is_undone_over(lib: Any) -> None:
     assert summed == {"row": (0,), "column": (1,), "matrix": None, None: None}
 
 
+def test_a_product_is_shown_before_it_is_summed(lib: Any) -> None:
+    matrix = lib.tensor([[1.0, 2.0], [3.0, 4.0]])
+    row, column = lib.tensor([3.0, 4.0], requires_grad=True), lib.tensor([[1.0], [2.0]], requires_grad=True)
+    large = lib.ones(4, 5)
+    loss = (matrix * row).sum() + (column / row).sum() + (large * column.sum()).sum()
+    with viz.record(loss, names={"row": row, "column": column}) as r:
+        loss.backward()
+        matrix.zero_()  # before it is told, but after it was used
+    found = {event.rule.filled: event for event in r.trace.events if event.summed and event.rule}
+    product = found["[[1, 1], [1, 1]] * [[1, 2], [3, 4]] = [[1, 2], [3, 4]], summed over dimension 0 = [4, 6]"].product
+    assert product is not None and product.numbers == (1.0, 2.0, 3.0, 4.0)
+    event = found["⟨4×5⟩ * ⟨4×5⟩ = ⟨4×5⟩, summed over dimensions 0 and 1 = 20"]
+    assert event.product is not None and event.product.shape == (4, 5) and event.product.stats
+    assert "to shape ()." in event.sentence
+    for event in found.values():  # the sum over those dimensions is what goes out
+        assert event.product is not None and event.out is not None and event.summed
+        if event.product.numbers is not None and event.out.numbers is not None:
+            total = lib.tensor(event.product.numbers).reshape(event.product.shape).sum(event.summed)
+            assert total.reshape(-1).tolist() == pytest.approx(event.out.numbers)
+
+
 def test_the_step_that_failed_is_told_with_what_it_was_given(lib: Any) -> None:
     class Wrong(lib.autograd.Function):  # type: ignore[name-defined,misc]
         @staticmethod
@@ -255,3 +278,15 @@ def test_nothing_of_the_learners_is_held_after_the_block(lib: Any) -> None:
     gc.collect()
     assert [reference() for reference in gone] == [None]
     assert r.trace.events
+
+
+def test_backward_is_as_fast_as_before_when_the_block_is_over() -> None:
+    """Nothing is left on the nodes, and a number that was looked at is still one, not an array of no dimensions."""
+    x = teachgrad.tensor(2.0, requires_grad=True)
+    y = x * 3
+    with viz.record(y, names={}) as r:
+        y.backward(retain_graph=True)
+    assert [event.kind for event in r.trace.events] == ["seed", "call", "contribute", "accumulate"]
+    y.backward(retain_graph=True)
+    assert y.grad_fn._extras is y.grad_fn.edges[0]._extras is None
+    assert not isinstance(x._data, np.ndarray)

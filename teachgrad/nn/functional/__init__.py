@@ -12,5 +12,17 @@ from teachgrad.nn.functional.normalisation import *  # noqa: F403
 from teachgrad.nn.functional.rare_losses import *  # noqa: F403
 from teachgrad.nn.functional.resampling import *  # noqa: F403
 from teachgrad.nn.functional.spatial import *  # noqa: F403
+from teachgrad.ops import (  # noqa: F401 - the entries that these functions call
+    activation,
+    attention,
+    ctc,
+    grids,
+    losses,
+    margins,
+    network,
+    normalisation,
+    norms,
+    padding,
+)  # fmt: skip
 from teachgrad.ops.fractional import fractional_max_pool2d as fractional_max_pool2d
 from teachgrad.ops.fractional import fractional_max_pool3d as fractional_max_pool3d

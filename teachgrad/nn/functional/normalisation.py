@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from teachgrad.autograd.modes import no_grad
+from teachgrad.devices import together
+from teachgrad.gpu import MODULES, on_gpu
 from teachgrad.nn.functional.layers import pad
 from teachgrad.ops.pooling import avg_pool2d, avg_pool3d
 from teachgrad.ops.table import LIVE
@@ -38,6 +40,10 @@ def batch_norm(
     running ones. Mirrors `F.batch_norm`. Raises ValueError for one value per channel.
     """
     shape, dtype = input._data.shape, input._data.dtype
+    if MODULES:  # a GPU is in use
+        kernel = "cudnn_batch_norm" if on_gpu(input._data) and weight is not None else "native_batch_norm"
+        parameters = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
+        together(f"wrapper_CUDA__{kernel}", input=input, **parameters)
     if training:
         _check_enough(shape, shape[0], input.shape)
     for name, tensor in (
@@ -127,7 +133,9 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
             f"size{list(input._data.shape)}"
         )
     if eps is None:
-        eps = float(np.finfo(input._data.dtype).eps)
+        eps = float(
+            np.finfo("f8" if input._data.dtype == np.float64 else "f4").eps
+        )  # half precision computes in float32
     scale = LIVE["add_scalar"](input.pow(2).mean(tuple(range(-len(shape), 0)), keepdim=True), eps).rsqrt()
     return input * scale if weight is None else input * scale * weight
 

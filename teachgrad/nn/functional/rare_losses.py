@@ -11,6 +11,7 @@ import numpy as np
 from teachgrad.autograd.modes import no_grad
 from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.gpu import xp
+from teachgrad.likes import ones_like
 from teachgrad.nn.functional.activations import logsigmoid
 from teachgrad.nn.functional.distances import pairwise_distance
 from teachgrad.nn.functional.losses import cross_entropy, reduced, reduction_of
@@ -83,7 +84,7 @@ def gaussian_nll_loss(
     elif var < 0:
         raise ValueError("var has negative entry/entries")
     else:
-        var = var * LIVE["ones_like"](input)
+        var = var * ones_like(input)
     if var._data.shape == input._data.shape[:-1]:
         var = var.unsqueeze(-1)
     losses = 0.5 * (var.log() + (input - target) ** 2 / var)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import teachgrad as torch
+from teachgrad import errors
 from teachgrad.autograd.variable import wrap
 from teachgrad.gpu import xp
 from teachgrad.nn.functional.layers import embedding, shorten_rows
@@ -30,9 +31,11 @@ __all__ = [
 ]
 
 _MODES = {
-    3: ("nearest", "nearest-exact", "linear", "area"), 4: ("nearest", "nearest-exact", "bilinear", "bicubic", "area"),
+    3: ("nearest", "nearest-exact", "linear", "area"),
+    4: ("nearest", "nearest-exact", "bilinear", "bicubic", "lanczos", "area"),
     5: ("nearest", "nearest-exact", "trilinear", "area"),
 }  # fmt: skip
+_AT_HOME = {"linear": 3, "bilinear": 4, "trilinear": 5}  # the number of dimensions that a mode is for
 
 
 def interpolate(
@@ -46,37 +49,75 @@ def interpolate(
 ) -> Any:
     """(N, C, *) with other sizes: `size`, or `scale_factor` times the old one. Mirrors `F.interpolate`.
 
-    `mode` is nearest, nearest-exact, linear (3-d), bilinear (4-d), trilinear (5-d), bicubic (4-d) or area. Raises
-    ValueError or NotImplementedError for what does not go together.
+    `mode` is nearest, nearest-exact, linear (3-d), bilinear (4-d), trilinear (5-d), bicubic (4-d), lanczos (4-d) or area.
+    With `antialias` (bilinear, bicubic and lanczos) a smaller picture is made of all old pixels, not of a few. Raises
+    ValueError, TypeError or NotImplementedError for what does not go together, RuntimeError for sizes of 0.
     """
-    n = input.dim() - 2
+    old, align = input._data.shape[2:], bool(align_corners)
+    if align_corners is not None and mode in ("nearest", "nearest-exact", "area"):
+        raise ValueError(
+            "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
+        )
     if (size is None) == (scale_factor is None):
         raise ValueError(
             "either size or scale_factor should be defined"
             if size is None
             else "only one of size or scale_factor should be defined"
         )
-    if align_corners is not None and mode in ("nearest", "nearest-exact", "area"):
+    asked = _each_dimension(mode, old, size, scale_factor)
+    if size is not None and recompute_scale_factor:
+        raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
+    if antialias and not (mode in ("bilinear", "bicubic", "lanczos") and input.dim() == 4):
         raise ValueError(
-            "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
+            "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D tensor as input"
         )
-    if mode not in _MODES.get(input.dim(), ()) or antialias:
+    if mode not in _MODES.get(input.dim(), ()):
+        if mode in _AT_HOME and input.dim() in _MODES:
+            raise NotImplementedError(f"Got {input.dim()}D input, but {mode} mode needs {_AT_HOME[mode]}D input")
         raise NotImplementedError(
             f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.dim()}D) for the modes: nearest | "
-            f"linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})"
+            f"linear | bilinear | bicubic | trilinear | lanczos | area | nearest-exact (got {mode})"
         )
-    old = input._data.shape[2:]
-    if size is not None:
-        new, scales = tuple(sizes("size", size, n)), (None,) * n
-    else:
-        factors = (scale_factor,) * n if isinstance(scale_factor, int | float) else tuple(scale_factor)
-        new = tuple(math.floor(length * factor) for length, factor in zip(old, factors, strict=True))
-        scales = (None,) * n if recompute_scale_factor else factors
+    if mode == "lanczos" and (align or not antialias):
+        raise ValueError(f"Lanczos mode {'does not support align_corners' if align else 'requires antialias'}=True")
+    new = asked if scale_factor is None else tuple(int(a * factor) for a, factor in zip(old, asked, strict=True))
+    scales = asked if scale_factor is not None and not recompute_scale_factor else (None,) * len(old)
     if mode == "area":
-        return (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[n - 1](input, new)
-    make, align = xp(input._data), bool(align_corners)
-    matrices = tuple(MATRICES[mode](make, a, b, s, align) for a, b, s in zip(old, new, scales, strict=True))
-    return LIVE[f"upsample_{mode.replace('-', '_')}{n}d"](input, matrices)
+        return (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[len(old) - 1](input, new)
+    if not all((*old, *new)):
+        sizes = [", ".join(f"{d}: {n}" for d, n in zip("DHW"[-len(old) :], each, strict=True)) for each in (old, new)]
+        raise RuntimeError(
+            f"Input and output sizes should be greater than 0, but got input ({sizes[0]}) output ({sizes[1]})"
+        )
+    kind = f"{mode}_aa" if antialias else mode
+    make = xp(input._data)
+    matrices = tuple(MATRICES[kind](make, a, b, s, align) for a, b, s in zip(old, new, scales, strict=True))
+    return LIVE[f"upsample_{mode.replace('-', '_')}{len(old)}d{'_aa' if antialias else ''}"](input, matrices)
+
+
+def _each_dimension(mode: str, old: tuple[int, ...], size: Any, scale_factor: Any) -> tuple[Any, ...]:
+    """`size` or `scale_factor`, whichever is given, for each dimension."""
+    asked = scale_factor if size is None else size
+    if not isinstance(asked, list | tuple):
+        if not isinstance(asked, int | np.integer | (float if size is None else int)):
+            given: list[Any] = ["Tensor", [], None] if size is not None else ["Tensor", None, []]
+            raise errors.invalid_combination(f"upsample_{mode}{len(old)}d", *given)
+        return (asked,) * len(old)
+    if len(asked) != len(old):
+        name, shown, letter = (
+            ("scale_factor", "scale_factor of shape", "s") if size is None else ("output", "output size of", "o")
+        )
+        raise ValueError(
+            f"Input and {name} must have the same number of spatial dimensions, but got input with spatial dimensions of "
+            f"{list(old)} and {shown} {asked}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and "
+            f"{shown.split(' of')[0]} in ({letter}1, {letter}2, ...,{letter}K) format."
+        )
+    if size is not None and not all(isinstance(each, int | np.integer) for each in asked):
+        raise TypeError(
+            "expected size to be one of int or Tuple[int] or Tuple[int, int] or Tuple[int, int, int], but got size with "
+            f"types {[type(each) for each in asked]}"
+        )
+    return tuple(asked)
 
 
 def upsample(

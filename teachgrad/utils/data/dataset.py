@@ -41,7 +41,7 @@ class TensorDataset(Dataset[tuple[Any, ...]]):
     """Sample i is the tuple of the i-th rows of some tensors. Mirrors `torch.utils.data.TensorDataset`."""
 
     def __init__(self, *tensors: Any) -> None:
-        if any(len(tensor) != len(tensors[0]) for tensor in tensors):
+        if any(tensor.size(0) != tensors[0].size(0) for tensor in tensors):
             raise AssertionError("Size mismatch between tensors")
         self.tensors = tensors
 

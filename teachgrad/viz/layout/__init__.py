@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -24,10 +25,13 @@ MOST_NODES = 1500
 MARGIN = 14.0
 HEADING = 28.0  # room for the graph's title
 LABEL = 11.5  # font size on edges
+PORT = 12.0  # width of what stands for a box that is elsewhere
 
 
-def place(graph: Graph, trace: Trace | None = None, engine: str = "embedded") -> Layout:
+def place(graph: Graph, trace: Trace | None = None, engine: str = "embedded", ports: Collection[str] = ()) -> Layout:
     """Lay out ``graph``; with a ``trace``, leave room for every gradient that it will show.
+
+    Of the nodes in ``ports`` only the place is wanted where lines come in above and go out below: they are dots there.
 
     ``engine`` is "embedded" (Graphviz as WebAssembly, from PyPI) or "dot" (the program of that name on this
     machine). Raises ValueError above 1500 nodes and for another engine, RuntimeError when Graphviz fails or
@@ -39,12 +43,12 @@ def place(graph: Graph, trace: Trace | None = None, engine: str = "embedded") ->
             "part of it (a smaller input, fewer steps, a tensor from the middle), close its groups (collapse='auto'), "
             "or save it as .dot, .json or .txt."
         )
-    cards = boxes_of(graph, trace)
+    cards = boxes_of(graph, trace) | dict.fromkeys(ports, Card((), PORT, 1.0))
     widths = {edge: max(text_width(text, LABEL) for text in texts) for edge, texts in label_texts(trace).items()}
     framed = close(graph, ())  # of the groups, those that are drawn as frames
     # Where many edges meet in a frame, Graphviz may lose some; then the boxes do without frames.
     for attempt in (framed, replace(framed, groups=())):
-        source = positions_dot(attempt, {name: (box.width, box.height) for name, box in cards.items()}, widths)
+        source = positions_dot(attempt, {name: (box.width, box.height) for name, box in cards.items()}, widths, ports)
         drawn = json.loads(_run(source, engine))
         if all("pos" in item for item in drawn.get("edges", ())):
             return _read(drawn, attempt, cards, gradients=trace is not None)
@@ -125,6 +129,8 @@ def _read(drawn: dict[str, Any], graph: Graph, cards: dict[str, Card], gradients
             x, y = point(f"{left},{high}")
             frames[item["name"].removeprefix("cluster_")] = (x, y, round(far - left, 2), round(high - low, 2))
             continue
+        if "pos" not in item:  # that the ports are on one level
+            continue
         x, y = point(item["pos"])
         box = cards[item["name"]]
         boxes[item["name"]] = (
@@ -135,8 +141,11 @@ def _read(drawn: dict[str, Any], graph: Graph, cards: dict[str, Card], gradients
         )
     routes, labels = {}, {}
     for item in drawn.get("edges", ()):
-        tip, *points = item["pos"].removeprefix("e,").split(" ")
-        routes[item["id"]] = (*map(point, points), point(tip))
+        # "e,x,y x,y x,y ...": the tip of the arrow, and then the points up to its base
+        numbers = list(map(float, item["pos"].removeprefix("e,").replace(" ", ",").split(",")))
+        across = [round(x + MARGIN, 2) for x in numbers[::2]]
+        down = [round(top - y + head, 2) for y in numbers[1::2]]
+        routes[item["id"]] = tuple(zip([*across[1:], across[0]], [*down[1:], down[0]], strict=True))
         if "lp" in item:
             labels[item["id"]] = point(item["lp"])
     missing = [edge.id for edge in graph.edges if edge.id not in routes]

@@ -6,13 +6,14 @@ Each edge is a statement of its own, because long chains in one statement are si
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from teachgrad.viz.cards import FRAME_TITLE
 from teachgrad.viz.metrics import text_width
 from teachgrad.viz.model import Graph, Group, Node
 from teachgrad.viz.values import visible
 
+LARGE = 300  # nodes above which Graphviz is asked for less
 _LABEL = 11.5  # points; Courier is 0.6 of that wide in every Graphviz
 _SHAPES = {
     "leaf": 'shape=box, style="rounded,filled", fillcolor="#e6f0f6"',
@@ -26,14 +27,19 @@ _SHAPES = {
 }
 
 
-def positions_dot(graph: Graph, sizes: Mapping[str, tuple[float, float]], labels: Mapping[str, float]) -> str:
-    """DOT with ids and sizes (pixels) only. ``labels`` maps edge ids to the width to keep free beside them."""
+def positions_dot(
+    graph: Graph, sizes: Mapping[str, tuple[float, float]], labels: Mapping[str, float], ports: Collection[str] = ()
+) -> str:
+    """DOT with ids and sizes (pixels) only. ``labels`` maps edge ids to the width to keep free beside them.
+
+    ``ports`` are nodes at the rim: what the rest uses stands above it, and what uses the rest below.
+    """
     lines = [
         "digraph {",
         # A reserved label takes a rank of its own, and Graphviz then halves the distance between ranks.
         f"graph [rankdir=TB, nodesep=0.25, ranksep={0.3 if labels else 0.42}, ordering=in{_haste(graph)}]",
         'node [shape=record, fixedsize=true, label=""]',
-        f'edge [arrowsize=0.6, fontname="Courier", fontsize={_LABEL}]',
+        f'edge [arrowsize=0.6, fontname="Courier", fontsize={_LABEL}]' if labels else "edge [arrowsize=0.6]",
     ]
     arguments: dict[str, list[str]] = {}
     for edge in graph.edges:
@@ -44,12 +50,19 @@ def positions_dot(graph: Graph, sizes: Mapping[str, tuple[float, float]], labels
         fields = "|".join(f"<{edge}>" for edge in arguments.get(node.id, ()))
         lines.append(f'{node.id} [width={width / 72:.4f}, height={height / 72:.4f}, label="{fields}"]')
     lines += _clusters(graph)
+    for rank, ends in (
+        ("source", (edge.target for edge in graph.edges)),
+        ("sink", (edge.source for edge in graph.edges)),
+    ):
+        rim = dict.fromkeys(end for end in ends if end in ports)
+        lines += [f"{{ rank={rank}; {' '.join(rim)} }}"] if rim else []
     kinds = {node.id: node.kind for node in graph.nodes}
+    is_large = len(graph.nodes) > LARGE
     for edge in graph.edges:
         room = labels.get(edge.id)
         label = f', label="{"M" * max(1, math.ceil((room + 6) / (0.6 * _LABEL)))}"' if room else ""
-        # A leaf stands straight above its AccumulateGrad.
-        weight = ", weight=9" if kinds[edge.source] == "accumulate" else ""
+        # A leaf stands straight above its AccumulateGrad. In a large graph that is left to chance, which saves a third.
+        weight = ", weight=9" if kinds[edge.source] == "accumulate" and not is_large else ""
         lines.append(f'{edge.target}:s -> {edge.source}:{edge.id}:n [id="{edge.id}"{weight}{label}]')
     return "\n".join([*lines, "}", ""])
 

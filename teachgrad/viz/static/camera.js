@@ -55,15 +55,15 @@ export function makeCamera(figure, hasMap) {
     const [frame, place] = [figure.getBoundingClientRect(), root.getBoundingClientRect()];
     map.style.display = hasMap && (place.height > frame.height + 1 || place.width > frame.width + 1) ? "" : "none";
     if (map.style.display) return;
+    const scale = root.viewBox.baseVal.width / place.width;
     if (drawn !== root) {
       drawn = root;
       map.setAttribute("viewBox", root.getAttribute("viewBox"));
       map.replaceChildren(...[...root.querySelectorAll("[data-node] .tg-shape")].map((box) => {
-        const { x, y, width, height } = box.getBBox();
-        return svg("rect", { x, y, width, height });
+        const { left, top, width, height } = box.getBoundingClientRect();
+        return svg("rect", { x: (left - place.left) * scale, y: (top - place.top) * scale, width: width * scale, height: height * scale });
       }), view);
     }
-    const scale = root.viewBox.baseVal.width / place.width;
     build(view, { x: (frame.left - place.left) * scale, y: (frame.top - place.top) * scale,
                   width: frame.width * scale, height: frame.height * scale }, []);
   }
@@ -79,19 +79,23 @@ export function makeCamera(figure, hasMap) {
       update();
     });
   });
+  /** Put another picture into the frame, at the scale of the last one. */
   const show = (picture) => {
+    const scale = root ? root.getBoundingClientRect().width / root.viewBox.baseVal.width : 0;
     root = picture;
     figure.replaceChildren(root);
+    if (scale) Object.assign(root.style, { width: `${scale * root.viewBox.baseVal.width}px`, minWidth: "0" });
   };
   return { zoom, fit, map, update, show, pan: (x, y) => figure.scrollBy({ left: 80 * x, top: 80 * y }) };
 }
 
-/** Lights what the pointer or the focus is on, everywhere it is shown: box, edges, numbers, formula, line of the
- * lesson. `ids` are nodes, `lines` lines of the lesson; nothing puts the light out. */
-export function light(stage, picture, ids, lines) {
+/** Lights what the pointer or the focus is on, everywhere it is shown: box, edges, numbers, formula, step, line of the
+ * lesson. `ids` are nodes, `lines` lines of the lesson, `edge` is the one edge that is meant; nothing puts the light out. */
+export function light(stage, picture, ids, lines, edge) {
   for (const lit of stage.querySelectorAll(".tg-near")) lit.classList.remove("tg-near");
   const keys = [...ids, ...ids.map(picture.boxOf)].filter(Boolean).map((id) => CSS.escape(id));
   const all = [...keys.map((key) => `[data-node="${key}"], [data-of="${key}"]`), ...lines.map((line) => `[data-line="${CSS.escape(line)}"]`)];
-  if (ids.length === 1) all.push(...keys.map((key) => `[data-source="${key}"], [data-target="${key}"]`));
+  if (edge) all.push(`[data-edge="${CSS.escape(picture.lineOf(edge))}"]`, `[data-on="${CSS.escape(edge)}"]`);
+  else if (ids.length === 1) all.push(...keys.map((key) => `[data-source="${key}"], [data-target="${key}"]`));
   if (all.length) for (const near of stage.querySelectorAll(all.join(", "))) near.classList.add("tg-near");
 }

@@ -83,7 +83,7 @@ export function makeTimeline(trace, index, scrub) {
     });
     const { event, mark, height } = looked.reduce((best, each) => (each.mark && !best.mark) || each.height > best.height ? each : best);
     const isEnd = events.some((each) => each.kind === "accumulate");
-    return svg("g", { class: `tg-bar tg-bar-${event.kind}`, "data-mark": mark },
+    return svg("g", { class: `tg-bar tg-bar-${event.kind}`, "data-mark": mark, [event.edge ? "data-on" : "data-of"]: event.edge ?? event.node },
       svg("rect", { x: i + 0.15 * wide, y: 40 - height, width: 0.7 * wide, height }), isEnd ? svg("rect", { class: "tg-base", x: i, y: 37, width: wide, height: 3 }) : null);
   }
   function draw(known) {
@@ -120,28 +120,28 @@ export function makeTools({ find, zoom, fit }) {
   return { root, field, say: (text) => setText(count, text) };
 }
 
-/** Where one is: the whole graph, and each group opened on the way; and where the step is, when that is elsewhere. */
-export function makeCrumbs(open) {
+/** The groups that were opened, to close them again, and the closed one that the step is in. */
+export function makeCrumbs(toggle) {
   const way = html("span", { class: "tg-way" });
   const hint = html("button", { type: "button", class: "tg-button tg-hint" });
-  hint.addEventListener("click", () => open(hint.dataset.to));
+  hint.addEventListener("click", () => toggle(hint.dataset.to));
   const root = html("nav", { class: "tg-crumbs", "aria-label": "Opened groups" }, way, hint);
-  /** `chain`: [[view, title], ...] from the whole graph to where one is; `elsewhere`: [view, title] or null. */
-  function update(chain, elsewhere) {
-    root.hidden = chain.length < 2 && !elsewhere;
-    const said = JSON.stringify(chain);
+  /** `opened`: [[group, title], ...] in the order of opening; `here`: [group, title] or null. */
+  function update(opened, here) {
+    root.hidden = !opened.length && !here;
+    const said = JSON.stringify(opened);
     if (way.dataset.said !== said) {
       way.dataset.said = said;
-      way.replaceChildren(...chain.flatMap(([view, title], i) => {
-        if (i === chain.length - 1) return html("b", { "aria-current": "location" }, html("bdi", null, title));
-        const step = html("button", { type: "button", class: "tg-button", title: "Close what is open in it (Backspace)" }, html("bdi", null, title));
-        step.addEventListener("click", () => open(view));
-        return [step, html("span", { "aria-hidden": "true" }, "\u203a")];
+      way.replaceChildren(...opened.map(([group, title]) => {
+        const close = html("button", { type: "button", class: "tg-button", "aria-label": `Close ${title}`, title: "Close (Backspace closes the last one)" },
+          html("bdi", null, title), html("span", { "aria-hidden": "true" }, " \u00d7"));
+        close.addEventListener("click", () => toggle(group));
+        return close;
       }));
     }
-    hint.hidden = !elsewhere;
-    hint.dataset.to = elsewhere?.[0] ?? "";
-    setText(hint, elsewhere ? `This step is in ${elsewhere[1]}` : "");
+    hint.hidden = !here;
+    hint.dataset.to = here?.[0] ?? "";
+    setText(hint, here ? `Open ${here[1]}, where this step is` : "");
   }
   return { root, update };
 }

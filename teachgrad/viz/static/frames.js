@@ -127,6 +127,10 @@ function follow(frame, event, index) {
   if (event.kind === "call") frame.grads.set(event.node, event.gradient);
   else if (event.kind === "seed") frame.grads.set(event.node, event.out);
   else if (event.kind === "free") frame.freed = true;
+  else if (event.kind === "reset") { // someone else than backward has changed a .grad
+    frame.grads.delete(event.node);
+    frame.rows.set(event.node, { ...frame.rows.get(event.node), before: event.after, delta: null, after: null });
+  }
   else if (event.kind === "accumulate") {
     const leaf = index.leafOf.get(event.node);
     frame.grads.set(event.node, event.delta).set(leaf, event.after);

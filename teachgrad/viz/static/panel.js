@@ -1,14 +1,15 @@
 /* Beside the picture: words, rules and numbers of a step, the lines of the lesson, the leaves. */
 
 import { LEAF_KINDS, MARKS, lineOf, markOf } from "./frames.js";
-import { html, mathNode, orNone, pending, setText, signed, titleOf, valueNode, withMinus } from "./values.js";
+import { build, html, mathNode, orNone, pending, setText, signed, titleOf, valueNode, withMinus } from "./values.js";
 
 const ROOM = 14; // characters in a column of the leaf table
 const HELP = [
   ["\u2190 \u2192", "one step"],
   ["Home End", "first and last step"],
   ["Space", "play, pause"],
-  ["Enter", "the rule of the box in focus"],
+  ["Enter", "more about the box in focus"],
+  ["\u21e7 Enter", "the way from the chosen box to this one"],
   ["/", "find a box by name"],
   ["f", "fit the whole picture"],
 ];
@@ -17,11 +18,14 @@ const KIND_WORDS = {
   call: "a node runs",
   contribute: "a gradient is sent on",
   accumulate: "a gradient reaches .grad",
+  change: "a gradient is changed",
+  retain: "a gradient is kept",
+  reset: ".grad is changed",
   free: "saved values are freed",
   error: "backward() stops",
 };
 
-export function makePanel(trace, index, { math, start, quiz, change }) {
+export function makePanel(trace, index, { math, start, still, quiz, change }) {
   const sentence = html("p", { class: "tg-sentence", "aria-live": "polite", "aria-atomic": "true", dir: "auto" });
   const kind = html("p", { class: "tg-kind" });
   const facts = html("div", { class: "tg-facts" });
@@ -36,10 +40,11 @@ export function makePanel(trace, index, { math, start, quiz, change }) {
 
   const fact = (term, ...value) => html("div", { class: "tg-fact" }, html("dt", null, term), html("dd", null, ...value));
   const about = (id, element) => {
-    if (id) element.dataset.of = id;
+    if (id) element.dataset[index.edges.has(id) ? "on" : "of"] = id;
     return element;
   };
-  const keys = index.groups.size ? [...HELP, ["Enter", "open or close the group in focus"]] : HELP;
+  const own = still ? HELP.slice(3) : HELP;
+  const keys = index.groups.size ? [...own, ["Enter", "open or close the group in focus"], ["\u232b", "close the last one opened"]] : own;
   const help = html("dl", { class: "tg-help" }, ...keys.map(([key, what]) => fact(html("kbd", null, key), what)));
 
   const formula = (text) => html("span", { class: "tg-formula" },
@@ -51,16 +56,22 @@ export function makePanel(trace, index, { math, start, quiz, change }) {
 
   function factsOf(event) {
     const list = html("dl");
-    const outgoing = event.kind === "seed" ? "starting gradient" : "gradient going out";
+    const isChange = event.kind === "change";
+    const outgoing = event.kind === "seed" ? "starting gradient" : isChange ? "what arrives" : "gradient going out";
     const target = index.leafOf.get(index.edges.get(event.edge)?.target);
-    if (event.gradient) list.append(about(event.node, fact("gradient coming in", valueNode(event.gradient, signed))));
-    if (event.out) list.append(about(target, fact(outgoing, valueNode(event.out, signed))));
+    if (event.received) event.received.forEach((value, i) => list.append(about(event.node, fact(`gradient of result ${i}`, orNone(value)))));
+    else if (event.gradient) list.append(about(event.node, fact(isChange ? "what was sent" : "gradient coming in", valueNode(event.gradient, signed))));
+    if (event.out) list.append(about(event.edge, fact(outgoing, valueNode(event.out, signed))));
+    if (event.product) list.append(about(event.node, fact(`before the sum over ${event.summed.length > 1 ? "dimensions" : "dimension"} ${event.summed.join(", ")}`, valueNode(event.product, signed))));
     const mark = MARKS[markOf(event.out ?? event.delta ?? event.gradient, index)];
     if (mark) list.append(fact("size", html("span", { class: "tg-mark" }, mark.join(" "))));
-    if (event.rule) list.append(about(event.node, fact("local rule", ruleNode(event.rule))));
+    if (event.rule) list.append(about(event.node, fact("local rule", build(ruleNode(event.rule), { tabindex: 0, role: "group", "aria-label": "local rule" }, []))));
+    if (event.used) list.append(about(event.node, fact("saved values it uses", ...Object.entries(event.used).map(([name, text]) => html("div", null, `${name} = `, html("span", { class: "tg-number" }, withMinus(text)))))));
+    if (event.freed) list.append(fact("freed", event.freed.map((id) => titleOf(index.nodes.get(id))).join(", ")));
+    if (event.kind === "retain" || event.kind === "reset") list.append(about(event.node, fact(".grad", html("span", { class: "tg-sum" }, ...(event.kind === "reset" ? [orNone(event.before), " \u2192 "] : []), orNone(event.after)))));
     if (event.kind === "accumulate") {
       const more = event.before ? [" + ", valueNode(event.delta), " = "] : [" \u2192 "];
-      list.append(about(target, fact(".grad", html("span", { class: "tg-sum" }, orNone(event.before), ...more, valueNode(event.after)))));
+      list.append(about(event.edge, fact(".grad", html("span", { class: "tg-sum" }, orNone(event.before), ...more, valueNode(event.after)))));
     }
     return list;
   }
@@ -72,7 +83,7 @@ export function makePanel(trace, index, { math, start, quiz, change }) {
     const [facts, old] = drawn.get(leaf.id) ?? [];
     if (facts && facts[0] === before && facts[1] === delta && facts[2] === after && facts[3] === now && facts[4] === frame.over) return old;
     const missing = frame.over ? "none came" : "not yet";
-    const element = html("tr", { class: now ? "tg-now" : "", "data-of": leaf.id },
+    const element = html("tr", { class: now ? "tg-now" : "", "data-of": leaf.id, tabindex: -1 },
       html("th", { scope: "row" }, html("bdi", null, ...titleOf(leaf).split(/(?<=[._])/).flatMap((part) => [part, html("wbr")]).slice(0, -1))),
       html("td", null, orNone(before, ROOM)),
       html("td", null, delta ? valueNode(delta, signed, ROOM) : pending(missing)),
@@ -84,7 +95,7 @@ export function makePanel(trace, index, { math, start, quiz, change }) {
   function drawLeaves(frame) {
     const all = [...frame.rows.values()].map((row) => leafRow(row, frame));
     if (rows.childElementCount !== all.length) rows.replaceChildren(...all);
-    leaves.hidden = all.length === 0;
+    leaves.hidden = all.length === 0 || Boolean(still);
   }
 
   /** The selected node: its numbers, and one rule per edge it sends a gradient along. */
@@ -94,13 +105,14 @@ export function makePanel(trace, index, { math, start, quiz, change }) {
     if (node.value) list.append(fact("value", valueNode(node.value)));
     if (change && LEAF_KINDS.has(node.kind) && node.value?.numbers?.length) list.append(fact("change and run again", changeForm(node)));
     const grad = frame.grads.get(id) ?? frame.rows.get(id)?.before;
-    list.append(fact(LEAF_KINDS.has(node.kind) ? ".grad" : "gradient", grad ? valueNode(grad, signed) : pending("not yet")));
+    if (!still || grad) list.append(fact(LEAF_KINDS.has(node.kind) ? ".grad" : "gradient", grad ? valueNode(grad, signed) : pending("not yet")));
     for (const event of trace.events.filter((e) => e.kind === "contribute" && e.node === id && e.rule)) {
       const target = index.nodes.get(index.leafOf.get(index.edges.get(event.edge)?.target));
       const done = frame.flows.get(event.edge) === event.out;
       const title = html("bdi", { "data-of": target?.id ?? "" }, target ? titleOf(target) : event.rule.input);
       list.append(fact(html("span", null, "to ", title), ruleNode(event.rule, done), done ? null : pending("not yet")));
     }
+    if (node.module) list.append(fact("module", node.module));
     if (node.source) list.append(fact(`line ${node.source.line}`, html("code", { dir: "auto", "data-line": lineOf(node) }, node.source.text ?? node.source.file)));
     return [html("p", { class: "tg-named" }, html("bdi", null, titleOf(node)), ` \u00b7 ${node.op || node.word || node.kind}`), list];
   }
@@ -126,11 +138,15 @@ export function makePanel(trace, index, { math, start, quiz, change }) {
   function update(frame, step, [selected = "", partner = ""], path) {
     const { event } = frame;
     const passes = trace.passes.length;
-    const count = trace.waits ? `Step ${step}, live` : `Step ${step} of ${trace.events.length}`;
+    const count = still ? "" : trace.waits ? `Step ${step}, live` : `Step ${step} of ${trace.events.length}`;
     setText(kind, [count, passes > 1 ? `backward() ${frame.pass + 1} of ${passes}` : "",
                    KIND_WORDS[event?.kind]].filter(Boolean).join(" \u00b7 "));
     setText(sentence, withMinus(event?.sentence ?? start));
-    if (shown !== event) facts.replaceChildren(event ? factsOf(event) : help);
+    if (shown !== event) {
+      const hadFocus = facts.contains(document.activeElement);
+      facts.replaceChildren(event ? factsOf(event) : help);
+      if (hadFocus) (facts.querySelector("[tabindex]") ?? root.closest(".tg-stage")).focus({ preventScroll: true });
+    }
     shown = event;
     drawLeaves(frame);
     lesson?.update(event);
@@ -150,7 +166,7 @@ export function makePanel(trace, index, { math, start, quiz, change }) {
 function makeLesson(index) {
   const lines = [...index.lines].map(([key, ids]) => [key, ids, index.nodes.get(ids[0]).source]);
   lines.sort(([, , a], [, , b]) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line));
-  const items = new Map(lines.map(([key, ids, { line, text }]) => [key, html("li", { "data-line": key },
+  const items = new Map(lines.map(([key, ids, { line, text }]) => [key, html("li", { "data-line": key, tabindex: -1 },
     html("span", { class: "tg-lineno" }, line), html("code", { dir: "auto" }, text.trim()))]));
   if (!items.size) return null;
   const list = html("ol", { class: "tg-lesson", "aria-label": "Lines of the lesson", tabindex: "0" }, ...items.values());

@@ -24,8 +24,7 @@ export function importPicture(text, prefix) {
 }
 
 /** Draws frames onto one SVG; `update` may be called with any frame in any order. */
-export function makePicture(index, text, prefix, canOpen) {
-  const root = importPicture(text, prefix);
+export function makePicture(index, root, canOpen) {
   const { width, height } = root.viewBox.baseVal;
   root.style.setProperty("--tg-natural", `${width}px`);
   root.style.setProperty("--tg-ratio", width / height);
@@ -84,7 +83,7 @@ export function makePicture(index, text, prefix, canOpen) {
   function drawNode(id, frame, { selected, found, path }) {
     const [g, { event }] = [nodes.get(id), frame];
     const of = (test) => (index.groups.has(id) ? (index.members.get(id) ?? []).some(test) : test(id));
-    const active = event && (boxOf(event.node) === id || (event.kind === "accumulate" && boxOf(index.leafOf.get(event.node)) === id));
+    const active = event && (boxOf(event.node) === id || event.freed?.some((each) => boxOf(each) === id) || (event.kind === "accumulate" && boxOf(index.leafOf.get(event.node)) === id));
     const dim = Boolean(path && !of((each) => path.has(each)));
     const hit = found.size > 0 && of((each) => found.has(each));
     const isSelected = selected.includes(id);
@@ -108,8 +107,9 @@ export function makePicture(index, text, prefix, canOpen) {
     const label = g.querySelector(".tg-edge-label");
     const mark = markOf(value, index);
     const many = flowed.length > 1 && !active;
-    setText(label, !value ? "" : many ? `${flowed.length} gradients` : (MARKS[mark] ? `${MARKS[mark][0]} ` : "") + brief(value));
-    label.setAttribute("dx", value && !many && plus(value) ? 5 : 0); // room for the sign, away from the line
+    const glyph = MARKS[mark]?.[0] ?? (value && !value.numbers ? signOf(value) : ""); // a summed-up array shows no signs of its own
+    setText(label, !value ? "" : many ? `${flowed.length} gradients` : (glyph && `${glyph} `) + brief(value));
+    label.setAttribute("dx", value && !many && (glyph || plus(value)) ? 5 : 0); // room for the sign, away from the line
     toggle(g, { "tg-flowed": Boolean(value), "tg-active": active, "tg-dim": dim,
                 "tg-plus": !many && signOf(value) === "+", "tg-minus": !many && signOf(value) === "\u2212" });
     g.dataset.mark = mark;
@@ -162,7 +162,7 @@ export function makePicture(index, text, prefix, canOpen) {
     for (const g of root.querySelectorAll(".tg-frame")) g.classList.toggle("tg-under", lids.has(g.dataset.group) || isUnder(g.dataset.group));
     for (const [id, lid] of lids) lid.classList.toggle("tg-under", isUnder(id));
   }
-  return { root, nodes, edges, boxOf, lineOf: (id) => lines.get(id), update, toggleLid, gradText };
+  return { root, nodes, edges, boxOf, lids, lineOf: (id) => lines.get(id), update, toggleLid, gradText };
 }
 
 export function toggle(element, classes) {

@@ -11,7 +11,7 @@
 
 import { between, changed, indexTrace, lineOf, makeFold, onward, search } from "./frames.js";
 import { makePanel } from "./panel.js";
-import { makePicture, sendPulse, stillness } from "./picture.js";
+import { importPicture, makePicture, sendPulse, stillness } from "./picture.js";
 import { bringIntoView, light, makeCamera } from "./camera.js";
 import { makeControls, makeCrumbs, makeTimeline, makeTools } from "./controls.js";
 import { html, unpack } from "./values.js";
@@ -23,8 +23,8 @@ const SECONDS_PER_STEP = 1.4; // at speed 1: time to read one short sentence
  *
  * options.views: the pictures, as written by teachgrad.viz.svg: "" is the whole, the others are groups by id;
  * options.prefix: what their ids begin with; options.math: MathML trees by rule text; options.start: the sentence of
- * step 0; options.step, options.speed: where to begin; options.keepsTime: whether this one of several views steps on
- * while playing. options.quiz {make, answer(text or null)}: asks before each step (see setQuiz);
+ * step 0; options.still: nothing happens, the graph is only looked at; options.step, options.speed: where to begin; options.keepsTime: whether this one of several views steps on
+ * while playing. options.makeComposer: opens groups (see opening.js). options.quiz {make, answer(text or null)}: asks before each step (see setQuiz);
  * options.advance(everything): runs a live backward on, while trace.waits (see extend); options.change(node, entry,
  * text): changes a leaf and runs again.
  * Whatever `root` already holds (the static picture) stays visible until the player stands.
@@ -32,12 +32,12 @@ const SECONDS_PER_STEP = 1.4; // at speed 1: time to read one short sentence
 export function mount(root, trace, options = {}) {
   const index = indexTrace(trace);
   let fold = makeFold(trace, index);
-  const pictures = new Map(); // view -> its picture, made when it is first opened
+  const compose = options.makeComposer?.(index, options.views, options.prefix) ?? (() => importPicture(options.views[""], options.prefix));
   const quiz = options.quiz ? options.quiz.make(options.quiz.answer, options.math) : null;
   const panel = makePanel(trace, index, { ...options, quiz: quiz?.root });
   const listeners = { step: new Set(), playing: new Set(), speed: new Set(), selected: new Set() };
   const state = { step: options.step ?? 0, playing: false, speed: options.speed ?? 1, selected: "" };
-  let view = ""; // the group that is open
+  const opened = new Set(); // groups, in the order in which they were opened
   let partner = ""; // the other end of a path
   let path = null; // what is not dimmed
   let found = new Set();
@@ -51,30 +51,27 @@ export function mount(root, trace, options = {}) {
   const atEnd = () => state.step === trace.events.length && !trace.waits;
   const isAsked = () => Boolean(quizzed.question?.text) && state.step === quizzed.reach;
   const canOpen = (id) => Object.hasOwn(options.views, id);
-  const nameOf = (id) => (id ? index.groups.get(id).title : trace.graph.title || "whole graph");
   const timeline = makeTimeline(trace, index, (step) => act(step));
-  const crumbs = makeCrumbs((to) => open(to));
+  const crumbs = makeCrumbs((group) => toggleGroup(group));
   const controls = makeControls(trace, {
     first: () => act(0), back: () => act(state.step - 1), next: () => act(state.step + 1), last: () => act(Infinity),
     play: () => (state.playing ? pause() : play()), scrub: (step) => act(step), speed: (value) => setSpeed(value),
   });
-  function picture() {
-    if (!pictures.has(view)) pictures.set(view, makePicture(index, options.views[view], options.prefix, canOpen));
-    return pictures.get(view);
-  }
+  let picture = makePicture(index, compose(opened), canOpen);
 
   /** Draw the moment; `isStep` says that nothing but the step has changed. */
   function draw(isStep = false) {
     const frame = fold(state.step);
     const selected = [state.selected, partner].filter(Boolean);
     const dirty = isStep && drawn !== null ? changed(trace, drawn, state.step, index) : null;
-    picture().update(frame, { selected, found, path }, dirty);
+    picture.update(frame, { selected, found, path }, dirty);
     drawn = state.step;
     panel.update(frame, state.step, selected, path);
     timeline.update(state.step, limit());
     quiz?.update(quizzed, isAsked());
     controls.update({ ...state, sentence: frame.event?.sentence ?? options.start, end: atEnd() ? state.step : Infinity });
-    crumbs.update(chainTo(view), frame.event && !picture().boxOf(frame.event.node) ? [viewFor(frame.event.node), nameOf(viewFor(frame.event.node))] : null);
+    const box = picture.boxOf(frame.event?.node);
+    crumbs.update([...opened].map(named), index.groups.has(box) && canOpen(box) ? named(box) : null);
     return frame;
   }
   function setStep(step) {
@@ -86,9 +83,9 @@ export function mount(root, trace, options = {}) {
     const { event } = draw(true);
     const behavior = forward && !stillness.matches ? "smooth" : "instant";
     const active = event ? [event.node, event.kind === "accumulate" ? index.leafOf.get(event.node) : null] : [];
-    bringIntoView(figure, active.map((id) => picture().nodes.get(picture().boxOf(id))), behavior);
+    bringIntoView(figure, active.map((id) => picture.nodes.get(picture.boxOf(id))), behavior);
     bringIntoView(panel.leaves, panel.root.querySelectorAll(".tg-now"), behavior);
-    if (forward && event?.edge) stopPulse = sendPulse(picture().edges.get(picture().lineOf(event.edge)), 650 / Math.max(state.speed, 0.5));
+    if (forward && event?.edge) stopPulse = sendPulse(picture.edges.get(picture.lineOf(event.edge)), 650 / Math.max(state.speed, 0.5));
     say("step");
   }
   /** A step asked for by hand also ends the playing. */
@@ -143,41 +140,48 @@ export function mount(root, trace, options = {}) {
     say("selected");
   }
 
-  // Groups: a closed one is opened as a picture of its own, an open one is closed under a lid in its place.
+  // Groups: a closed one opens in its place, where the picture makes room; one that is open from the start closes under a lid.
 
-  const chainTo = (to) => {
-    const chain = [];
-    for (let at = to; at; at = index.around(at).find(canOpen)) chain.unshift([at, nameOf(at)]);
-    return [["", nameOf("")], ...chain];
-  };
-  /** The view that shows a node best: the smallest group around it that has one, unless the whole graph shows it. */
-  function viewFor(id) {
-    const isIn = (to) => options.views[to].includes(`data-node="${id}"`);
-    return isIn("") ? "" : index.around(id).find((group) => canOpen(group) && isIn(group)) ?? index.around(id).find(canOpen) ?? "";
-  }
-  function open(to, focusOn) {
-    if (!Object.hasOwn(options.views, to)) return;
-    const from = view;
+  const named = (id) => [id, index.groups.get(id).title];
+  /** Show the picture with other groups open, as large as before and with `anchor`, a group, where it was. */
+  function recompose(anchor) {
     const hadFocus = figure.contains(document.activeElement) || crumbs.root.contains(document.activeElement);
+    const place = () => placeOf(anchor)?.getBoundingClientRect() ?? figure.getBoundingClientRect();
+    const [before, old] = [place(), picture];
     stopPulse();
-    view = to;
     figure.style.minHeight = `${figure.offsetHeight}px`; // a smaller picture must not move the buttons
-    camera.show(picture().root);
-    const frame = draw();
+    picture = makePicture(index, compose(opened), canOpen);
+    for (const id of old.lids.keys()) if (!opened.has(id)) picture.toggleLid(id, fold(state.step));
+    camera.show(picture.root);
+    draw();
+    const after = place();
+    figure.scrollBy({ left: after.left - before.left, top: after.top - before.top, behavior: "instant" });
     camera.update();
-    const { nodes, boxOf } = picture();
-    const inside = [...nodes].find(([id]) => index.around(id).includes(view))?.[1];
-    const target = focusOn ?? nodes.get(boxOf(from)) ?? inside;
-    if (hadFocus) target?.focus({ preventScroll: true });
-    bringIntoView(figure, [nodes.get(boxOf(frame.event?.node)) ?? target], "instant");
+    bringIntoView(figure, [placeOf(anchor)?.querySelector("text")], "instant");
+    if (hadFocus) placeOf(anchor)?.focus({ preventScroll: true });
   }
-  function toggleGroup(element) {
-    const { node, group, lid } = element.dataset;
-    if (node) return open(node);
-    const other = picture().toggleLid(group ?? lid, fold(state.step));
+  const placeOf = (group) => picture.nodes.get(group) ?? picture.root.querySelector(`.tg-frame[data-group="${CSS.escape(group)}"]`);
+  function open(group) {
+    if (!group || !canOpen(group) || !picture.nodes.has(group)) return;
+    opened.add(group);
+    recompose(group);
+  }
+  function close(group) {
+    for (const id of [...opened]) if (id === group || index.around(id).includes(group)) opened.delete(id);
+    recompose(group);
+  }
+  /** Open whatever closed groups are around a node, as far as they open. */
+  function reveal(id) {
+    for (let box = picture.boxOf(id); index.groups.has(box) && canOpen(box); box = picture.boxOf(id)) open(box);
+  }
+  function toggleGroup(group) {
+    if (opened.has(group)) return close(group);
+    if (picture.nodes.has(group)) return open(group);
+    const other = picture.toggleLid(group, fold(state.step));
     other.focus({ preventScroll: true });
     bringIntoView(figure, [other.querySelector("text")], "instant");
   }
+  const groupOf = ({ dataset }) => dataset.node ?? dataset.group ?? dataset.lid;
 
   /** Finds nodes by name; `move` goes on to the next of them. */
   function find(text, move) {
@@ -185,8 +189,8 @@ export function mount(root, trace, options = {}) {
     found = new Set(all);
     if (all.length && move) {
       select(all[(all.indexOf(state.selected) + move + all.length) % all.length]);
-      if (!picture().nodes.has(state.selected)) open(viewFor(state.selected));
-      bringIntoView(figure, [picture().nodes.get(picture().boxOf(state.selected))], "instant");
+      reveal(state.selected);
+      bringIntoView(figure, [picture.nodes.get(picture.boxOf(state.selected))], "instant");
     }
     const place = all.indexOf(state.selected) + 1;
     tools.say(text.trim() ? (move && place ? `${place} of ${all.length}` : `${all.length} found`) : "");
@@ -205,7 +209,7 @@ export function mount(root, trace, options = {}) {
     Home: () => act(0),
     End: () => act(Infinity),
     " ": () => (state.playing ? pause() : play()),
-    Backspace: () => view && open(chainTo(view).at(-2)[0]),
+    Backspace: () => opened.size && close([...opened].at(-1)),
     Escape: () => (state.playing ? pause() : found.size ? leaveSearch() : state.selected ? select("") : KEYS.Backspace()),
   };
   function leaveSearch() {
@@ -215,6 +219,12 @@ export function mount(root, trace, options = {}) {
   }
   const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   const GROUPS = ".tg-group:not(.tg-shut), .tg-frame, [data-lid]";
+  const LISTS = ".tg-lesson, .tg-leaves"; // whose rows take the focus one after another, which lights what they are about
+  function goThrough(list, move) {
+    const rows = [...list.querySelectorAll("[tabindex='-1']")];
+    const at = rows.indexOf(document.activeElement) + move;
+    rows[Math.min(Math.max(at, 0), rows.length - 1)]?.focus();
+  }
   function onKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     event.stopPropagation(); // JupyterLab must not take a plain key pressed in here as its own
@@ -223,8 +233,9 @@ export function mount(root, trace, options = {}) {
     // Space on a focused button presses that button, and a focused menu or table keeps its keys.
     if (event.target.closest("select, summary, input:not(.tg-scrubber)") && event.key !== "Escape") return;
     if (event.key === " " && event.target.closest("button")) return;
-    if (event.key === "Enter" && group) toggleGroup(group);
+    if (event.key === "Enter" && group) toggleGroup(groupOf(group));
     else if (event.key === "Enter" && node) choose(node.dataset.node, event.shiftKey);
+    else if (event.target.closest(LISTS) && /^Arrow(Up|Down)$/.test(event.key)) goThrough(event.target.closest(LISTS), event.key === "ArrowUp" ? -1 : 1);
     else if (event.shiftKey && ARROWS[event.key]) camera.pan(...ARROWS[event.key]);
     else if (Object.hasOwn(KEYS, event.key)) KEYS[event.key]();
     else return;
@@ -233,15 +244,17 @@ export function mount(root, trace, options = {}) {
   function onClick(event) {
     const group = event.target.closest(".tg-group:not(.tg-shut), .tg-frame-title, [data-lid]");
     const node = event.target.closest("[data-node]");
-    if (group) toggleGroup(group.closest(GROUPS));
+    if (group) toggleGroup(groupOf(group.closest(GROUPS)));
     else if (node) choose(node.dataset.node, event.shiftKey);
   }
   function onPoint({ type, target }) {
-    const about = type.endsWith("out") ? null : target.closest("[data-node], [data-of], [data-line]")?.dataset;
-    const id = about?.node ?? about?.of;
+    const about = type.endsWith("out") ? null : target.closest("[data-node], [data-edge], [data-of], [data-on], [data-line]")?.dataset;
+    const edge = index.edges.get(about?.edge ?? about?.on);
+    const id = about?.node ?? edge?.source ?? about?.of;
     const source = index.nodes.get(id)?.source;
     const line = about?.line ?? (source ? lineOf({ source }) : null);
-    light(stage, picture(), id ? [id] : index.lines.get(line) ?? [], line ? [line] : []);
+    const ids = edge ? [edge.source, edge.target, index.leafOf.get(edge.target)] : id ? [id] : index.lines.get(line) ?? [];
+    light(stage, picture, ids, line ? [line] : [], edge?.id);
   }
   /** After a click the keys belong to the player as a whole: Space plays, whichever button it was. */
   function onPointerDown(event) {
@@ -268,11 +281,12 @@ export function mount(root, trace, options = {}) {
   const camera = makeCamera(figure, index.nodes.size > 150);
   const tools = makeTools({ find, zoom: camera.zoom, fit: camera.fit });
   const problem = html("p", { class: "tg-problem", role: "alert", hidden: "" });
-  const label = `Replay of backward(): ${trace.graph.title || "a graph"}. Arrow keys step, Space plays, Enter selects a node.`;
+  const label = options.still ? `Graph ${trace.graph.title}. Enter opens a group and selects a node.`
+    : `Replay of backward(): ${trace.graph.title || "a graph"}. Arrow keys step, Space plays, Enter selects a node.`;
   const stage = html("div", { class: "tg-stage", tabindex: "0", role: "group", "aria-label": label, "data-lm-suppress-shortcuts": "true" },
     html("div", { class: "tg-sight" }, html("div", { class: "tg-top" }, crumbs.root, tools.root), figure, camera.map),
-    html("div", { class: "tg-foot" }, timeline.root, controls.root, problem), panel.root);
-  camera.show(picture().root);
+    options.still ? "" : html("div", { class: "tg-foot" }, timeline.root, controls.root, problem), panel.root);
+  camera.show(picture.root);
   draw();
   stage.addEventListener("keydown", onKey);
   stage.addEventListener("pointerdown", onPointerDown);
@@ -283,15 +297,15 @@ export function mount(root, trace, options = {}) {
   root.prepend(stage);
   for (const element of still) element.hidden = true;
   for (const details of root.querySelectorAll(".tg-events")) details.open = false;
-  bringIntoView(figure, [picture().nodes.get(picture().boxOf(trace.events[0]?.node))], "instant"); // where it will begin
+  bringIntoView(figure, [picture.nodes.get(picture.boxOf(trace.events[0]?.node))], "instant"); // where it will begin
   camera.update();
 
   return {
     get step() { return state.step; },
     get playing() { return state.playing; },
     get steps() { return trace.events.length; },
-    get view() { return view; },
-    setStep, play, pause, select, setSpeed, open,
+    get opened() { return [...opened]; },
+    setStep, play, pause, select, setSpeed, open, close,
     /** Call `listener(value)` after every change of "step", "playing", "speed" or "selected". */
     on(name, listener) { listeners[name].add(listener); },
     /** What is asked and known in predict mode: {question, feedback, score, reach}. */
@@ -323,24 +337,29 @@ export function mount(root, trace, options = {}) {
   };
 }
 
-/** Mount every copy of one cell's output that is not mounted yet; ids play no part in finding them. `ask` is the judge
- * of a page that asks questions (see quiz.js). */
-export async function mountAll(uid, ask, make) {
+/** Mount every copy of one cell's output that is not mounted yet; ids play no part in finding them. `needs`: what else
+ * there is in the page, makeComposer where groups open, and the judge of a page that asks questions (see quiz.js). */
+export async function mountAll(uid, needs) {
   for (const root of document.querySelectorAll(`.tg-player[data-uid="${uid}"]`)) {
     if (root.dataset.mounted) continue; // by the script of another copy, perhaps while this one waited
     root.dataset.mounted = "true";
     // What stands in for a widget waits whether the widget lives.
     if (root.closest("[data-stands-for]")) await new Promise((done) => setTimeout(done, 1500));
-    if (!root.isConnected) continue;
-    const { trace, questions, css, ...options } = await unpack(root.querySelector(".tg-data").textContent);
-    root.append(html("style", null, css));
-    const asked = ask?.(trace, questions);
-    const answer = (given) => {
-      const reached = asked.answer(given);
-      player.setQuiz(asked.known());
-      if (reached !== null) player.setStep(reached);
-    };
-    const player = mount(root, trace, { ...options, quiz: asked ? { make, answer } : null });
-    if (asked) player.setQuiz(asked.known());
+    if (root.isConnected) await mountCell(root, needs);
   }
+}
+
+/** Mount one copy; its player. */
+export async function mountCell(root, { makeComposer, practice, makeQuiz }) {
+  const { trace, questions, css, ...options } = await unpack(root.querySelector(".tg-data").textContent);
+  root.append(html("style", null, css));
+  const asked = practice?.(trace, questions);
+  const answer = (given) => {
+    const reached = asked.answer(given);
+    player.setQuiz(asked.known());
+    if (reached !== null) player.setStep(reached);
+  };
+  const player = mount(root, trace, { ...options, makeComposer, quiz: asked ? { make: makeQuiz, answer } : null });
+  if (asked) player.setQuiz(asked.known());
+  return player;
 }

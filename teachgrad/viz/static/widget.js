@@ -1,5 +1,6 @@
 /* The Jupyter widget (anywidget): the same player, its state shared with Python. */
 
+import { makeComposer } from "./opening.js";
 import { makeQuiz } from "./quiz.js";
 import { mount } from "./player.js";
 import { html } from "./values.js";
@@ -21,7 +22,7 @@ function render({ model, el }) {
     const isLive = model.get("live");
     const trace = { ...model.get("_trace"), ...(isLive ? model.get("_run") : {}) };
     player = mount(root, trace, {
-      ...model.get("_options"), math: { ...model.get("_options").math, ...trace.math }, step: model.get("step"), speed: model.get("speed"), keepsTime: () => el === [...all][0],
+      ...model.get("_options"), makeComposer, math: { ...model.get("_options").math, ...trace.math }, step: model.get("step"), speed: model.get("speed"), keepsTime: () => el === [...all][0],
       quiz: model.get("mode") === "predict" ? { make: makeQuiz, answer: (given) => tell({ kind: "answer", given }) } : null,
       change: model.get("_can_rerun") ? (node, entry, value) => tell({ kind: "change", node, entry, value }) : null,
       advance: (everything) => tell({ kind: "advance", everything }),
