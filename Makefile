@@ -5,7 +5,7 @@ PIP = $(PYTHON) -m pip install --quiet --constraint constraints.txt
 PYTEST = $(PYTHON) -m pytest -n auto
 
 .NOTPARALLEL:
-.PHONY: help demo test lab oracle standin test-gpu conformance browser lint format bench bench-quick bench-viz docs images dist hooks clean
+.PHONY: help demo test lab oracle standin test-gpu conformance browser lint format bench bench-quick bench-viz docs notebooks images dist hooks clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -56,6 +56,10 @@ bench-viz: $(VENV)/.has-oracle $(VENV)/.has-benchmark  ## what the pictures cost
 docs: $(VENV)/.has-docs  ## the documentation as pages, in build/docs/
 	$(PYTHON) -m sphinx --fail-on-warning --quiet docs build/docs
 	@echo "Open build/docs/index.html"
+
+notebooks: $(VENV)/.has-test  ## run the lessons from top to bottom and save what they show
+	$(PYTHON) -m jupyter nbconvert --execute --inplace --ExecutePreprocessor.record_timing=False \
+	    --ExecutePreprocessor.coalesce_streams=True notebooks/*.ipynb
 
 images: $(VENV)/.has-test  ## take the README's pictures again, from a real run in Chromium
 	$(PYTHON) docs/images/make.py

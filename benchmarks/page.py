@@ -39,8 +39,6 @@ FLOORS = {
     "small_conv": "NumPy by hand needs {numpy}, without the checks of shapes, strides and versions.",
     "deep_conv": "NumPy by hand needs {numpy}: the copies into columns and the products, nothing else.",
     "transformer": "Its 24 matrix products, called alone through NumPy, took 0.50 of PyTorch's time for the whole step.",
-    "`import teachgrad` beside `import numpy`, whole processes": "The cost is spread over some 110 small rooms, none "
-    "above a twentieth of it: finding and reading them, and 430 entries of the op table, of which only the names are read.",
     "growth of forward with the length of a chain, exponent": "CPython's collector walks the growing graph: with it off the "
     "exponent is 0.99. A chain of plain Python objects, the next row, fares worse with it on.",
 }

@@ -176,11 +176,12 @@ def _first_look() -> tuple[Any, str]:
     if not count:
         return None, "CuPy finds no NVIDIA GPU."
     try:
-        cupy.exp(cupy.zeros(1))  # compiles a kernel, with NVRTC
+        ones = cupy.exp(cupy.zeros((2, 2), np.float32))  # compiles a kernel, with NVRTC
+        ones @ ones  # loads cuBLAS
     except (ImportError, OSError, RuntimeError, cupy.cuda.compiler.CompileException) as problem:
         return None, (
-            f"CuPy finds a GPU and cannot compile for it; NVRTC may be missing (pip install 'cupy-cuda12x[ctk]'): "
-            f"{_sentence(problem)}"
+            "CuPy finds a GPU and cannot compute on it; NVRTC may be missing, or cuBLAS (both come with pip install "
+            f"'cupy-cuda12x[ctk]>=14'): {_sentence(problem)}"
         )
     if not hasattr(cupy.ndarray, "mT"):  # CuPy 13 has not yet what the rules of matrices use
         cupy.ndarray.mT = property(lambda array: array.swapaxes(-1, -2))

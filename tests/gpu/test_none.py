@@ -32,7 +32,7 @@ def fake(**parts):
         runtime=types.SimpleNamespace(getDeviceCount=raises(count) if isinstance(count, Exception) else lambda: count),
         compiler=types.SimpleNamespace(CompileException=type("CompileException", (Exception,), {})),
     )
-    module.zeros = lambda n: n
+    module.zeros = lambda shape, dtype: shape
     module.exp = raises(parts.get("kernel", RuntimeError("libnvrtc.so not found")))
     return module
 

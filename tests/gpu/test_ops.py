@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 
 import pytest
 
@@ -24,6 +25,10 @@ ELSEWHERE = (
     "lstsq(x[:0]",
 )
 """Lines about the CPU's random numbers, memory and LAPACK, and about which device it is."""
+
+
+UNDETERMINED = re.compile(r"\bqr\(|eig\(|eigvals\(")
+"""Lines whose answers cuSOLVER may give with other signs or in another order than LAPACK. test_linalg.py compares sums."""
 
 
 def inputs(text, dtype):
@@ -49,25 +54,32 @@ def both(text, dtype, watch=contextlib.nullcontext, second=False):
     return lines.run(text, arrays, "cuda", watch, second), wanted
 
 
+@pytest.fixture
+def comparable(request):
+    """Do the numbers of a line say the same here as on the CPU?"""
+    real = request.config.getoption("--device") == "cuda"
+    return lambda text: not is_random(text) and not (real and UNDETERMINED.search(text))
+
+
 @pytest.mark.parametrize("text", CALLS)
-def test_line(text, watch):
+def test_line(text, watch, comparable):
     """float32: values and gradients, and nothing crosses."""
     allowed = reason(text)
     results = both(text, "float32", contextlib.nullcontext if allowed else watch)
     if results is None:
         return
     found, wanted = results
-    if not is_random(text):
+    if comparable(text):
         lines.check_same(list(found[:2]), list(wanted[:2]), text, rtol=2e-5, atol=2e-6)
     crossed = {when: counts for when, counts in found[3].items() if counts}
     assert allowed or not crossed, f"{text}: {crossed}"
 
 
 @pytest.mark.parametrize("text", CALLS)
-def test_line_second_order(text):
+def test_line_second_order(text, comparable):
     """float64: derivatives of derivatives."""
     results = both(text, "float64", second=True)
-    if results is not None and not is_random(text):
+    if results is not None and comparable(text):
         lines.check_same(list(results[0][:3]), list(results[1][:3]), text, rtol=1e-9, atol=1e-10)
 
 

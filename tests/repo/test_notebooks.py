@@ -46,7 +46,7 @@ def test_it_runs_and_shows_what_is_saved(path: Path, monkeypatch: pytest.MonkeyP
     ).execute()
     assert [cell.execution_count for cell in code(saved)] == list(range(1, len(code(saved)) + 1))
     for old, new in zip(code(saved), code(fresh), strict=True):
-        assert shown(old) == shown(new), f"run it again and save it: this cell shows something else now\n{old.source}"
+        assert shown(old) == shown(new), f"`make notebooks` saves what this cell shows now:\n{old.source}"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -130,7 +130,7 @@ export function makeComposer(index, views, prefix) {
     return g;
   }
   const newFrame = (id) => svg("g", { class: "tg-frame tg-opened", "data-group": id }, svg("title", null, nameOf(id)),
-    svg("rect", { class: "tg-border", rx: 7 }), svg("text", { class: "tg-frame-title" }, nameOf(id)));
+    svg("rect", { class: "tg-border", rx: 7 }), svg("text", { class: "tg-frame-title" }, `\u25be ${nameOf(id)}`));
 
   return (open) => {
     if (!open.size) return importPicture(views[""], prefix);

@@ -37,9 +37,10 @@ export function makePicture(index, root, canOpen) {
   const names = new Map([...nodes].map(([id, g]) => [id, g.getAttribute("aria-label") ?? id]));
   for (const [id, g] of nodes) {
     const isGroup = index.groups.has(id);
-    build(g, { role: "button", tabindex: "0", ...(isGroup ? {} : { "aria-pressed": "false" }) }, []);
+    build(g, { role: "button", tabindex: "0", ...(!isGroup ? { "aria-pressed": "false" } : canOpen(id) ? { "aria-expanded": "false" } : {}) }, []);
     if (isGroup && !canOpen(id)) g.classList.add("tg-shut");
-    if (isGroup && canOpen(id)) names.set(id, `${names.get(id)}; Enter opens it`);
+    if (isGroup) names.set(id, `${names.get(id)}; ${canOpen(id) ? "Enter opens it" : "its inside is not in this page"}`);
+    if (isGroup) setText(g.querySelector("title"), names.get(id));
   }
   for (const g of root.querySelectorAll(".tg-frame")) {
     build(g, { role: "button", tabindex: "0", "aria-expanded": "true", "aria-label": `group ${g.querySelector("title").textContent}; Enter closes it` }, []);
