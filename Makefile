@@ -29,7 +29,8 @@ standin: $(VENV)/.has-test  ## the engine's and the networks' tests on a stand-i
 	$(PYTEST) -m "not browser" --device standin tests/engine tests/nn
 
 test-gpu: $(VENV)/.has-test  ## all that a GPU can run, where CuPy finds one (skipped elsewhere)
-	@$(PYTHON) -c "import cupy" 2> /dev/null || $(PIP) --editable ".[gpu]"
+	@$(PYTHON) -c "import cupy" 2> /dev/null || $(PIP) "cupy-cuda12x[ctk]>=14"
+	@$(PYTHON) -c "from teachgrad import cuda, gpu; print(gpu.why_not() or cuda.get_device_name())"
 	$(PYTHON) -m pytest --device cuda tests/gpu tests/engine tests/nn
 
 browser: $(VENV)/.has-test  ## the tests that drive a real Chromium, one at a time
@@ -58,8 +59,7 @@ docs: $(VENV)/.has-docs  ## the documentation as pages, in build/docs/
 	@echo "Open build/docs/index.html"
 
 notebooks: $(VENV)/.has-test  ## run the lessons from top to bottom and save what they show
-	$(PYTHON) -m jupyter nbconvert --execute --inplace --ExecutePreprocessor.record_timing=False \
-	    --ExecutePreprocessor.coalesce_streams=True notebooks/*.ipynb
+	$(PYTHON) notebooks/run.py
 
 images: $(VENV)/.has-test  ## take the README's pictures again, from a real run in Chromium
 	$(PYTHON) docs/images/make.py

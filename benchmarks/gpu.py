@@ -115,7 +115,8 @@ def compare(batch: int, width: int, count: int, rounds: int = 5) -> list[str]:
         steps = {"CuPy by hand": hand(cupy, numbers), "teachgrad": make(teachgrad, numbers)}
         if torch is not None and torch.cuda.is_available():
             steps["PyTorch"] = make(torch, numbers)
-        first = {side: float(step()) for side, step in steps.items()}
+        losses = {side: step() for side, step in steps.items()}
+        first = {side: float(loss.detach() if hasattr(loss, "detach") else loss) for side, loss in losses.items()}
         if not all(math.isclose(loss, first["CuPy by hand"], rel_tol=1e-3) for loss in first.values()):
             raise ValueError(f"{name}: the sides do not compute the same: {first}")
         times: dict[str, list[float]] = {side: [] for side in steps}

@@ -124,6 +124,9 @@ class Crossings(Facts):
             raise TypeError("iteration over a 0-d tensor")
         return iter(self.unbind(0))
 
+    def __delitem__(self, key: Any) -> None:
+        raise TypeError("Tensor does not support deleting items")
+
     def __contains__(self, element: Any) -> bool:
         return bool((self == element).any())
 

@@ -98,6 +98,7 @@ class layout:  # noqa: N801 - PyTorch's name
         return "torch.strided"
 
 
+device.__name__ = "torch.device"  # x.device() says: 'torch.device' object is not callable
 device.__module__ = layout.__module__ = "torch"  # how type(x.device) is shown in the lessons
 strided = layout()
 CPU = device("cpu")

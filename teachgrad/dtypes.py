@@ -143,6 +143,7 @@ def _make(name: str, category: py.int, scalar_name: str, c_name: str) -> dtype:
     return self
 
 
+dtype.__name__ = "torch.dtype"
 dtype.__module__ = "torch"  # print(type(x.dtype)) shows <class 'torch.dtype'>, as it does in the lessons
 
 uint8 = _make("uint8", _INTEGER, "Byte", "unsigned char")

@@ -173,6 +173,12 @@ def not_a_tensor(function: str, argument: str, position: int, value: Any) -> Typ
     )
 
 
+def not_an_int(function: str, argument: str, position: int, value: Any) -> TypeError:
+    """An argument that must be a whole number is something else."""
+    position -= function not in ("cat", "stack") and is_method_call()
+    return TypeError(f"{function}(): argument '{argument}' (position {position}) must be int, not {type_name(value)}")
+
+
 def invalid_combination(function: str, *given: Any) -> TypeError:
     """No form of a function takes arguments of these types; a type may be given by its name."""
     shown = given[1:] if len(given) > 1 and is_method_call() else given

@@ -117,7 +117,7 @@ def bfloats() -> Any:
 
 
 def has_eig() -> bool:
-    """Can the GPU compute eigenvalues of any matrix? With CuPy 14 and a cuSOLVER of CUDA 12.6 or newer (11.7.0) it can."""
+    """Can the GPU compute eigenvalues of any matrix? With CuPy 14 and the cuSOLVER of CUDA 12.6 update 2 or newer it can."""
     cupy = module()
     return hasattr(cupy.linalg, "eig") and importlib.import_module("cupyx.cusolver").check_availability("geev")
 

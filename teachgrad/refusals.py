@@ -33,6 +33,11 @@ def requires_grad_of_non_leaf(wanted: bool) -> RuntimeError:
     )
 
 
+def not_a_truth(function: str, argument: str, value: object) -> TypeError:
+    """A switch that is neither True nor False."""
+    return TypeError(f"{function}(): argument '{argument}' (position 1) must be bool, not {type_name(value)}")
+
+
 def only_floats(message: str) -> RuntimeError:
     """requires_grad on integers or bools."""
     return explained(

@@ -75,6 +75,7 @@ LATE = {
     "ops.margins": "",
     "ops.masks": "masked_fill .masked_fill_ masked_scatter .masked_scatter_ masked_select put .put_ take",
     "ops.matrices": "",
+    "ops.nearest": "",
     "ops.network": "log_softmax softmax",
     "ops.normalisation": "torch._weight_norm torch.norm_except_dim",
     "ops.norms": "torch.cdist dist norm",

@@ -56,3 +56,4 @@ def _again(sizes: tuple[int, ...]) -> Size:
 
 
 Size.__module__ = "torch"  # print(type(x.shape)) shows <class 'torch.Size'>, as it does in the lessons
+Size.__name__ = "torch.Size"  # x.shape() says: 'torch.Size' object is not callable

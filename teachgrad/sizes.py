@@ -8,6 +8,19 @@ from typing import Any
 from teachgrad import errors
 
 
+def whole_numbers(function: str, name: str, args: tuple[Any, ...]) -> tuple[int, ...]:
+    """The ints that `function` was given as `*args` or as one sequence, as its argument `name`.
+
+    Raises TypeError if there are none, or other things among them.
+    """
+    if not args:
+        raise errors.missing(function, name)
+    try:
+        return shape_of(args)
+    except TypeError:
+        raise bad_size(function, args, name) from None
+
+
 def shape_of(args: tuple[Any, ...]) -> tuple[int, ...]:
     """The shape that the positional arguments `args` spell, as ints or as one sequence of ints.
 
@@ -46,9 +59,9 @@ def new_shape(function: str, args: tuple[Any, ...], size: Any = None) -> tuple[i
     return shape
 
 
-def bad_size(function: str, args: tuple[Any, ...]) -> TypeError:
-    """A shape with something in it that is no whole number."""
-    head = f"{function}(): argument 'size'"
+def bad_size(function: str, args: tuple[Any, ...], name: str = "size") -> TypeError:
+    """A shape (or other list of whole numbers, the argument `name`) with something in it that is no whole number."""
+    head = f"{function}(): argument '{name}'"
     if len(args) == 1 and not isinstance(args[0], tuple | list):
         return TypeError(f"{head} (position 1) must be tuple of ints, not {errors.type_name(args[0])}")
     values = args[0] if len(args) == 1 else args

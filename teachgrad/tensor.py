@@ -68,6 +68,8 @@ class Tensor(Crossings):
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Sets `requires_grad` and returns the tensor. Raises RuntimeError for integers, and for False on a non-leaf."""
+        if not isinstance(requires_grad, bool):
+            raise refusals.not_a_truth("requires_grad_", "requires_grad", requires_grad)
         if requires_grad and written(self) is not None:
             return self
         if requires_grad and self._data.dtype.kind not in "fcV":
@@ -257,6 +259,10 @@ class Tensor(Crossings):
                 dtype, device = value.dtype, value.device
             elif isinstance(value, str | devices.device | int) and not isinstance(value, bool):
                 device = value
+            elif value in (float, int, bool, complex):  # as Python programmers write it
+                from teachgrad.leaves import dtype_of
+
+                dtype = dtype_of("to", value)
             elif value is not None and not isinstance(value, bool):
                 raise refusals.bad_to_argument(value)
         if device is not None:
@@ -278,7 +284,7 @@ class Tensor(Crossings):
             name = self.dtype.type_name
             return name.replace("torch.", "torch.cuda.") if gpu.on_gpu(self._data) else name
         if isinstance(dtype, type):  # torch.LongTensor, as lessons of old write it
-            dtype = f"{dtype.__module__}.{dtype.__name__}"
+            dtype = f"{dtype.__module__}.{dtype.__name__}".removeprefix("builtins.")
         if isinstance(dtype, str):
             plain = dtype.replace("torch.cuda.", "torch.")
             named = [d for d in vars(dtypes).values() if isinstance(d, dtypes.dtype) and d.type_name == plain]

@@ -8,7 +8,7 @@ import numpy as np
 
 from teachgrad import gpu, return_types
 from teachgrad.autograd.variable import wrap
-from teachgrad.ops import dims, solving
+from teachgrad.ops import dims, nearest
 from teachgrad.ops.elimination import first_zero_pivots
 from teachgrad.ops.linalg import matmul
 from teachgrad.ops.matrices import check_square, failed
@@ -244,5 +244,5 @@ def rank(A: Any, tol: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
     if not data.size:
         return wrap(there.zeros(data.shape[:-2], np.int64)[()])
     S = np.abs(np.linalg.eigvalsh(data)) if hermitian else np.linalg.svd(data, compute_uv=False)
-    limit = solving.threshold(S, data.shape, atol, rtol) if tol is None else there.asarray(tol)
+    limit = nearest.threshold(S, data.shape, atol, rtol) if tol is None else there.asarray(tol)
     return wrap((limit[..., None] < S).sum(-1)[()])

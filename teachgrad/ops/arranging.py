@@ -16,7 +16,7 @@ from teachgrad.gpu import on_gpu, xp
 from teachgrad.ops import dims, overwriting, picking  # noqa: F401 - index_select is called below
 from teachgrad.ops.shape import flatten, reshape
 from teachgrad.ops.table import OPS, composite, op, public, raw
-from teachgrad.sizes import shape_of
+from teachgrad.sizes import whole_numbers
 
 
 # -- what the forward expressions compute ----------------------------------------------------------------------
@@ -169,9 +169,7 @@ def sum_of_copies(F: Any, grad: Any, repeats: tuple[int, ...], shape: tuple[int,
 @public("flip")
 def flip(input: Any, *axes: Any, **named: Any) -> Any:
     """The elements in reverse order along the given dimensions. Mirrors `torch.flip`."""
-    if not axes and not named:
-        raise errors.missing("flip", "dims")
-    chosen = shape_of((named["dims"],) if named else axes)
+    chosen = whole_numbers("flip", "dims", (named["dims"],) if "dims" in named else axes)
     return OPS["flip"](input, (dims.many("flip", input, chosen) or ()) if chosen else ())
 
 
@@ -228,9 +226,7 @@ def _turned(input: Any, k: int, axes: tuple[int, ...]) -> Any:
 @public("repeat", function=False)
 def repeat(input: Any, *repeats: Any) -> Any:
     """Copies of the whole side by side, so many along each dimension. Mirrors `torch.Tensor.repeat`."""
-    if not repeats:
-        raise errors.missing("repeat", "repeats")
-    counts = shape_of(repeats)
+    counts = whole_numbers("repeat", "repeats", repeats)
     shape = input._data.shape
     extra = len(counts) - len(shape)
     if extra < 0:
@@ -244,9 +240,7 @@ def repeat(input: Any, *repeats: Any) -> Any:
 @public("tile")
 def tile(input: Any, *dims: Any) -> Any:
     """`repeat`, where missing leading counts are 1. Mirrors `torch.tile`."""
-    if not dims:
-        raise errors.missing("tile", "dims")
-    counts = shape_of(dims)
+    counts = whole_numbers("tile", "dims", dims)
     return OPS["repeat"](input, (1,) * (input._data.ndim - len(counts)) + counts)
 
 

@@ -22,7 +22,7 @@ from teachgrad.ops import dims, refusals
 from teachgrad.ops.inplace import as_it_was
 from teachgrad.ops.shape import reshape
 from teachgrad.ops.table import METHODS, OPS, composite, op, public, raw
-from teachgrad.sizes import shape_of
+from teachgrad.sizes import shape_of, whole_numbers
 
 
 # -- what the forward expressions compute ----------------------------------------------------------------------
@@ -137,9 +137,7 @@ def transpose(input: Any, dim0: int, dim1: int) -> Any:
 @public("permute")
 def permute(input: Any, *order: Any, dims: Any = None) -> Any:
     """The dimensions in another order. Mirrors `torch.permute`. Raises RuntimeError if `order` does not name each once."""
-    if not order and dims is None:
-        raise errors.missing("permute", "dims")
-    return _permuted(input, shape_of((dims,) if dims is not None else order))
+    return _permuted(input, whole_numbers("permute", "dims", (dims,) if dims is not None else order))
 
 
 def _permuted(input: Any, order: tuple[int, ...]) -> Any:
@@ -220,14 +218,18 @@ METHODS.update(T=property(_T), mT=property(_mT), H=property(_H), mH=property(adj
 
 # -- dimensions of size 1 --------------------------------------------------------------------------------------
 @public("unsqueeze")
-def unsqueeze(input: Any, dim: int) -> Any:
-    """A new dimension of size 1 at place `dim`. Mirrors `torch.unsqueeze`."""
+def unsqueeze(input: Any, dim: Any = None, *, axis: Any = None) -> Any:
+    """A new dimension of size 1 at place `dim`, which NumPy calls `axis`. Mirrors `torch.unsqueeze`."""
+    if dim is None:
+        dim = dims.named("unsqueeze", axis)
     return OPS["unsqueeze"](input, new_dim("unsqueeze", input, dim))
 
 
 def new_dim(function: str, input: Any, dim: int) -> int:
     """The place of a dimension to be added, counted from 0. Raises IndexError if there is no such place."""
     ndim = dims.tensor(function, input)._data.ndim + 1
+    if dim.__class__ is not int:
+        dim = dims.whole(function, dim)
     if not -ndim <= dim < ndim:
         raise errors.dim_out_of_range(dim, ndim)
     return dim + ndim if dim < 0 else dim
@@ -237,7 +239,7 @@ def new_dim(function: str, input: Any, dim: int) -> int:
 def squeeze(input: Any, *dim: Any, **named: Any) -> Any:
     """Without its dimensions of size 1, or those of them that are in `dim`. Mirrors `torch.squeeze`."""
     if named:
-        dim = (named.pop("dim"),)
+        dim = (named.pop("dim") if "dim" in named else dims.numpy_words("squeeze", None, None, named)[0],)
     if not dim:
         return OPS["squeeze.all"](dims.tensor("squeeze", input))
     if len(dim) == 1 and not isinstance(dim[0], tuple | list):

@@ -33,7 +33,7 @@ def one(function: str, input: Any, dim: Any) -> int:
     """`dim` counted from 0. Raises IndexError if the tensor does not have it, TypeError if it is no int."""
     ndim = tensor(function, input)._data.ndim or 1  # a 0-d tensor counts as having one dimension
     if dim.__class__ is not int:
-        dim = _whole(function, dim)
+        dim = whole(function, dim)
     if not -ndim <= dim < ndim:
         raise errors.dim_out_of_range(dim, input._data.ndim)
     return int(dim) + ndim if dim < 0 else int(dim)
@@ -60,14 +60,34 @@ def many(function: str, input: Any, dim: Any, keepdim: bool = False) -> Dims:
     return dims if input._data.ndim else None
 
 
-def _whole(function: str, dim: Any) -> int:
+_ONE_FORM = {
+    "argmax": 2, "argmin": 2, "cat": 2, "chunk": 3, "cummax": 2, "cummin": 2, "cumprod": 2, "cumsum": 2, "diff": 3,
+    "flatten": 2, "gather": 2, "index_select": 2, "log_softmax": 2, "renorm": 3, "select": 2, "softmax": 2, "stack": 2,
+    "topk": 3, "transpose": 2, "unbind": 2, "unflatten": 2, "unsqueeze": 2,
+}  # fmt: skip
+"""Functions that PyTorch has in one form only, and so can say what is wrong: the place of their first dimension."""
+
+_NAMES = {"flatten": "start_dim", "transpose": "dim0"}
+
+
+def whole(function: str, dim: Any) -> int:
+    """A dimension as an int. Raises TypeError if it is none."""
     try:
         return index(dim)
     except TypeError:
+        if function in _ONE_FORM:
+            raise errors.not_an_int(function, _NAMES.get(function, "dim"), _ONE_FORM[function], dim) from None
         raise TypeError(
             f"{function}() received an invalid combination of arguments - got ({errors.type_name(dim)}), but expected "
             "one of:\n * (Tensor input, int or tuple of ints dim, bool keepdim)"
         ) from None
+
+
+def named(function: str, axis: Any) -> Any:
+    """The dimension that was not given as `dim` and perhaps as `axis`. Raises TypeError if it was not given at all."""
+    if axis is None:
+        raise errors.missing(function, "dim")
+    return axis
 
 
 def numpy_words(function: str, dim: Any, keepdim: Any, words: dict[str, Any]) -> tuple[Any, Any]:

@@ -138,14 +138,14 @@ def _filling(function: str, input: Any, mask: Any, value: Any) -> tuple[Any, ...
         raise RuntimeError(
             f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value._data.ndim} dimension(s)."
         )
-    if not isinstance(value, TensorBase | int | float | complex):
+    if not isinstance(value, TensorBase | int | float | complex) or not isinstance(mask, TensorBase):
         raise bad_arguments(function, (mask, value))
     clash = errors.broadcast(mask._data.shape, input._data.shape)
     if clash is not None:
         raise clash
     if mask._data.dtype.kind != "b":
         raise RuntimeError(
-            f"{function} only supports boolean masks, but got mask with dtype {dtypes.of(mask._data.dtype).c_name}"
+            f"masked_fill_ only supports boolean masks, but got mask with dtype {dtypes.of(mask._data.dtype).c_name}"
         )
     return ("masked_fill.tensor" if isinstance(value, TensorBase) else "masked_fill.number", mask, value)
 

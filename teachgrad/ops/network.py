@@ -261,18 +261,18 @@ LIVE["standardised"] = _standardised_live
 
 # -- the faces -------------------------------------------------------------------------------------------------
 @public()
-def softmax(input: Any, dim: int, dtype: dtypes.dtype | None = None) -> Any:
+def softmax(input: Any, dim: Any = None, dtype: dtypes.dtype | None = None, *, axis: Any = None) -> Any:
     """e^x divided by its sum along `dim`: numbers between 0 and 1 that add up to 1. Mirrors `torch.softmax`."""
     if dtype is not None:
         input = dims.tensor("softmax", input).to(dtype)
-    dim = dims.one("softmax", input, dim)
+    dim = dims.one("softmax", input, dims.named("softmax", axis) if dim is None else dim)
     return LIVE["softmax_int"](input, dim if input._data.ndim else None)
 
 
 @public()
-def log_softmax(input: Any, dim: int, dtype: dtypes.dtype | None = None) -> Any:
+def log_softmax(input: Any, dim: Any = None, dtype: dtypes.dtype | None = None, *, axis: Any = None) -> Any:
     """The logarithm of softmax, computed without overflow. Mirrors `torch.log_softmax`."""
     if dtype is not None:
         input = dims.tensor("log_softmax", input).to(dtype)
-    dim = dims.one("log_softmax", input, dim)
+    dim = dims.one("log_softmax", input, dims.named("log_softmax", axis) if dim is None else dim)
     return LIVE["log_softmax_int"](input, dim if input._data.ndim else None)

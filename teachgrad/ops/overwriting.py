@@ -18,6 +18,7 @@ from teachgrad.autograd import views
 from teachgrad.autograd.variable import ARRAYS, TensorBase, bump, wrap
 from teachgrad.conjugates import meet
 from teachgrad.gpu import on_gpu, xp
+from teachgrad.ops.convert import NUMBERS
 from teachgrad.ops.inplace import as_it_was
 from teachgrad.ops.table import OPS, composite, op, public, raw
 
@@ -79,6 +80,8 @@ def overwrite(tensor: Any, name: str, *args: Any, keep: bool = False) -> Any:
 def copy_(input: Any, src: Any, non_blocking: bool = False) -> Any:
     """Overwrites the tensor with the values of `src`, broadcast and cast. Mirrors `torch.Tensor.copy_`."""
     if not isinstance(src, TensorBase):
+        if not isinstance(src, NUMBERS):
+            raise errors.not_a_tensor("copy_", "other", 2, src)
         src = wrap(xp(input._data).asarray(src, input._data.dtype))
     elif on_gpu(src._data) is not on_gpu(input._data):
         src = src.to(input.device)  # type: ignore[attr-defined]
@@ -96,6 +99,8 @@ def copy_(input: Any, src: Any, non_blocking: bool = False) -> Any:
 def fill_(input: Any, value: Any) -> Any:
     """Overwrites all elements with a number or a 0-d tensor. Mirrors `torch.Tensor.fill_`."""
     if not isinstance(value, TensorBase):
+        if not isinstance(value, NUMBERS):
+            raise errors.invalid_combination("fill_", value)
         return overwrite(input, "fill.number", value)
     if value._data.ndim:
         raise RuntimeError(

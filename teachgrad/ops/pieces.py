@@ -202,12 +202,14 @@ def cat(tensors: Any, dim: int = 0, *, axis: int | None = None) -> Any:
 
 
 @public("stack", method=False)
-def stack(tensors: Any, dim: int = 0) -> Any:
+def stack(tensors: Any, dim: int = 0, *, axis: int | None = None) -> Any:
     """The tensors, all of one shape, side by side along a new dimension. Mirrors `torch.stack`."""
     given = _list_of("stack", tensors)
     if not given:
         raise RuntimeError("stack expects a non-empty TensorList")
-    ndim = given[0]._data.ndim + 1
+    dim, ndim = dim if axis is None else axis, given[0]._data.ndim + 1
+    if dim.__class__ is not int:
+        dim = dims.whole("stack", dim)
     if not -ndim <= dim < ndim:
         raise errors.dim_out_of_range(dim, ndim)
     return OPS["stack"](given, dim % ndim)
@@ -289,9 +291,9 @@ def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> Any:
 
 
 @public("chunk")
-def chunk(input: Any, chunks: int, dim: int = 0) -> Any:
+def chunk(input: Any, chunks: int, dim: int = 0, *, axis: int | None = None) -> Any:
     """At most so many views of equal parts (the last may be smaller). Mirrors `torch.chunk`."""
-    dim = dims.one("chunk", _splittable("chunk", input), dim)
+    dim = dims.one("chunk", _splittable("chunk", input), dim if axis is None else axis)
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     size = -(-input._data.shape[dim] // chunks)
@@ -301,8 +303,9 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> Any:
 
 
 @public("unbind")
-def unbind(input: Any, dim: int = 0) -> Any:
+def unbind(input: Any, dim: int = 0, *, axis: int | None = None) -> Any:
     """The layers along a dimension, as views without that dimension. Mirrors `torch.unbind`."""
+    dim = dim if axis is None else axis
     if not dims.tensor("unbind", input)._data.ndim:
         raise no_dimensions(dims.one("unbind", input, dim))
     return OPS["unbind"](input, dims.one("unbind", input, dim))

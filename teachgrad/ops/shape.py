@@ -26,9 +26,9 @@ from teachgrad.autograd.variable import wrap
 from teachgrad.autograd.views import alias as share_memory
 from teachgrad.autograd.views import own_array
 from teachgrad.ops import dims, refusals
-from teachgrad.ops.table import OPS, RAW, op, public, raw
+from teachgrad.ops.table import LIVE, OPS, RAW, op, public, raw
 from teachgrad.size import Size
-from teachgrad.sizes import bad_arguments, shape_of
+from teachgrad.sizes import bad_arguments, bad_size, shape_of
 
 
 # -- what the forward expressions compute ----------------------------------------------------------------------
@@ -127,6 +127,9 @@ op(
 )  # fmt: skip
 
 
+_SHAPES = {"reshape": "shape", "view": "size"}
+
+
 # -- view and reshape ------------------------------------------------------------------------------------------
 def full_shape(function: str, size: int, args: tuple[Any, ...]) -> tuple[int, ...]:
     """The shape in `args` for `size` elements, with a -1 in it computed.
@@ -138,20 +141,22 @@ def full_shape(function: str, size: int, args: tuple[Any, ...]) -> tuple[int, ..
     try:
         shape = shape_of(args)
     except TypeError:
-        raise bad_arguments(function, args) from None
+        floats = function == "view" and isinstance(args[0], float | str)  # a dtype might have stood there
+        raise bad_arguments(function, args) if floats else bad_size(function, args, _SHAPES[function]) from None
     count = math.prod(shape)
-    if count == size and min(shape, default=0) >= 0:
+    lowest = min(shape) if shape else 0
+    if count == size and lowest >= 0:
         return shape
+    holes = shape.count(-1)
+    if holes == 1 and count and lowest == -1 and size % count == 0:
+        return tuple([size // -count if each == -1 else each for each in shape])
     for place, each in enumerate(shape):
         if each < -1:
             raise RuntimeError(f"invalid shape dimension {each} at index {place} of shape {list(shape)}")
-    holes = shape.count(-1)
     if holes > 1:
         raise RuntimeError("only one dimension can be inferred")
     if holes and count == size == 0:
         raise refusals.ambiguous_hole(shape)
-    if holes and count and size % count == 0:
-        return tuple(size // -count if each == -1 else each for each in shape)
     raise refusals.wrong_size(shape, size)
 
 
@@ -168,7 +173,7 @@ def view(input: Any, *shape: Any, size: Any = None, dtype: Any = None) -> Any:
         return _reinterpreted(input, dtype or shape[0])
     if not shape:
         raise bad_arguments("view", ())
-    return OPS["view"](input, full_shape("view", input._data.size, shape))
+    return LIVE["view"](input, full_shape("view", input._data.size, shape))
 
 
 def _reinterpreted(input: Any, dtype: dtypes.dtype) -> Any:
@@ -190,10 +195,10 @@ def reshape(input: Any, *sizes: Any, shape: Any = None) -> Any:
     data = dims.tensor("reshape", input)._data
     full = full_shape("reshape", data.size, sizes if shape is None else (shape,))
     if data.flags.c_contiguous:
-        return OPS["view"](input, full)
+        return LIVE["view"](input, full)
     if can_view(data, full):
-        return OPS["reshape_alias"](input, full)
-    return OPS["unsafe_view"](OPS["clone.contiguous"](input), full)
+        return LIVE["reshape_alias"](input, full)
+    return LIVE["unsafe_view"](LIVE["clone_contiguous"](input), full)
 
 
 @public("view_as", function=False)
@@ -280,7 +285,7 @@ def expand(input: Any, *sizes: Any, size: Any = None) -> Any:
     try:
         wanted = shape_of(sizes if size is None else (size,))
     except TypeError:
-        raise bad_arguments("expand", sizes) from None
+        raise bad_size("expand", sizes) from None
     return OPS["expand"](input, expanded_shape(input, wanted))
 
 

@@ -126,13 +126,17 @@ def no_derivative(_: Any, grad: Any, name: str) -> Any:
 
 # -- in order --------------------------------------------------------------------------------------------------
 @public("sort")
-def sort(input: Any, dim: int = -1, descending: bool = False, *, stable: bool | None = None) -> Any:
+def sort(
+    input: Any, dim: int = -1, descending: bool = False, *, stable: bool | None = None, axis: int | None = None
+) -> Any:
     """The elements in order along a dimension, and where they were: (values, indices). Mirrors `torch.sort`.
 
     Equal elements keep their order, whether `stable` asks for it or not.
     """
     name = "sort.any" if stable is None else "sort.stable"
-    return return_types.sort(*OPS[name](input, dims.one("sort", input, dim), bool(descending)))
+    return return_types.sort(
+        *OPS[name](input, dims.one("sort", input, dim if axis is None else axis), bool(descending))
+    )
 
 
 @public("msort")
@@ -142,15 +146,21 @@ def msort(input: Any) -> Any:
 
 
 @public("argsort")
-def argsort(input: Any, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Any:
+def argsort(
+    input: Any, dim: int = -1, descending: bool = False, *, stable: bool = False, axis: int | None = None
+) -> Any:
     """Where the elements are, in order along a dimension. Mirrors `torch.argsort`."""
-    return sort(input, dim, descending, stable=stable or None)[1]
+    return sort(input, dim if axis is None else axis, descending, stable=stable or None)[1]
 
 
 @public("topk")
-def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
+def topk(
+    input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, axis: int | None = None
+) -> Any:
     """The k largest (or smallest) elements along a dimension, in order: (values, indices). Mirrors `torch.topk`."""
-    dim = dims.one("topk", input, dim)
+    dim = dims.one("topk", input, dim if axis is None else axis)
+    if not isinstance(k, int | np.integer):
+        raise errors.not_an_int("topk", "k", 2, k)
     if not 0 <= k <= (input._data.shape[dim] if input._data.ndim else 1):
         raise RuntimeError("selected index k out of range")
     return return_types.topk(*OPS["topk"](input, k, dim, bool(largest)))

@@ -14,7 +14,7 @@ import numpy as np
 from teachgrad import errors, return_types
 from teachgrad.autograd.variable import TensorBase, wrap
 from teachgrad.bfloats import cast, widened
-from teachgrad.gpu import on_gpu
+from teachgrad.gpu import add_at, on_gpu, xp
 from teachgrad.ops import complexes, dims  # noqa: F401 - `complex` is called below
 from teachgrad.ops.pieces import cat
 from teachgrad.ops.reduce import sum
@@ -91,8 +91,32 @@ def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Any:
     if min > max:
         raise RuntimeError("max must be larger than min")
     low, high = _bounds(data, min, max, 1)
-    counts, _ = np.histogram(data, bins, (low, high))
+    if on_gpu(data):
+        values = data.reshape(-1).astype(np.float64)
+        counts = _counted([values], [xp(data).linspace(low, high, bins + 1)], None, False)
+    else:
+        counts = np.histogram(data, bins, (low, high))[0]
     return wrap(cast(counts, input._data.dtype))
+
+
+def _counted(columns: Any, edges: list[Any], weights: Any, density: bool) -> Any:
+    """How many points, or how much weight, lie in each cell between edges. `columns`: their coordinates."""
+    if not on_gpu(columns[0]):
+        return np.histogramdd(list(columns), edges, weights=weights, density=density)[0]
+    sizes = [len(edge) - 1 for edge in edges]
+    place: Any = 0
+    inside: Any = True
+    for column, edge, size in zip(columns, edges, sizes, strict=True):
+        bin = np.where(column == edge[-1], size - 1, np.searchsorted(edge, column, side="right") - 1)
+        place, inside = place * size + bin, inside & (column >= edge[0]) & (column <= edge[-1])
+    counts = xp(place).zeros(math.prod(sizes))
+    add_at(counts, np.where(inside, place, 0), np.where(inside, 1.0 if weights is None else weights, 0.0))
+    counts = counts.reshape(sizes)
+    if density:
+        counts = counts / counts.sum()
+        for dim, edge in enumerate(edges):
+            counts = counts / np.diff(edge).reshape([-1] + [1] * (len(edges) - 1 - dim))
+    return counts
 
 
 def _floats(function: str, input: Any) -> Any:
@@ -106,17 +130,14 @@ def _floats(function: str, input: Any) -> Any:
 def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False) -> Any:
     """How many elements (or how much weight) fall into each bin: (hist, bin_edges). Mirrors `torch.histogram`."""
     data = _floats("histogram", input)
-    if on_gpu(data):  # where PyTorch has none
-        found = histogram(input.cpu(), bins, range=range, weight=weight, density=density)
-        return return_types.histogram(*(each.to(input.device) for each in found))
     weights = None if weight is None else weight._data.reshape(-1)
     if isinstance(bins, TensorBase):
         edges: Any = bins._data
     else:
         first, last = range or (0, 0)
         low, high = _bounds(data, first, last, 0.5)
-        edges = np.linspace(low, high, bins + 1).astype(data.dtype)
-    counts, _ = np.histogram(data.reshape(-1), edges, weights=weights, density=density)
+        edges = xp(data).linspace(low, high, bins + 1).astype(data.dtype)
+    counts = _counted([data.reshape(-1)], [edges], weights, density)
     return return_types.histogram(wrap(counts.astype(data.dtype)), wrap(edges.copy()))
 
 
@@ -124,19 +145,16 @@ def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, d
 def histogramdd(input: Any, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False) -> Any:
     """A histogram of points: the last dimension holds their coordinates. Mirrors `torch.histogramdd`."""
     data = _floats("histogramdd", input)
-    if on_gpu(data):
-        hist, edges = histogramdd(input.cpu(), bins, range=range, weight=weight, density=density)
-        return return_types.histogramdd(hist.to(input.device), tuple(edge.to(input.device) for edge in edges))
     points = data.reshape(math.prod(data.shape[:-1]), data.shape[-1])
     counts = [bins] * points.shape[1] if isinstance(bins, int) else list(bins)
     limits = list(zip(range[::2], range[1::2], strict=True)) if range else [(0, 0)] * len(counts)
     edges = [
         each._data if isinstance(each, TensorBase)
-        else np.linspace(*_bounds(column, *limit, 0.5), each + 1).astype(data.dtype)
+        else xp(data).linspace(*_bounds(column, *limit, 0.5), each + 1).astype(data.dtype)
         for column, each, limit in zip(points.T, counts, limits, strict=True)
     ]  # fmt: skip
     weights = None if weight is None else weight._data.reshape(-1)
-    found, _ = np.histogramdd(points, edges, weights=weights, density=density)
+    found = _counted(points.T, edges, weights, density)
     return return_types.histogramdd(wrap(found.astype(data.dtype)), tuple(wrap(edge) for edge in edges))
 
 

@@ -256,7 +256,7 @@ def _outputs_source(op: Op, tensors: list[str], call: dict[str, str], by_number:
         differ = " or ".join(
             [f"{shapes[0]} != {s}" for s in shapes[1:]] + [f"{kinds[0]} is not {k}" for k in kinds[1:]]
         )
-        wanted = ", ".join(f"None if a_{n}.shape == data.shape else (a_{n}.shape, data.dtype)" for n in tracked)
+        wanted = ", ".join(f"None if a_{n}.shape == data.shape else (a_{n}.shape, a_{n}.dtype)" for n in tracked)
         fits = (
             f"(_fit(data, {given}) if _MODULES else ({wanted},)) if data.__class__ in _ARRAYS and ({differ}) else None"
         )

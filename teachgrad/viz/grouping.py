@@ -378,5 +378,5 @@ def _finished(graph: Graph, groups: dict[str, Group], home: Mapping[str, str]) -
             if group is not None:
                 members.setdefault(group, []).append(node.id)
     made = tuple(replace(group, nodes=tuple(members[name])) for name, group in groups.items())
-    nodes = tuple(replace(node, group=home[node.id]) if node.id in home else node for node in graph.nodes)
+    nodes = tuple(node.in_group(home[node.id]) if node.id in home else node for node in graph.nodes)
     return replace(graph, nodes=nodes, groups=made)

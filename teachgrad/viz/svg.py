@@ -7,9 +7,10 @@ link or foreign element in the output, so it can be put into a page as it is.
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from html import escape
 
@@ -134,8 +135,12 @@ def _node(node: Node, box: Box, prefix: str, content: Card, state: str, mark: st
         *([f'{opened[:-1]} aria-label="{label}">', f"<title>{label}</title>"] if prefix else [opened]),
         *_shape(node.kind, x, y, w, h),
         *(
-            f'<text class="tg-{line.kind}{" tg-none" if line.text == NOT_YET else ""}" '
-            f'x="{_number(x + w * line.across)}" y="{_number(y + line.baseline)}">{escaped(line.text)}</text>'
+            _placed(
+                f'<text class="tg-{line.kind}{" tg-none" if line.text == NOT_YET else ""}" x="%.1f" y="%.1f">',
+                x + w * line.across,
+                y + line.baseline,
+            )
+            + f"{escaped(line.text)}</text>"
             for line in content.lines
         ),
         *([f'<text class="tg-mark" x="{_number(x + 8)}" y="{_number(y + h + 7)}">{mark}</text>'] if mark else []),
@@ -182,7 +187,6 @@ def _shape(kind: str, x: float, y: float, w: float, h: float) -> list[str]:
 
 def _edge(edge: Edge, layout: Layout, nodes: Mapping[str, Node], prefix: str, label: str, state: str) -> list[str]:
     *points, tip = layout.routes[edge.id]
-    start, curve = _points(points[:1]), _points(points[1:])
     x, y = layout.labels.get(edge.id, points[len(points) // 2])
     classes = f"tg-edge{' tg-constant' if edge.constant else ''}{state}"
     role = f", as {edge.input_name}" if edge.input_name else ""
@@ -196,35 +200,49 @@ def _edge(edge: Edge, layout: Layout, nodes: Mapping[str, Node], prefix: str, la
     out = [
         _open("g", ("class", classes), *(names if prefix else ())),
         *([f"<title>{escaped(says)}</title>"] if prefix else []),
-        f'<path class="tg-line" d="M{start} C{curve}"/>',
-        _head(points[-1], tip),
+        _placed(_ARROWS[len(points)], *itertools.chain.from_iterable(points), *_head(points[-1], tip)),
     ]
     if label or prefix:
-        out.append(f'<text class="tg-edge-label" x="{_number(x)}" y="{_number(y + 4)}">{escaped(label)}</text>')
+        place = _placed('<text class="tg-edge-label" x="%.1f" y="%.1f">', x, y + 4)
+        out.append(f"{place}{escaped(label)}</text>")
     return [*out, "</g>"]
 
 
-def _head(base: tuple[float, float], tip: tuple[float, float]) -> str:
-    """A triangle from ``base`` to ``tip``."""
+def _head(base: tuple[float, float], tip: tuple[float, float]) -> tuple[float, ...]:
+    """The corners of a triangle from ``base`` to ``tip``."""
     (bx, by), (tx, ty) = base, tip
-    length = max(((tx - bx) ** 2 + (ty - by) ** 2) ** 0.5, 1e-6)
+    length = max(math.hypot(tx - bx, ty - by), 1e-6)
     sx, sy = -(ty - by) / length * 3.4, (tx - bx) / length * 3.4
-    return _path((tx, ty), (bx + sx, by + sy), (bx - sx, by - sy), kind="tg-head")
+    return tx, ty, bx + sx, by + sy, bx - sx, by - sy
+
+
+class _Arrows(dict[int, str]):
+    """What an edge of so many points looks like, with room for their numbers."""
+
+    def __missing__(self, points: int) -> str:
+        curve = " ".join(["%.1f,%.1f"] * (points - 1))
+        self[points] = (
+            f'<path class="tg-line" d="M%.1f,%.1f C{curve}"/>\n'
+            '<path class="tg-head" d="M%.1f,%.1f L%.1f,%.1f L%.1f,%.1f Z"/>'
+        )
+        return self[points]
+
+
+_ARROWS = _Arrows()
 
 
 def _path(*points: tuple[float, float], kind: str = "tg-shape") -> str:
-    return f'<path class="{kind}" d="M{_points(points, " L")} Z"/>'
+    corners = " L".join(["%.1f,%.1f"] * len(points))
+    return _placed(f'<path class="{kind}" d="M{corners} Z"/>', *itertools.chain.from_iterable(points))
 
 
 def _rect(kind: str, x: float, y: float, w: float, h: float, r: float) -> str:
-    place = f'x="{_number(x)}" y="{_number(y)}" width="{_number(w)}" height="{_number(h)}"'
-    return f'<rect class="{kind}" {place} rx="{_number(r)}"/>'
+    return _placed(f'<rect class="{kind}" x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="%.1f"/>', x, y, w, h, r)
 
 
-def _points(points: Sequence[tuple[float, float]], between: str = " ") -> str:
-    """``12.5,3 40,61``: all in one go, since a large picture has tens of thousands."""
-    text = f"%.1f,%.1f{between}" * len(points) % (*itertools.chain.from_iterable(points),)
-    return text.replace(".0,", ",").replace(f".0{between}", between).removesuffix(between)
+def _placed(markup: str, *numbers: float) -> str:
+    """``markup`` with these numbers, to a tenth of a pixel: at once, since a large picture has tens of thousands."""
+    return (markup % numbers).replace(".0,", ",").replace(".0 ", " ").replace('.0"', '"')
 
 
 def _number(value: float) -> str:
@@ -288,5 +306,7 @@ def escaped(text: str) -> str:
 
 
 def _open(tag: str, *attributes: tuple[str, str]) -> str:
-    written = "".join(f' {name}="{escaped(value)}"' for name, value in attributes)
+    if not _HARMLESS.fullmatch("".join([value for _, value in attributes])):
+        attributes = tuple([(name, escaped(value)) for name, value in attributes])
+    written = "".join([f' {name}="{value}"' for name, value in attributes])
     return f"<{tag}{written}>"

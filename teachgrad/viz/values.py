@@ -6,6 +6,7 @@ on a GPU come over once and nothing here needs NumPy.
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import unicodedata
@@ -135,8 +136,8 @@ def _nested(texts: Sequence[str], shape: Sequence[int]) -> str:
 
 def _flat(nested: Any) -> list[Any]:
     flat = [nested]
-    while any(isinstance(item, list) for item in flat):
-        flat = [inner for item in flat for inner in (item if isinstance(item, list) else [item])]
+    while flat and isinstance(flat[0], list):
+        flat = list(itertools.chain.from_iterable(flat))
     return flat
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from accessibility import violations
-from players import leaves, step_of
+from players import HOSTILE, leaves, step_of
 
 import teachgrad as torch
 from teachgrad import viz
@@ -43,6 +43,18 @@ def test_both_step_together(browser_page: Callable[..., Any], tmp_path: Path, sc
     assert violations(page, ".tg-pair") == []
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map((each) => each.id)")
     assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_titles_are_only_shown(browser_page: Callable[..., Any], tmp_path: Path, name: str) -> None:
+    x = torch.tensor(2.0, requires_grad=True)
+    one, two = (viz.animate(x * x, names={name: x}) for _ in range(2))
+    page = browser_page()
+    page.goto(viz.compare(one, two, (name, f"{name}2")).save(tmp_path / "pair.html").as_uri())
+    page.locator(".tg-stage").nth(1).wait_for()
+    page.locator(".tg-stage").nth(0).locator(".tg-last").click()
+    assert page.locator(".tg-pair h2").count() == 2
+    assert page.locator(".tg-stage :is(script, img, style), h2 *, .tg-differences :is(script, img)").count() == 0
 
 
 def test_the_same_replay_twice_is_two_players(browser_page: Callable[..., Any], tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from accessibility import violations
-from players import large_net, leaves, step_of
+from players import HOSTILE, large_net, leaves, step_of
 
 import teachgrad as torch
 from teachgrad import viz
@@ -182,6 +182,26 @@ def test_search_opens_what_it_finds_and_a_hidden_step_says_where(open_player: Ca
     assert page.locator(f".tg-active[data-node={event.node}]").is_visible()
 
 
+def test_hostile_names_of_groups_are_only_shown(browser_page: Callable[..., Any], tmp_path: Path) -> None:
+    hidden, params = torch.tensor([[1.0, 2.0]]), {}
+    for i in range(24):
+        name = HOSTILE[i % len(HOSTILE)].replace(".", "")
+        params[f"{i}{name}.w"] = w = torch.tensor([[0.5, 0.1], [0.2, 0.3]], requires_grad=True)
+        hidden = (hidden @ w).tanh() if i % 2 else (hidden @ w).sin() * 2.0
+    drawing = viz.draw(hidden.sum(), params=params, names={})
+    page = browser_page()
+    page.goto(drawing.save(tmp_path / "graph.html").as_uri())
+    page.locator(".tg-stage").wait_for()
+    closed = page.locator(".tg-figure .tg-group:not(.tg-shut)")
+    assert closed.count() > 0
+    for _ in range(12):
+        if closed.count():
+            closed.first.focus()
+            page.keyboard.press("Enter")
+    assert page.locator(".tg-opened").count() > 2
+    assert page.locator(".tg-stage :is(script, img, style)").count() == 0
+
+
 def test_a_drawing_opens_its_groups_and_finds_its_boxes_too(browser_page: Callable[..., Any], tmp_path: Path) -> None:
     graph = large_net(12).trace.graph
     page = browser_page()
@@ -267,6 +287,11 @@ def test_the_lesson_stands_beside_and_lights_with_the_graph(open_player: Callabl
         assert "tg-near" in lines.nth(line).get_attribute("class")
         node = next(each.id for each in player.trace.graph.nodes if op in (each.id, each.op))
         assert "tg-near" in page.locator(f"[data-node={node}]").get_attribute("class")
+    page.locator(".tg-rule mi", has_text="other").hover()  # what a name in the rule stands for
+    x_box = next(node.id for node in player.trace.graph.nodes if node.kind == "leaf")
+    assert "tg-near" in page.locator(f"[data-node={x_box}]").get_attribute("class")
+    page.locator(f"[data-node={x_box}]").hover()
+    assert "tg-near" in page.locator(".tg-rule mi", has_text="other").get_attribute("class")
     page.get_by_role("group", name="local rule").focus()
     assert "tg-near" in page.locator(f"[data-node={mul}]").get_attribute("class")
     page.keyboard.press("ArrowLeft")

@@ -132,9 +132,8 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
         if module[-1:] == ["stride_tricks"] and name == "sliding_window_view":
             assert not kwargs, "there is no writeable= in CuPy"
             return _wrap(func(*map(_host_of, args), writeable=True))
-        if key == "linalg":
-            found = getattr(sys.modules["cupy"].linalg, name, None)
-            return NotImplemented if found is None else found(*args, **kwargs)
+        if key == "linalg" and hasattr(sys.modules["cupy"].linalg, name):
+            return getattr(sys.modules["cupy"].linalg, name)(*args, **kwargs)
         if key is None or (name not in SURFACE[key] and not (key == "functions" and name in SURFACE["ufuncs"])):
             return NotImplemented
         return _call(key, name, func, args, kwargs)

@@ -172,7 +172,7 @@ def test_ways_out(request):
         assert repr(x * 2) == "tensor([2., 4.], device='cuda:0', grad_fn=<MulBackward0>)"
         large = torch.arange(3000, device="cuda").reshape(3, 1000)
         assert repr(large) == repr(large.cpu())[:-1] + ", device='cuda:0')"
-    assert x.tolist() == [1.0, 2.0] and x.sum().item() == 3.0 and float(x[0]) == 1.0 and bool(x[0] > 0)
+    assert x.tolist() == [1.0, 2.0] and x.sum().item() == 3.0 and float(x.detach()[0]) == 1.0 and bool(x[0] > 0)
     assert x.detach().cpu().numpy().tolist() == x.numpy(force=True).tolist() == [1.0, 2.0]
 
 

@@ -33,6 +33,8 @@ WITHOUT_WAITING = [
     "torch.linalg.lstsq(t.mT, t[0, :3, 0])[0]", "torch.linalg.matrix_rank(t)", "torch.linalg.qr(t)[1].abs()",
     "torch.linalg.svd(t, full_matrices=False)[1]", "torch.linalg.eigvalsh(a @ a.mT)", "torch.polygamma(2, t)",
     "torch.polygamma(1, a)", "torch.linalg.matrix_norm(t, 2)", "torch.svd(t, compute_uv=False)[0]",
+    "torch.histogram(t, 4, range=(-1.0, 1.5))[0]", "torch.histogram(t, 3, range=(-1.0, 1.5), weight=t * t, density=True)[0]",
+    "torch.histogramdd(t, [2, 3, 2], range=[-1.0, 1.0] * 3, density=True)[0]", "torch.histc(t, 5, -1, 1)",
     "torch.linalg.householder_product(t, t[:, 0].abs())", "torch.linalg.solve_ex(a, a[..., :0])[0]",
 ]  # fmt: skip
 ONE_LOOK = [

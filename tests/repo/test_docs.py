@@ -28,7 +28,7 @@ def squeezed(line: str) -> str:
     return re.sub(r"\s+|,(?=\))", "", line.split("#")[0])
 
 
-@pytest.mark.parametrize("paper", ["README.md", "docs/walkthrough.md", "docs/gpu.md"])
+@pytest.mark.parametrize("paper", ["README.md", "docs/walkthrough.md", "docs/gpu.md", "docs/pictures.md"])
 def test_the_blocks_of_a_paper_run_one_after_the_other(paper: str, capsys: pytest.CaptureFixture[str]) -> None:
     blocks = [block for block in FENCED.findall((ROOT / paper).read_text(encoding="utf-8")) if not is_excerpt(block)]
     assert blocks
@@ -42,7 +42,7 @@ def test_the_blocks_of_a_paper_run_one_after_the_other(paper: str, capsys: pytes
 def test_no_other_paper_has_code_that_nobody_runs() -> None:
     """docs/errors has a test of its own, and so has the gallery."""
     with_code = {path.name for path in (ROOT / "docs").glob("*.md") if "```python" in path.read_text(encoding="utf-8")}
-    assert with_code == {"walkthrough.md", "gpu.md", "trace-schema.md", "gallery.md"}
+    assert with_code == {"walkthrough.md", "pictures.md", "gpu.md", "trace-schema.md", "gallery.md"}
 
 
 def test_the_walkthrough_quotes_the_code() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import xml.etree.ElementTree as ET
 from collections import Counter
@@ -74,10 +75,21 @@ def run(lib: Any, program: list[tuple[str, int, int]]) -> tuple[dict[str, Any], 
     return {"a": a, "b": b, "c": c}, loss
 
 
-def recorded(lib: Any, program: list[tuple[str, int, int]]) -> tuple[dict[str, Any], Trace]:
+#: What a lesson does with its loss: one backward(), two, or two with the gradients taken away in between.
+lessons = st.sampled_from(["once", "twice", "cleared", "zeroed"])
+
+
+def recorded(lib: Any, program: list[tuple[str, int, int]], lesson: str = "once") -> tuple[dict[str, Any], Trace]:
     leaves, loss = run(lib, program)
     with viz.record(loss, names=leaves | {"loss": loss}) as r:
-        loss.backward()
+        loss.backward(retain_graph=lesson != "once")
+        for leaf in leaves.values() if lesson in ("cleared", "zeroed") else ():
+            if leaf.grad is not None and lesson == "zeroed":
+                leaf.grad.zero_()
+            else:
+                leaf.grad = None
+        if lesson != "once":
+            loss.backward()
     return leaves, r.trace
 
 
@@ -96,9 +108,9 @@ SLOW = settings(max_examples=40, deadline=None, derandomize=True, suppress_healt
 
 
 @SLOW
-@given(programs)
-def test_both_libraries_tell_the_same_story(program: list[tuple[str, int, int]]) -> None:
-    (ours, mine), (theirs, other) = recorded(teachgrad, program), recorded(torch, program)
+@given(programs, lessons)
+def test_both_libraries_tell_the_same_story(program: list[tuple[str, int, int]], lesson: str) -> None:
+    (ours, mine), (theirs, other) = recorded(teachgrad, program, lesson), recorded(torch, program, lesson)
     boxes = [[(node.id, node.kind, node.op, node.title, node.detail) for node in t.graph.nodes] for t in (mine, other)]
     assert boxes[0] == boxes[1]
     assert mine.graph.edges == other.graph.edges
@@ -162,15 +174,22 @@ def test_events_come_in_pytorchs_own_order(program: list[tuple[str, int, int]]) 
 
 @pytest.mark.parametrize("lib", [teachgrad, torch], ids=lambda lib: lib.__name__)
 @SLOW
-@given(programs)
-def test_a_leafs_deltas_add_up_and_every_node_is_called_once(lib: Any, program: list[tuple[str, int, int]]) -> None:
-    leaves, trace = recorded(lib, program)
-    calls = Counter(event.node for event in trace.events if event.kind == "call")
-    assert calls == Counter(node.id for node in trace.graph.nodes if node.kind == "op")
+@given(programs, lessons)
+def test_a_leafs_deltas_add_up_and_every_node_is_called_once_in_a_pass(
+    lib: Any, program: list[tuple[str, int, int]], lesson: str
+) -> None:
+    leaves, trace = recorded(lib, program, lesson)
+    assert len(trace.passes) == 1 + (lesson != "once")
+    starts = [*trace.passes, len(trace.events)]
+    for start, end in itertools.pairwise(starts):
+        calls = Counter(event.node for event in trace.events[start:end] if event.kind in ("call", "accumulate"))
+        assert calls == Counter(node.id for node in trace.graph.nodes if node.kind in ("op", "accumulate"))
     targets = {edge.id: edge.target for edge in trace.graph.edges}
     nodes = {node.id: node for node in trace.graph.nodes}
     sums: dict[str, list[float]] = {}
     for event in trace.events:
+        if event.kind == "reset":
+            sums.pop(nodes[event.node].name or "")
         if event.kind == "accumulate":
             assert event.delta is not None and event.delta.numbers is not None
             name = nodes[targets[event.edge or ""]].name or ""
@@ -181,11 +200,16 @@ def test_a_leafs_deltas_add_up_and_every_node_is_called_once(lib: Any, program: 
             assert name not in sums
         else:
             assert sums[name] == pytest.approx(leaf.grad.reshape(-1).tolist())
+    for event in trace.events:  # a product that is summed to undo broadcasting adds up to what is sent
+        if event.product and event.product.numbers and event.out and event.summed:
+            total = lib.tensor(event.product.numbers).reshape(event.product.shape).sum(event.summed)
+            assert total.reshape(-1).tolist() == pytest.approx(event.out.numbers, abs=1e-6)
     for event in trace.events:  # what arrives at a node is the sum of what was sent to it
-        if event.kind == "call" and not event.received and event.index > 1:
+        first = next(e for e in trace.events if e.kind == "call").node
+        if event.kind == "call" and not event.received and event.node != first:
             sent = [
                 e.out
-                for e in trace.events[: event.index]
+                for e in trace.events[max(start for start in starts if start <= event.index) : event.index]
                 if e.kind == "contribute" and targets[e.edge or ""] == event.node
             ]
             parts = zip(*(value.numbers for value in sent if value and value.numbers), strict=True)

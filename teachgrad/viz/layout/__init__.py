@@ -17,7 +17,8 @@ from teachgrad.viz.folding import close
 from teachgrad.viz.metrics import text_width
 from teachgrad.viz.model import Graph, Layout, Node, Trace
 
-from .dot import positions_dot
+from .dot import LARGE, positions_dot
+from .rows import is_in_rows, routes_between
 
 __all__ = ["MOST_NODES", "Layout", "gradient_lines", "label_texts", "place"]
 
@@ -46,12 +47,15 @@ def place(graph: Graph, trace: Trace | None = None, engine: str = "embedded", po
     cards = boxes_of(graph, trace) | dict.fromkeys(ports, Card((), PORT, 1.0))
     widths = {edge: max(text_width(text, LABEL) for text in texts) for edge, texts in label_texts(trace).items()}
     framed = close(graph, ())  # of the groups, those that are drawn as frames
-    # Where many edges meet in a frame, Graphviz may lose some; then the boxes do without frames.
-    for attempt in (framed, replace(framed, groups=())):
-        source = positions_dot(attempt, {name: (box.width, box.height) for name, box in cards.items()}, widths, ports)
-        drawn = json.loads(_run(source, engine))
-        if all("pos" in item for item in drawn.get("edges", ())):
-            return _read(drawn, attempt, cards, gradients=trace is not None)
+    sizes = {name: (box.width, box.height) for name, box in cards.items()}
+    attempts = [(framed, True), (replace(framed, groups=()), True)]
+    if len(graph.nodes) > LARGE and trace is None and not ports and is_in_rows(framed):
+        attempts.insert(0, (framed, False))  # the lines are simple: Graphviz need not look for their ways
+    for attempt, is_routed in attempts:
+        drawn = json.loads(_run(positions_dot(attempt, sizes, widths, ports, is_routed), engine))
+        layout = _read(drawn, attempt, cards, trace is not None, is_routed)
+        if layout is not None:
+            return layout
     raise RuntimeError("Graphviz found no way for some of this graph's edges; please report it.")
 
 
@@ -113,8 +117,15 @@ def _run(source: str, engine: str) -> str:
     raise ValueError(f"engine must be 'embedded' or 'dot', not {engine!r}.")
 
 
-def _read(drawn: dict[str, Any], graph: Graph, cards: dict[str, Card], gradients: bool) -> Layout:
-    """Graphviz's positions (points, y upwards, centres) as ours (pixels, y downwards, top left corners)."""
+def _read(
+    drawn: dict[str, Any], graph: Graph, cards: dict[str, Card], gradients: bool, is_routed: bool
+) -> Layout | None:
+    """Graphviz's positions (points, y upwards, centres) as ours (pixels, y downwards, top left corners).
+
+    None when there is no way for some edge: where many meet in a frame, Graphviz may lose some.
+    """
+    if is_routed and not all("pos" in item for item in drawn.get("edges", ())):
+        return None
     _, _, right, top = map(float, drawn.get("bb", "0,0,0,0").split(","))
     head = MARGIN + (HEADING if graph.title else 0)
 
@@ -139,8 +150,11 @@ def _read(drawn: dict[str, Any], graph: Graph, cards: dict[str, Card], gradients
             box.width,
             box.height,
         )
-    routes, labels = {}, {}
-    for item in drawn.get("edges", ()):
+    routes: dict[str, tuple[tuple[float, float], ...]] = {}
+    labels = {}
+    if not is_routed and (found := routes_between(graph, boxes)) is None:
+        return None
+    for item in drawn.get("edges", ()) if is_routed else ():
         # "e,x,y x,y x,y ...": the tip of the arrow, and then the points up to its base
         numbers = list(map(float, item["pos"].removeprefix("e,").replace(" ", ",").split(",")))
         across = [round(x + MARGIN, 2) for x in numbers[::2]]
@@ -148,6 +162,7 @@ def _read(drawn: dict[str, Any], graph: Graph, cards: dict[str, Card], gradients
         routes[item["id"]] = tuple(zip([*across[1:], across[0]], [*down[1:], down[0]], strict=True))
         if "lp" in item:
             labels[item["id"]] = point(item["lp"])
+    routes = routes if is_routed else found or {}
     missing = [edge.id for edge in graph.edges if edge.id not in routes]
     if missing or len(boxes) != len(graph.nodes):
         raise RuntimeError(f"Graphviz left out a part of this graph ({missing or 'nodes'}); please report it.")

@@ -13,7 +13,7 @@ from teachgrad.viz.metrics import text_width
 from teachgrad.viz.model import Graph, Group, Node
 from teachgrad.viz.values import visible
 
-LARGE = 300  # nodes above which Graphviz is asked for less
+LARGE = 60  # nodes above which Graphviz is asked for less; what is not closed is rarely more
 _LABEL = 11.5  # points; Courier is 0.6 of that wide in every Graphviz
 _SHAPES = {
     "leaf": 'shape=box, style="rounded,filled", fillcolor="#e6f0f6"',
@@ -28,17 +28,25 @@ _SHAPES = {
 
 
 def positions_dot(
-    graph: Graph, sizes: Mapping[str, tuple[float, float]], labels: Mapping[str, float], ports: Collection[str] = ()
+    graph: Graph,
+    sizes: Mapping[str, tuple[float, float]],
+    labels: Mapping[str, float],
+    ports: Collection[str] = (),
+    is_routed: bool = True,
 ) -> str:
     """DOT with ids and sizes (pixels) only. ``labels`` maps edge ids to the width to keep free beside them.
 
-    ``ports`` are nodes at the rim: what the rest uses stands above it, and what uses the rest below.
+    ``ports`` are nodes at the rim: what the rest uses stands above it, and what uses the rest below. Unless
+    ``is_routed``, the ways of the edges are not asked for.
     """
+    is_large = len(graph.nodes) > LARGE
+    shape = "box" if is_large else "record"
+    routed = "" if is_routed else ", splines=none"
     lines = [
         "digraph {",
         # A reserved label takes a rank of its own, and Graphviz then halves the distance between ranks.
-        f"graph [rankdir=TB, nodesep=0.25, ranksep={0.3 if labels else 0.42}, ordering=in{_haste(graph)}]",
-        'node [shape=record, fixedsize=true, label=""]',
+        f"graph [rankdir=TB, nodesep=0.25, ranksep={0.3 if labels else 0.42}, ordering=in{_haste(graph)}{routed}]",
+        f'node [shape={shape}, fixedsize=true, label=""]',
         f'edge [arrowsize=0.6, fontname="Courier", fontsize={_LABEL}]' if labels else "edge [arrowsize=0.6]",
     ]
     arguments: dict[str, list[str]] = {}
@@ -48,7 +56,9 @@ def positions_dot(
         width, height = sizes[node.id]
         # One field for each argument, so that edges arrive side by side in the order of the arguments.
         fields = "|".join(f"<{edge}>" for edge in arguments.get(node.id, ()))
-        lines.append(f'{node.id} [width={width / 72:.4f}, height={height / 72:.4f}, label="{fields}"]')
+        record = f', shape=record, label="{fields}"' if "|" in fields else ""
+        record = record if is_large else f', label="{fields}"'
+        lines.append(f"{node.id} [width={width / 72:.4f}, height={height / 72:.4f}{record}]")
     lines += _clusters(graph)
     for rank, ends in (
         ("source", (edge.target for edge in graph.edges)),
@@ -57,13 +67,14 @@ def positions_dot(
         rim = dict.fromkeys(end for end in ends if end in ports)
         lines += [f"{{ rank={rank}; {' '.join(rim)} }}"] if rim else []
     kinds = {node.id: node.kind for node in graph.nodes}
-    is_large = len(graph.nodes) > LARGE
     for edge in graph.edges:
         room = labels.get(edge.id)
         label = f', label="{"M" * max(1, math.ceil((room + 6) / (0.6 * _LABEL)))}"' if room else ""
         # A leaf stands straight above its AccumulateGrad. In a large graph that is left to chance, which saves a third.
         weight = ", weight=9" if kinds[edge.source] == "accumulate" and not is_large else ""
-        lines.append(f'{edge.target}:s -> {edge.source}:{edge.id}:n [id="{edge.id}"{weight}{label}]')
+        field = f":{edge.id}" if not is_large or len(arguments[edge.source]) > 1 else ""
+        name = f' [id="{edge.id}"{weight}{label}]' if is_routed else ""
+        lines.append(f"{edge.target}:s -> {edge.source}{field}:n{name}")
     return "\n".join([*lines, "}", ""])
 
 

@@ -50,9 +50,17 @@ export function makePanel(trace, index, { math, start, still, quiz, change }) {
   const formula = (text) => html("span", { class: "tg-formula" },
     math?.[text] ? mathNode(["math", math[text]]) : html("code", { dir: "auto" }, text));
 
-  /** The local rule in symbols, then with this replay's numbers, one line per equals sign. */
-  const ruleNode = (rule, done = true) => html("div", { class: "tg-rule" }, formula(rule.text),
-    ...(done && rule.filled ? rule.filled.split(" = ") : []).map((part) => html("span", null, "= ", formula(part))));
+  /** The local rule of a node in symbols, where a name belongs to the box it stands for, then with this replay's numbers,
+   * one line per equals sign. */
+  function ruleNode(rule, id, done = true) {
+    const root = html("div", { class: "tg-rule" }, formula(rule.text),
+      ...(done && rule.filled ? rule.filled.split(" = ") : []).map((part) => html("span", null, "= ", formula(part))));
+    for (const name of root.querySelectorAll("mi")) {
+      const edge = index.out.get(id)?.find((each) => each.input_name === name.textContent);
+      if (edge) about(index.leafOf.get(edge.target) ?? edge.target, name);
+    }
+    return root;
+  }
 
   function factsOf(event) {
     const list = html("dl");
@@ -65,7 +73,7 @@ export function makePanel(trace, index, { math, start, still, quiz, change }) {
     if (event.product) list.append(about(event.node, fact(`before the sum over ${event.summed.length > 1 ? "dimensions" : "dimension"} ${event.summed.join(", ")}`, valueNode(event.product, signed))));
     const mark = MARKS[markOf(event.out ?? event.delta ?? event.gradient, index)];
     if (mark) list.append(fact("size", html("span", { class: "tg-mark" }, mark.join(" "))));
-    if (event.rule) list.append(about(event.node, fact("local rule", build(ruleNode(event.rule), { tabindex: 0, role: "group", "aria-label": "local rule" }, []))));
+    if (event.rule) list.append(about(event.node, fact("local rule", build(ruleNode(event.rule, event.node), { tabindex: 0, role: "group", "aria-label": "local rule" }, []))));
     if (event.used) list.append(about(event.node, fact("saved values it uses", ...Object.entries(event.used).map(([name, text]) => html("div", null, `${name} = `, html("span", { class: "tg-number" }, withMinus(text)))))));
     if (event.freed) list.append(fact("freed", event.freed.map((id) => titleOf(index.nodes.get(id))).join(", ")));
     if (event.kind === "retain" || event.kind === "reset") list.append(about(event.node, fact(".grad", html("span", { class: "tg-sum" }, ...(event.kind === "reset" ? [orNone(event.before), " \u2192 "] : []), orNone(event.after)))));
@@ -110,7 +118,7 @@ export function makePanel(trace, index, { math, start, still, quiz, change }) {
       const target = index.nodes.get(index.leafOf.get(index.edges.get(event.edge)?.target));
       const done = frame.flows.get(event.edge) === event.out;
       const title = html("bdi", { "data-of": target?.id ?? "" }, target ? titleOf(target) : event.rule.input);
-      list.append(fact(html("span", null, "to ", title), ruleNode(event.rule, done), done ? null : pending("not yet")));
+      list.append(fact(html("span", null, "to ", title), ruleNode(event.rule, id, done), done ? null : pending("not yet")));
     }
     if (node.module) list.append(fact("module", node.module));
     if (node.source) list.append(fact(`line ${node.source.line}`, html("code", { dir: "auto", "data-line": lineOf(node) }, node.source.text ?? node.source.file)));

@@ -65,6 +65,7 @@ export function makePicture(index, root, canOpen) {
       const [done, steps] = [frame.inside.get(id) ?? 0, index.total.get(id) ?? 0];
       return done === 0 ? "grad: not yet" : done === steps ? `all ${steps} steps` : `${done} of ${steps} steps`;
     }
+    if (frame.event?.kind === "error" && frame.event.node === id) return "\u2715 stops here";
     const value = frame.grads.get(id);
     if (value) return `grad ${brief(value)}`;
     const row = frame.rows.get(id);
