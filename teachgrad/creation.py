@@ -120,7 +120,7 @@ def ones(*shape: Any, size: Any = None, dtype: Any = None, device: Any = None, r
     return leaf(xp.ones(new_shape("ones", shape, size), dtype_of("ones", dtype).numpy), requires_grad, device)
 
 
-@public("empty", "empty_strided", method=False)
+@public("empty", method=False)
 def empty(*shape: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Memory of the given shape with whatever stood in it before. Mirrors `torch.empty`."""
     xp = devices.makers(device)

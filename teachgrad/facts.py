@@ -55,7 +55,6 @@ class Facts(TensorBase):
     is_sparse = is_quantized = is_mps = is_meta = is_mkldnn = is_nested = False
     is_sparse_csr = is_xla = is_vulkan = is_xpu = is_ipu = is_mtia = is_maia = False
     is_cpu = property(lambda self: not gpu.on_gpu(self._data))
-    names = property(lambda self: (None,) * self.ndim)
     name = None
 
     @property

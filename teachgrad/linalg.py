@@ -14,6 +14,7 @@ from teachgrad.ops.linalg import matmul
 from teachgrad.ops.matrices import LinAlgError, check_matrix, check_numbers, check_square, failed
 from teachgrad.ops.norms import linalg_norm as norm
 from teachgrad.ops.norms import matrix_norm, vector_norm
+from teachgrad.ops.solving import is_vector
 from teachgrad.ops.table import LIVE
 
 __all__ = [
@@ -80,10 +81,9 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
         raise RuntimeError("torch.linalg.lstsq: `driver` other than `gels` is not supported on CUDA")
     if A._data.ndim < 2:
         raise RuntimeError("torch.linalg.lstsq: input must have at least 2 dimensions.")
-    rows = B._data.shape[-1 if LIVE["is_vector"](A._data, B._data) else -2]
-    if rows != A._data.shape[-2]:
-        other = "other.size(-1)" if LIVE["is_vector"](A._data, B._data) else "other.size(-2)"
-        raise RuntimeError(f"torch.linalg.lstsq: input.size(-2) should match {other}")
+    dim = -1 if is_vector(A._data, B._data) else -2
+    if B._data.shape[dim] != A._data.shape[-2]:
+        raise RuntimeError(f"torch.linalg.lstsq: input.size(-2) should match other.size({dim})")
     return return_types.linalg_lstsq(
         *LIVE["linalg_lstsq_driver"](A, B, rcond, driver or ("gels" if there else "gelsy"))
     )

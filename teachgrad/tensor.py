@@ -14,7 +14,7 @@ from weakref import ref
 
 from teachgrad import autograd, devices, dtypes, gpu, refusals
 from teachgrad.autograd import inference, views
-from teachgrad.autograd.graph import Hook, Node, RemovableHandle, accumulator
+from teachgrad.autograd.graph import Hook, Node, RemovableHandle
 from teachgrad.autograd.hooks import TensorHooks
 from teachgrad.autograd.variable import TensorBase, tensor_class, version, wrap, written
 from teachgrad.conjugates import meet
@@ -204,9 +204,6 @@ class Tensor(Crossings):
             self._hooks = TensorHooks()
         hooks: TensorHooks = self._hooks
         return hooks
-
-    def _accumulator_node(self) -> Node:
-        return accumulator(self)
 
     # -- copies and conversions -------------------------------------------------------------------------------
     def _cast(self, numpy_dtype: Any) -> Tensor:

@@ -13,7 +13,7 @@ from teachgrad import viz
 
 HERE = Path(__file__).parent
 STEPS = 13  # as far as the gradient that is about to reach a
-COLOURS = 64  # enough for flat colours and the edges of letters, at a third of the bytes
+COLOURS = 256  # enough for flat colours and the edges of letters, at half of the bytes
 
 
 def lesson() -> viz.Player:

@@ -29,7 +29,6 @@ from teachgrad.autograd.variable import TensorBase, wrap
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 
 Function = Callable[..., Any]
-Part = Callable[[Any], Any]
 
 
 class GradcheckError(RuntimeError):

@@ -12,7 +12,7 @@ from teachgrad import errors, rooms
 from teachgrad.autograd import fit, graph, views
 from teachgrad.autograd.modes import GRAD_MODE
 from teachgrad.autograd.saved import ACTIVE, pack
-from teachgrad.autograd.variable import ARRAYS, TensorBase, _new, _tensor_class, wrap
+from teachgrad.autograd.variable import ARRAYS, _new, _tensor_class, wrap
 from teachgrad.gpu import MODULES
 from teachgrad.ops import convert
 from teachgrad.ops.table import Op
@@ -20,7 +20,6 @@ from teachgrad.ops.table import Op
 HELPERS: dict[str, Any] = {
     "_ARRAYS": ARRAYS,
     "_MODULES": MODULES,
-    "_TensorBase": TensorBase,
     "_cast_floats": convert.to_floats,
     "_edge_of": graph.edge_of,
     "_fit": convert.fit,

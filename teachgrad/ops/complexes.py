@@ -138,7 +138,6 @@ def _conj_live(values: Any) -> Any:
 LIVE["conj"] = _conj_live
 
 
-@dims.in_rules
 def is_complex(values: Any) -> bool:
     """Are these complex numbers, in an array or in a tensor?"""
     return bool((values._data if hasattr(values, "_data") else values).dtype.kind == "c")

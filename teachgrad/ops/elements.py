@@ -15,7 +15,7 @@ from teachgrad.ops.faces import pow
 from teachgrad.ops.inplace import in_place
 from teachgrad.ops.table import METHODS, OPS, RAW, composite, op, pointwise, public, raw
 
-RAW.update({name: getattr(np, name) for name in ("fmax", "fmin", "logaddexp2", "lcm", "gcd", "nextafter", "ldexp")})
+RAW.update({name: getattr(np, name) for name in ("fmax", "fmin", "logaddexp2", "lcm", "gcd", "nextafter")})
 
 
 # -- what the forward expressions compute ----------------------------------------------------------------------

@@ -45,7 +45,6 @@ def packed_factors(A: Any) -> tuple[Any, Any, Any]:
     return LU.reshape(A.shape), pivots.reshape((*batch, k)), info.reshape(tuple(batch))[()]
 
 
-@raw
 def exchanged(pivots: Any, rows: int, dtype: Any) -> Any:
     """The permutation matrix P of the row exchanges `pivots`."""
     (*batch, k), count = pivots.shape, xp(pivots).arange(rows)

@@ -19,7 +19,7 @@ from teachgrad.autograd import views
 from teachgrad.autograd.graph import edge_of
 from teachgrad.autograd.modes import GRAD_MODE
 from teachgrad.autograd.variable import ARRAYS, TensorBase, bump, wrap
-from teachgrad.ops.table import FUNCTIONS, METHODS, OPS, RAW, Op
+from teachgrad.ops.table import FUNCTIONS, METHODS, RAW, Op
 
 
 def in_place(function: Callable[..., Any], *, keeps_input: bool = True) -> Callable[..., Any]:
@@ -177,5 +177,3 @@ class LateInPlace:
                 setattr(owner, self.key, method)
         return method if tensor is None else method.__get__(tensor, cls)
 
-
-__all__ = ["OPS", "derive", "in_place"]

@@ -34,7 +34,6 @@ def in_floats(self: Any) -> Any:
     return self
 
 
-@raw
 def chosen(target: Any, classes: int, dtype: Any) -> Any:
     """1 at the class of each row, else 0."""
     return (target[..., None] == xp(target).arange(classes)).astype(dtype)
@@ -64,7 +63,6 @@ def multi_margin_slope(F: Any, grad: Any, self: Any, right: Any, p: int, margin:
     return F.unsqueeze(grad, grad.ndim) * (push - right * F.sum(push, self.ndim - 1, True))
 
 
-@raw
 def multilabel_of(self: Any, target: Any) -> tuple[Any, Any]:
     """The loss of each row, and its derivatives; the right classes stand in `target` up to the first -1."""
     rows, classes = self.shape

@@ -58,7 +58,6 @@ def stacked(arrays: list[Any], dim: int) -> Any:
     return stack
 
 
-@raw
 def part(self: Any, dim: int, start: int, end: int, step: int = 1) -> Any:
     """The elements from `start` to `end` along `dim`."""
     return self[(slice(None),) * dim + (slice(start, end, step),)]

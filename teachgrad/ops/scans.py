@@ -52,13 +52,9 @@ def running_product(self: Any, dim: int | None) -> Any:
     return _running(np.multiply, self, dim)
 
 
-@raw
 def backwards(self: Any, dim: int | None) -> Any:
     """`self` from the other end."""
     return self if dim is None else np.flip(self, dim)
-
-
-LIVE["backwards"] = lambda self, dim: self if dim is None else self.flip(dim)
 
 
 @raw
@@ -156,7 +152,14 @@ def cumsum_back(grad: Any, dim: int | None) -> Any:
     return backwards(running_sum(backwards(grad, dim), dim), dim)
 
 
-LIVE["cumsum_back"] = lambda grad, dim: LIVE["backwards"](LIVE["cumsum_dim"](LIVE["backwards"](grad, dim), dim), dim)
+def _cumsum_back_live(grad: Any, dim: int | None) -> Any:
+    """The same on tensors."""
+    if dim is None:
+        return LIVE["cumsum_dim"](grad, dim)
+    return LIVE["cumsum_dim"](grad.flip(dim), dim).flip(dim)
+
+
+LIVE["cumsum_back"] = _cumsum_back_live
 
 
 def _cumprod_slope(names: dict[str, Any], live: bool) -> Any:

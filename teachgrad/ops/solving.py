@@ -61,13 +61,9 @@ def inverse(A: Any) -> Any:
 LIVE["inverse"] = lambda A: LIVE["linalg_inv_ex_all"](A)[0]
 
 
-@raw
 def is_vector(A: Any, B: Any) -> bool:
     """Is B one right side (or one for each of a batch) rather than a matrix of right sides?"""
     return bool(B.ndim == 1 or (A.ndim - 1 == B.ndim and B.shape == A.shape[:-1]))
-
-
-LIVE["is_vector"] = is_vector
 
 
 @raw

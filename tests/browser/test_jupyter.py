@@ -164,6 +164,22 @@ drawing
     assert notebook.watch.errors == []
 
 
+def test_a_comparison_steps_together_in_the_notebook(jupyter_page: Callable[..., Any]) -> None:
+    compare = 'viz.compare(viz.animate(x * y + x), viz.animate(x.detach() * y + x), ("x * y", "x.detach() * y"))'
+    notebook = jupyter_page([TENSORS, compare], color_scheme="dark")
+    notebook.run_all()
+    cell = notebook.cell(1)
+    cell.locator(".tg-stage").nth(1).wait_for()
+    sides = [cell.locator(".tg-pair > section").nth(i) for i in range(2)]
+    sides[1].locator(".tg-last").click()
+    assert [step_of(side) for side in sides] == [10, 9]
+    notebook.page.keyboard.press("Home")
+    assert [step_of(side) for side in sides] == [0, 0]
+    assert "step only in x * y" in cell.locator(".tg-differences").inner_text()
+    assert violations(notebook.page, ".jp-OutputArea-output .tg-pair") == []
+    assert notebook.watch.errors == []
+
+
 def test_nbconvert_makes_a_page_that_plays_offline(
     lesson: Any, jupyter_server: tuple[str, Path], browser_page: Callable[..., Any], tmp_path: Path
 ) -> None:
