@@ -28,12 +28,12 @@ from teachgrad.scripts import CommandError, find_tensor, load_library, run_scrip
 from teachgrad.viz import comparing, drawing, film, html
 from teachgrad.viz.files import suffix_of
 
-#: What each command that draws says of itself, and the endings that it can write.
 DRAWING = {
     "draw": ("draw the graph of a tensor", drawing.SUFFIXES),
     "animate": ("run backward on a tensor and write what plays it", (*html.SUFFIXES, film.ANIMATED)),
     "compare": ("run backward in two scripts and show what differs", comparing.SUFFIXES),
 }
+"""What each command that draws says of itself, and the endings that it can write."""
 
 
 class Parser(argparse.ArgumentParser):

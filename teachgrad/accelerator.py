@@ -19,7 +19,11 @@ def device_count() -> int:
 
 
 def current_accelerator(check_available: bool = False) -> device | None:
-    """`device("cuda")`, or None if there is none. Mirrors `torch.accelerator.current_accelerator`."""
+    """`device("cuda")`, or None if there is none. Mirrors `torch.accelerator.current_accelerator`.
+
+    PyTorch may have been built for a device that is not there, and then looks for it with `check_available`; here no
+    other answer is possible.
+    """
     return device("cuda") if gpu.usable() else None
 
 

@@ -1,17 +1,17 @@
 """Uniform numbers made normal, with the rounding of PyTorch's processor code.
 
-If ``u1`` and ``u2`` are uniform, then with
+If `u1` and `u2` are uniform, then with
 
     radius = sqrt(-2 log u1),   angle = 2 pi u2
 
-the numbers ``radius cos(angle)`` and ``radius sin(angle)`` are independent normals: the squared radius of a
+the numbers `radius cos(angle)` and `radius sin(angle)` are independent normals: the squared radius of a
 normal point in the plane is exponential, its angle uniform (G. E. P. Box and M. E. Muller, "A note on the
 generation of random normal deviates", Annals of Mathematical Statistics 29, 1958).
 
-The mathematics fits in three lines.  The rest of this file is there because two correct implementations of
-``log`` differ in the last bit, and "the same seed gives the same numbers" is a statement about bits.  In
+The mathematics fits in three lines. The rest of this file is there because two correct implementations of
+`log` differ in the last bit, and "the same seed gives the same numbers" is a statement about bits. In
 float32 PyTorch uses the short polynomials of S. Moshier's Cephes library, evaluated with *fused* steps:
-``a * b + c`` rounded once instead of twice.  In float64 it uses the C library, as Python's ``math`` does.
+`a * b + c` rounded once instead of twice. In float64 it uses the C library, as Python's `math` does.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ if TYPE_CHECKING:  # numpy.typing costs `import teachgrad` milliseconds
 
 
 def fused_single(a: Any, b: Any, c: Any) -> Single:
-    """``a * b + c`` of float32 values, rounded once.
+    """`a * b + c` of float32 values, rounded once.
 
-    The product of two float32 values is exact in float64; adding ``c`` there leaves an error so small that it
+    The product of two float32 values is exact in float64; adding `c` there leaves an error so small that it
     survives the final rounding about once in 10**9 times.
     """
     return np.asarray(np.multiply(a, b, dtype=np.float64) + c, np.float32)
 
 
 def fused_double(a: Double, b: float, c: float) -> Double:
-    """``a * b + c`` in float64, rounded once.
+    """`a * b + c` in float64, rounded once.
 
     Dekker's method splits each factor into two halves of 26 bits, whose products are exact; that gives the
-    product as an unevaluated sum ``product + error``.  ``math.fsum`` adds three numbers with one rounding.
+    product as an unevaluated sum `product + error`. `math.fsum` adds three numbers with one rounding.
     """
     if c == 0.0 or not math.isfinite(b):  # nothing to fuse
         return a * b + c
@@ -82,22 +82,17 @@ def box_muller(uniforms: Array) -> Array:
 
 
 def _each(function: Callable[[float], float], values: Array) -> Array:
-    """A function of Python's ``math`` for every element (NumPy's own may differ in the last bit)."""
+    """A function of Python's `math` for every element (NumPy's own may differ in the last bit)."""
     return np.array([function(value) for value in values.ravel().tolist()]).reshape(values.shape)
 
 
-# ------------------------------------------------------------------------------
-# Cephes in float32.  The order of the operations is part of the result.
-# ------------------------------------------------------------------------------
+# -- Cephes in float32. The order of the operations is part of the result. -------------------------------------
 
 _LOG = (
     *(7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1),
     *(-1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1),
 )
-_LOG2 = (
-    0.693359375,
-    -2.12194440e-4,
-)  # log 2 as a short number, so that its multiples are exact, and the rest
+_LOG2 = (0.693359375, -2.12194440e-4)  # log 2 as a short number, so that its multiples are exact, and the rest
 _SINE = (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
 _COSINE = (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
 _QUARTER_PI = (0.78515625, 2.4187564849853515625e-4, 3.77489497744594108e-8)  # pi/4 in three short parts
@@ -112,7 +107,7 @@ def _polynomial(coefficients: tuple[float, ...], x: Single) -> Single:
 
 
 def _log(x: Single) -> Single:
-    """Natural logarithm of positive numbers: ``log(2**e (1 + m)) = e log 2 + m - m**2 / 2 + m**3 P(m)``."""
+    """Natural logarithm of positive numbers: `log(2**e (1 + m)) = e log 2 + m - m**2 / 2 + m**3 P(m)`."""
     fraction, exponent = np.frexp(x)  # fraction in [1/2, 1)
     low = fraction < np.float32(math.sqrt(0.5))
     m = np.where(low, fraction + fraction, fraction) - np.float32(1)  # in [sqrt(1/2) - 1, sqrt(2) - 1)

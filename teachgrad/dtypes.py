@@ -1,17 +1,17 @@
-"""Element types: ``torch.float32`` and its relatives, and which one a calculation ends in.
+"""Element types: `torch.float32` and its relatives, and which one a calculation ends in.
 
-A :class:`dtype` is a label.  It knows the NumPy type that stores it and the names PyTorch uses for it in its
-various messages.  There is exactly one object per kind, so ``is`` compares them, and they survive pickling.
+A `dtype` is a label. It knows the NumPy type that stores it and the names PyTorch uses for it in its
+various messages. There is exactly one object per kind, so `is` compares them, and they survive pickling.
 
-The second half of the file answers "what is the type of ``a + b``?".  PyTorch sorts types into four
-categories::
+The second half of the file answers "what is the type of `a + b`?". PyTorch sorts types into four
+categories:
 
     bool < integers < floats < complex
 
-and operands into three ranks: tensors with dimensions, 0-d tensors, Python numbers.  The type is taken from
-the highest rank present; a lower rank has a say only when its *category* is higher.  So a float32 vector
-times a float64 0-d tensor stays float32, an int64 vector times ``1.5`` becomes the default float type, and a
-uint8 vector plus ``300`` stays uint8 (and wraps around).
+and operands into three ranks: tensors with dimensions, 0-d tensors, Python numbers. The type is taken from
+the highest rank present; a lower rank has a say only when its *category* is higher. So a float32 vector
+times a float64 0-d tensor stays float32, an int64 vector times `1.5` becomes the default float type, and a
+uint8 vector plus `300` stays uint8 (and wraps around).
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ _BOOL, _INTEGER, _FLOAT, _COMPLEX = range(4)
 
 
 class dtype:  # noqa: N801 (PyTorch's spelling)
-    """The type of a tensor's elements, e.g. ``torch.float32``.  Mirrors ``torch.dtype``.
+    """The type of a tensor's elements, e.g. `torch.float32`. Mirrors `torch.dtype`.
 
     Instances are made by this module only, cannot be changed, and compare by identity.
 
     Attributes:
-        name: ``"float32"``; ``repr`` puts ``torch.`` in front.
-        numpy: the ``numpy.dtype`` of the array that stores such elements.
+        name: `"float32"`; `repr` puts `torch.` in front.
+        numpy: the `numpy.dtype` of the array that stores such elements.
         category: 0 bool, 1 integer, 2 floating, 3 complex; the order decides type promotion.
         itemsize: bytes per element.
         is_floating_point, is_complex, is_signed: as in PyTorch (complex numbers are not "floating point").
-        scalar_name: the name in messages about scalar types, ``"Float"`` or ``"Long"``.
-        type_name: the old tensor type name, ``"torch.FloatTensor"``.
-        c_name: the C++ name that some of PyTorch's messages show, ``"long int"``.
+        scalar_name: the name in messages about scalar types, `"Float"` or `"Long"`.
+        type_name: the old tensor type name, `"torch.FloatTensor"`.
+        c_name: the C++ name that some of PyTorch's messages show, `"long int"`.
     """
 
     __slots__ = (
@@ -123,7 +123,7 @@ def _named(name: str) -> dtype:
 
 
 def _make(name: str, category: py.int, scalar_name: str, c_name: str) -> dtype:
-    """The one instance called ``name``, which is also NumPy's name for it (but NumPy has no bfloat16)."""
+    """The one instance called `name`, which is also NumPy's name for it (but NumPy has no bfloat16)."""
     self = object.__new__(dtype)
     stored_as = {} if name == "bfloat16" else {"numpy": np.dtype(name)}
     facts = {
@@ -180,12 +180,12 @@ ALL: tuple[dtype, ...] = (
     bool,
 )
 
-#: ``BY_NUMPY[array.dtype]`` is the hot-path form of :func:`of`; an unknown type raises KeyError.
 BY_NUMPY: dict[np.dtype[Any], dtype] = {each.numpy: each for each in ALL if each is not bfloat16}
+"""`BY_NUMPY[array.dtype]` is the hot-path form of `of`; an unknown type raises KeyError."""
 
 
 def of(numpy_dtype: np.dtype[Any]) -> dtype:
-    """The dtype of an array's ``numpy.dtype`` object.
+    """The dtype of an array's `numpy.dtype` object.
 
     Raises:
         TypeError: when PyTorch has no such type (strings, objects, dates, other byte orders).
@@ -209,9 +209,7 @@ def _check_dtype(function: str, argument: str, position: py.int, value: object) 
         )
 
 
-# ------------------------------------------------------------------------------
-# The default floating type
-# ------------------------------------------------------------------------------
+# -- The default floating type ---------------------------------------------------------------------------------
 
 _default: dtype = float32
 
@@ -222,10 +220,10 @@ def get_default_dtype() -> dtype:
 
 
 def set_default_dtype(d: dtype) -> None:
-    """Make ``d`` the type of new tensors made from Python floats.  Mirrors ``torch.set_default_dtype``.
+    """Make `d` the type of new tensors made from Python floats. Mirrors `torch.set_default_dtype`.
 
     Raises:
-        TypeError: when ``d`` is not a floating-point dtype.
+        TypeError: when `d` is not a floating-point dtype.
     """
     global _default
     if not isinstance(d, dtype):
@@ -241,9 +239,7 @@ def set_default_dtype(d: dtype) -> None:
     _default = d
 
 
-# ------------------------------------------------------------------------------
-# Type promotion
-# ------------------------------------------------------------------------------
+# -- Type promotion --------------------------------------------------------------------------------------------
 
 
 _BARE = frozenset({uint16, uint32, uint64})
@@ -252,7 +248,7 @@ _BARE = frozenset({uint16, uint32, uint64})
 
 @cache
 def promote_types(type1: dtype, type2: dtype) -> dtype:
-    """The smallest type that holds both, for operands of equal rank.  Mirrors ``torch.promote_types``."""
+    """The smallest type that holds both, for operands of equal rank. Mirrors `torch.promote_types`."""
     _check_dtype("promote_types", "type1", 1, type1)
     _check_dtype("promote_types", "type2", 2, type2)
     if type1 is type2:
@@ -285,10 +281,10 @@ def _combine_ranks(higher: dtype | None, lower: dtype | None) -> dtype | None:
 
 
 def result_type(*operands: Any) -> dtype:
-    """The dtype of arithmetic on these operands.  Mirrors ``torch.result_type``, for any number of operands.
+    """The dtype of arithmetic on these operands. Mirrors `torch.result_type`, for any number of operands.
 
     Args:
-        operands: arrays (or anything with ``dtype`` and ``ndim``; the dtype may be NumPy's or ours), NumPy
+        operands: arrays (or anything with `dtype` and `ndim`; the dtype may be NumPy's or ours), NumPy
             scalars, which count as 0-d tensors, and Python numbers.
     """
     dimensioned: dtype | None = None
@@ -312,7 +308,7 @@ def result_type(*operands: Any) -> dtype:
 
 
 def result_numpy_dtype(operands: Iterable[Any]) -> np.dtype[Any]:
-    """:func:`result_type` for the operands of one operation, as the ``numpy.dtype`` to compute in."""
+    """`result_type` for the operands of one operation, as the `numpy.dtype` to compute in."""
     return result_type(*operands).numpy
 
 
@@ -330,7 +326,7 @@ def of_number(value: object) -> dtype:
 
 
 def can_cast(from_: dtype, to: dtype) -> py.bool:
-    """Whether ``to`` may receive ``from_``: never into a lower category.  Mirrors ``torch.can_cast``."""
+    """Whether `to` may receive `from_`: never into a lower category. Mirrors `torch.can_cast`."""
     _check_dtype("can_cast", "from_", 1, from_)
     _check_dtype("can_cast", "to", 2, to)
     return from_.category <= to.category

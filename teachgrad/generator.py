@@ -1,9 +1,9 @@
 """The source of randomness: a stream of 32-bit words that a seed decides.
 
 The words come from MT19937, the Mersenne Twister of M. Matsumoto and T. Nishimura ("Mersenne Twister: a
-623-dimensionally equidistributed uniform pseudo-random number generator", ACM TOMACS 8, 1998).  Its state is
-624 words; every 624 draws a linear recurrence over bits makes 624 new ones.  NumPy has it compiled.  Here it
-is seeded as PyTorch does, so that the same seed gives the same words; :mod:`teachgrad.random` makes them
+623-dimensionally equidistributed uniform pseudo-random number generator", ACM TOMACS 8, 1998). Its state is
+624 words; every 624 draws a linear recurrence over bits makes 624 new ones. NumPy has it compiled. Here it
+is seeded as PyTorch does, so that the same seed gives the same words; `teachgrad.random` makes them
 numbers.
 """
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import devices
+from teachgrad import devices
 
 if TYPE_CHECKING:  # numpy.typing costs `import teachgrad` milliseconds
     from numpy.typing import NDArray
@@ -28,13 +28,13 @@ _WORDS_OF_STATE = 624
 
 
 class Generator:
-    """A stream of random numbers.  Mirrors ``torch.Generator``.
+    """A stream of random numbers. Mirrors `torch.Generator`.
 
-    Two generators with the same seed give the same numbers.  A generator that was never seeded starts from a
-    fixed seed, as PyTorch's do; only :data:`default_generator` starts from an unpredictable one.
+    Two generators with the same seed give the same numbers. A generator that was never seeded starts from a
+    fixed seed, as PyTorch's do; only `default_generator` starts from an unpredictable one.
 
     Args:
-        device: ``"cpu"``, or ``"cuda"`` for a stream of a GPU's numbers, which are not PyTorch's (gpurandom.py).
+        device: `"cpu"`, or `"cuda"` for a stream of a GPU's numbers, which are not PyTorch's (gpurandom.py).
 
     Raises:
         AssertionError: for a GPU where there is none.
@@ -55,10 +55,10 @@ class Generator:
         return f"<torch._C.Generator object at {id(self):#x}>"  # as in the lessons
 
     def manual_seed(self, seed: int) -> Generator:
-        """Start the stream over at ``seed`` and return the generator.  Only the low 32 bits of it count.
+        """Start the stream over at `seed` and return the generator. Only the low 32 bits of it count.
 
         Raises:
-            RuntimeError: when ``seed`` is not an int.
+            RuntimeError: when `seed` is not an int.
             ValueError: when it needs more than 64 bits.
         """
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
@@ -92,10 +92,10 @@ class Generator:
         return np.frombuffer(record.tobytes(), np.uint8).copy()
 
     def set_state(self, state: NDArray[np.uint8]) -> None:
-        """Go back to where :meth:`get_state` was called, here or in PyTorch.
+        """Go back to where `get_state` was called, here or in PyTorch.
 
         Raises:
-            TypeError: when ``state`` does not hold bytes.
+            TypeError: when `state` does not hold bytes.
             RuntimeError: when the bytes are not those of a generator.
         """
         if getattr(state, "dtype", None) != np.uint8:
@@ -129,7 +129,7 @@ class Generator:
         return self._engine
 
     def words(self, count: int) -> Words:
-        """The next ``count`` 32-bit words, in 64-bit integers."""
+        """The next `count` 32-bit words, in 64-bit integers."""
         if count:
             engine = self._started()
             self._untouched = False
@@ -138,7 +138,7 @@ class Generator:
         return np.empty(0, np.uint64)
 
     def long_words(self, count: int) -> Words:
-        """The next ``count`` 64-bit words; of two 32-bit words the first is the high one."""
+        """The next `count` 64-bit words; of two 32-bit words the first is the high one."""
         pairs = self.words(2 * count).reshape(count, 2)
         return (pairs[:, 0] << np.uint64(32)) | pairs[:, 1]
 
@@ -152,7 +152,7 @@ class Generator:
 
 
 def _twister(key: Sequence[int] | NDArray[Any], position: int) -> Any:
-    """NumPy's MT19937 in a given state: 624 words, ``position`` of which have been handed out."""
+    """NumPy's MT19937 in a given state: 624 words, `position` of which have been handed out."""
     from numpy.random import MT19937  # NumPy itself loads numpy.random only when it is used
 
     engine = MT19937(0)
@@ -189,9 +189,9 @@ def manual_seed(seed: int) -> Generator:
 
 @contextmanager
 def fork_rng(devices: Any = None, enabled: bool = True) -> Iterator[None]:
-    """Put the default stream back to where it was when the ``with`` block ends.
+    """Put the default stream back to where it was when the `with` block ends.
 
-    Mirrors ``torch.random.fork_rng``; ``devices``, its list of GPUs, has no meaning here.
+    Mirrors `torch.random.fork_rng`; `devices`, its list of GPUs, has no meaning here.
     """
     state = default_generator.get_state() if enabled else None
     try:

@@ -72,7 +72,7 @@ def add_at(target: Any, places: Any, values: Any) -> None:
     CUDA can add atomically to 32 bits, to floats and to unsigned 64 bits, which for a sum are as good as signed ones.
     """
     kind = target.dtype
-    if not on_gpu(target) or kind.kind in "fc":
+    if not on_gpu(target) or kind.kind in "fcV":
         np.add.at(target, places, values)
         return
     wide: Any = np.uint64 if kind.itemsize == 8 else _NO_ATOMICS[kind.kind]
@@ -189,9 +189,8 @@ def _first_look() -> tuple[Any, str]:
     importlib.import_module("teachgrad.autograd.variable").ARRAYS.add(cupy.ndarray)
     importlib.import_module("teachgrad.ops.fusing").begin()
     bfloats().begin(cupy)
-    if (
-        count > 1
-    ):  # with access to each other's memory, the answer would lie on the current GPU; without, it is an error
+    if count > 1:
+        # With access to each other's memory, the answer would lie on the current GPU; without, it is an error.
         warnings.filterwarnings("error", "The device where the array resides", RuntimeWarning)
     return cupy, ""
 

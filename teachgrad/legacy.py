@@ -141,13 +141,16 @@ def _options(dtype: dtypes.dtype) -> str:
 
 @public("new", function=False)
 def new(input: Tensor, *args: Any) -> Tensor:
-    """An old-style tensor, as from `torch.Tensor(...)`, with the dtype of this one."""
+    """An old-style tensor, as from `torch.Tensor(...)`, with the dtype of this one. Mirrors `torch.Tensor.new`."""
     return _old_style(args, {}, input.dtype, strict=False)
 
 
 @public("set_default_tensor_type", method=False)
 def set_default_tensor_type(t: Any) -> None:
-    """Makes the dtype of `torch.DoubleTensor` and the like, or of its name, the default. Deprecated in PyTorch too."""
+    """Makes the dtype of `torch.DoubleTensor` and the like, or of its name, the default. Deprecated in PyTorch too.
+
+    Mirrors `torch.set_default_tensor_type`. Raises TypeError for a type of CUDA tensors where there is no GPU.
+    """
     warnings.warn(
         "torch.set_default_tensor_type() is deprecated as of PyTorch 2.1, please use torch.set_default_dtype() and "
         "torch.set_default_device() as alternatives.",

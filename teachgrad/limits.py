@@ -10,7 +10,7 @@ from teachgrad import dtypes
 
 
 class _Limits:
-    """What ``finfo`` and ``iinfo`` share: read-only facts, shown the way PyTorch shows them."""
+    """What `finfo` and `iinfo` share: read-only facts, shown the way PyTorch shows them."""
 
     _shown: tuple[str, ...]
 
@@ -29,7 +29,7 @@ class _Limits:
 
 
 class finfo(_Limits):  # noqa: N801
-    """Numerical limits of a floating-point type.  Mirrors ``torch.finfo``.
+    """Numerical limits of a floating-point type. Mirrors `torch.finfo`.
 
     A complex type gives the limits of its parts, no argument those of the default dtype.
 
@@ -67,7 +67,7 @@ def _bfloat16_limits() -> Any:
 
 
 class iinfo(_Limits):  # noqa: N801
-    """Numerical limits of an integer type.  Mirrors ``torch.iinfo``.
+    """Numerical limits of an integer type. Mirrors `torch.iinfo`.
 
     Attributes:
         bits, max, min, dtype (a name).

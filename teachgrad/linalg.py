@@ -51,18 +51,29 @@ def inv_ex(A: Any, *, check_errors: bool = False) -> Any:
 def solve(A: Any, B: Any, *, left: bool = True) -> Any:
     """The X with A X = B (X A = B unless `left`); raises LinAlgError if A is singular. Mirrors `torch.linalg.solve`."""
     X, info = LIVE["linalg_solve_ex_side"](A, B, left)
-    if info._data.any():
-        raise failed(
-            "torch.linalg.solve", info._data, "The solver failed because the input matrix is singular.",
-            "One row of the matrix is a combination of the others: there is no X, or there are many. "
-            "torch.linalg.lstsq finds the nearest.",
-        )  # fmt: skip
+    _check_solved("torch.linalg.solve", info)
     return X
 
 
+def _check_solved(function: str, info: Any) -> None:
+    """Raises LinAlgError, in the name of `function`, if elimination met a zero."""
+    if info._data.any():
+        raise failed(
+            function, info._data, "The solver failed because the input matrix is singular.",
+            "One row of the matrix is a combination of the others: there is no X, or there are many. "
+            "torch.linalg.lstsq finds the nearest.",
+        )  # fmt: skip
+
+
 def solve_ex(A: Any, B: Any, *, left: bool = True, check_errors: bool = False) -> Any:
-    """The solution, and for each matrix 0 or where its elimination met a zero. Mirrors `torch.linalg.solve_ex`."""
-    return return_types.linalg_solve_ex(*LIVE["linalg_solve_ex_side"](A, B, left))
+    """The solution, and for each matrix 0 or where its elimination met a zero. Mirrors `torch.linalg.solve_ex`.
+
+    Raises LinAlgError for a singular matrix if `check_errors`.
+    """
+    X, info = LIVE["linalg_solve_ex_side"](A, B, left)
+    if check_errors:
+        _check_solved("torch.linalg.solve_ex", info)
+    return return_types.linalg_solve_ex(X, info)
 
 
 def solve_triangular(A: Any, B: Any, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Any:
@@ -124,7 +135,10 @@ def tensorsolve(A: Any, B: Any, dims: Any = None) -> Any:
 
 # -- factorings ------------------------------------------------------------------------------------------------
 def svd(A: Any, full_matrices: bool = True, *, driver: str | None = None) -> Any:
-    """U, S and V^H with A = U S V^H, S in descending order. Mirrors `torch.linalg.svd`."""
+    """U, S and V^H with A = U S V^H, S in descending order. Mirrors `torch.linalg.svd`.
+
+    `driver`, in PyTorch one of cuSOLVER's methods, changes nothing.
+    """
     return return_types.linalg_svd(*LIVE["linalg_svd_full"](dims.tensor("linalg_svd", A), full_matrices))
 
 
@@ -181,26 +195,35 @@ def lu(A: Any, *, pivot: bool = True) -> Any:
 def lu_factor_ex(A: Any, *, pivot: bool = True, check_errors: bool = False) -> Any:
     """L and U in one matrix, the rows exchanged, and where a zero stands on the diagonal of U, or 0.
 
-    Mirrors `torch.linalg.lu_factor_ex`.
+    Mirrors `torch.linalg.lu_factor_ex`. Raises RuntimeError for such a zero if `check_errors`.
     """
     _only_with_pivots(pivot)
     if A._data.ndim < 2:
         raise RuntimeError(
             f"torch.lu_factor: Expected tensor with 2 or more dimensions. Got size: {list(A._data.shape)} instead"
         )
-    return return_types.linalg_lu_factor_ex(*LIVE["linalg_lu_factor_ex_packed"](A))
+    LU, pivots, info = LIVE["linalg_lu_factor_ex_packed"](A)
+    if check_errors:
+        _check_factored("torch.linalg.lu_factor_ex", info)
+    return return_types.linalg_lu_factor_ex(LU, pivots, info)
+
+
+def _check_factored(function: str, info: Any) -> None:
+    """Raises RuntimeError, in the name of `function`, for a zero on the diagonal of U."""
+    if info._data.any():
+        raise failed(
+            function, info._data,
+            "U[{0},{0}] is zero and using it on lu_solve would result in a division by zero. If you still want to perform "
+            "the factorization, consider calling linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)",
+            "One row of the matrix is a combination of the others.",
+            RuntimeError,
+        )  # fmt: skip
 
 
 def lu_factor(A: Any, *, pivot: bool = True) -> Any:
     """L and U in one matrix, and the rows exchanged. Mirrors `torch.linalg.lu_factor`; RuntimeError for singular U."""
     LU, pivots, info = lu_factor_ex(A, pivot=pivot)
-    if info._data.any():
-        place = int(info._data.reshape(-1)[info._data.reshape(-1) != 0][0])
-        raise RuntimeError(
-            f"torch.linalg.lu_factor: U[{place},{place}] is zero and using it on lu_solve would result in a division by "
-            "zero. If you still want to perform the factorization, consider calling linalg.lu(A, pivot) or "
-            "linalg.lu_factor_ex(A, pivot)"
-        )
+    _check_factored("torch.linalg.lu_factor", info)
     return return_types.linalg_lu_factor(LU, pivots)
 
 

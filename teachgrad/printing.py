@@ -1,14 +1,14 @@
-"""PyTorch's text for a tensor: ``tensor([1.0000, 2.5000], grad_fn=<MulBackward0>)``.
+"""PyTorch's text for a tensor: `tensor([1.0000, 2.5000], grad_fn=<MulBackward0>)`.
 
-All numbers of a tensor are written in one notation and padded to one width, so that columns line up.  The
-notation is chosen by looking only at the finite, non-zero numbers that will be shown::
+All numbers of a tensor are written in one notation and padded to one width, so that columns line up. The
+notation is chosen by looking only at the finite, non-zero numbers that will be shown:
 
     all of them whole numbers                    1.      -20.
     magnitudes far apart, or extreme             1.0000e+00   (more than 1000 : 1, above 1e8 or below 1e-4)
     otherwise                                    1.0000  -20.5000
 
-A tensor with more than ``threshold`` elements shows only ``edgeitems`` entries at both ends of each
-dimension.  Everything here works on NumPy arrays; a Tensor's ``__repr__`` is one call of :func:`repr_tensor`.
+A tensor with more than `threshold` elements shows only `edgeitems` entries at both ends of each
+dimension. Everything here works on NumPy arrays; a Tensor's `__repr__` is one call of `repr_tensor`.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from . import dtypes, gpu
-from .bfloats import widened
+from teachgrad import dtypes, gpu
+from teachgrad.bfloats import widened
 
 if TYPE_CHECKING:  # numpy.typing costs `import teachgrad` milliseconds
     from numpy.typing import NDArray
 
 
 class PrintOptions(NamedTuple):
-    """The settings of :func:`set_printoptions`; an immutable value, so a context manager can put it back."""
+    """The settings of `set_printoptions`; an immutable value, so a context manager can put it back."""
 
     precision: int = 4
     threshold: float = 1000
@@ -54,16 +54,16 @@ def set_printoptions(
     profile: str | None = None,
     sci_mode: bool | None = None,
 ) -> None:
-    """Change how tensors print.  Mirrors ``torch.set_printoptions``.
+    """Change how tensors print. Mirrors `torch.set_printoptions`.
 
-    What is None stays as it is, except ``sci_mode``, which every call sets: None means "decide per tensor".
+    What is None stays as it is, except `sci_mode`, which every call sets: None means "decide per tensor".
 
     Args:
         precision: digits after the decimal point.
         threshold: a tensor with more elements than this is summarised.
         edgeitems: entries shown at each end of a summarised dimension.
         linewidth: columns per line.
-        profile: ``"default"``, ``"short"`` or ``"full"`` (never summarise); the other arguments come on top.
+        profile: `"default"`, `"short"` or `"full"` (never summarise); the other arguments come on top.
             Any other name is ignored, as PyTorch ignores it.
         sci_mode: True or False forces or forbids scientific notation.
     """
@@ -75,13 +75,13 @@ def set_printoptions(
 
 
 def get_printoptions() -> dict[str, Any]:
-    """The current settings, ready for ``set_printoptions(**...)``."""
+    """The current settings, ready for `set_printoptions(**...)`."""
     return _options._asdict()
 
 
 @contextmanager
 def printoptions(**settings: Any) -> Iterator[None]:
-    """:func:`set_printoptions` for the length of a ``with`` block."""
+    """`set_printoptions` for the length of a `with` block."""
     global _options
     before = _options
     set_printoptions(**settings)
@@ -102,17 +102,17 @@ def repr_tensor(
     prefix: str = "tensor(",
     default_dtype: dtypes.dtype | None = None,
 ) -> str:
-    """The text that ``print(tensor)`` shows.
+    """The text that `print(tensor)` shows.
 
     Args:
         array: the elements, of any shape and strides; a NumPy scalar for a 0-d tensor.
         dtype: the tensor's element type.
-        device: ``"cuda:0"`` and so on, or None for the default device, which is not shown.
-        grad_fn_name: the class name of the tensor's ``grad_fn``, ``"AddBackward0"``, or None.
-        requires_grad: shown only when there is no ``grad_fn``, that is, for leaves.
+        device: `"cuda:0"` and so on, or None for the default device, which is not shown.
+        grad_fn_name: the class name of the tensor's `grad_fn`, `"AddBackward0"`, or None.
+        requires_grad: shown only when there is no `grad_fn`, that is, for leaves.
         tangent: the direction in which a dual tensor moves (forward mode), or None.
         prefix: the opening, up to the bracket; continuation lines are indented by its last line's length.
-            ``"Parameter containing:\\ntensor("`` for a Parameter.
+            `"Parameter containing:\\ntensor("` for a Parameter.
         default_dtype: the element type that need not be named; by default the current default dtype.
     """
     if not gpu.on_gpu(array):
@@ -158,13 +158,11 @@ def _append(text: str, suffixes: Sequence[str], indent: int) -> str:
     return text
 
 
-# ------------------------------------------------------------------------------
-# The numbers in their brackets
-# ------------------------------------------------------------------------------
+# -- The numbers in their brackets -----------------------------------------------------------------------------
 
 
 def tensor_str(array: NDArray[Any], indent: int = 0) -> str:
-    """The elements in nested brackets; continuation lines are indented by ``indent`` and the depth."""
+    """The elements in nested brackets; continuation lines are indented by `indent` and the depth."""
     if array.size == 0:
         return "[]"
     cuts: tuple[bool, ...] = (False,) * array.ndim
@@ -190,7 +188,7 @@ def _edges(array: NDArray[Any]) -> tuple[NDArray[Any], tuple[bool, ...]]:
 def _brackets(array: NDArray[Any], cuts: tuple[bool, ...], indent: int, write: Callable[[Any], str], width: int) -> str:
     """Lay out one dimension and, inside it, the next ones.
 
-    The innermost dimension breaks into lines where ``linewidth`` ends.  Sub-tensors are separated by as many
+    The innermost dimension breaks into lines where `linewidth` ends. Sub-tensors are separated by as many
     newlines as they have dimensions, so that the matrices of a 3-d tensor stand a blank line apart.
     """
     if array.ndim == 0:
@@ -211,9 +209,7 @@ def _brackets(array: NDArray[Any], cuts: tuple[bool, ...], indent: int, write: C
     return "[" + (separator + " " * (indent + 1)).join(lines) + "]"
 
 
-# ------------------------------------------------------------------------------
-# One number
-# ------------------------------------------------------------------------------
+# -- One number ------------------------------------------------------------------------------------------------
 
 
 def _writer(shown: NDArray[Any]) -> tuple[Callable[[Any], str], int]:
@@ -231,7 +227,7 @@ def _writer(shown: NDArray[Any]) -> tuple[Callable[[Any], str], int]:
 
 
 def _real_writer(shown: NDArray[Any]) -> tuple[Callable[[Any], str], int]:
-    """:func:`_writer` for numbers that are not complex.
+    """`_writer` for numbers that are not complex.
 
     The width is that of the widest finite non-zero number: zeros, nan and inf may stick out of their column
     when nothing else is there, as they do in PyTorch.

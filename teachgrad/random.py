@@ -1,18 +1,18 @@
-"""PyTorch's random numbers: the same seed gives the same bits as ``torch`` on a CPU.
+"""PyTorch's random numbers: the same seed gives the same bits as `torch` on a CPU.
 
-A :class:`Generator` yields 32-bit words; the functions here turn them into numbers.  There are many ways to
+A `Generator` yields 32-bit words; the functions here turn them into numbers. There are many ways to
 do that, and PyTorch's choices decide the result:
 
 - a **uniform** float32 uses 24 bits of one word, a float64 53 bits of two words;
-- an **integer** below ``n`` is a word modulo ``n``;
-- **normals** are made in pairs from two uniforms (:mod:`teachgrad.boxmuller`): fewer than sixteen one pair at
+- an **integer** below `n` is a word modulo `n`;
+- **normals** are made in pairs from two uniforms (`teachgrad.boxmuller`): fewer than sixteen one pair at
   a time, the second number being kept for the next call, more of them in blocks;
 - **permutations** are shuffled by the method of Fisher and Yates;
-- **exponentials** are ``-log(1 - u) / rate``, and a draw by weights ``w`` without replacement takes the
-  largest of the ``w / exponential``.
+- **exponentials** are `-log(1 - u) / rate`, and a draw by weights `w` without replacement takes the
+  largest of the `w / exponential`.
 
-The functions take a Generator, or None for the default one, and return new C-contiguous NumPy arrays.  They
-follow PyTorch's AVX2 and AVX-512 code.  On Intel processors some PyTorch builds draw Bernoulli (dropout) and
+The functions take a Generator, or None for the default one, and return new C-contiguous NumPy arrays. They
+follow PyTorch's AVX2 and AVX-512 code. On Intel processors some PyTorch builds draw Bernoulli (dropout) and
 exponential numbers from Intel's MKL instead; those streams are not reproduced.
 """
 
@@ -24,13 +24,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import dtypes, limits
-from .bfloats import widened
-from .boxmuller import box_muller, fused_double, fused_single
-from .generator import Generator as Generator
-from .generator import default_generator as default_generator
-from .generator import fork_rng as fork_rng
-from .generator import manual_seed as manual_seed
+from teachgrad import dtypes, limits
+from teachgrad.bfloats import widened
+from teachgrad.boxmuller import box_muller, fused_double, fused_single
+from teachgrad.generator import Generator as Generator
+from teachgrad.generator import default_generator as default_generator
+from teachgrad.generator import fork_rng as fork_rng
+from teachgrad.generator import manual_seed as manual_seed
 
 if TYPE_CHECKING:  # numpy.typing costs `import teachgrad` milliseconds
     from numpy.typing import NDArray
@@ -52,19 +52,17 @@ def __getattr__(name: str) -> Any:
 _BLOCK = 16  # PyTorch makes many normals in blocks of sixteen
 
 
-# ------------------------------------------------------------------------------
-# Numbers with a given distribution
-# ------------------------------------------------------------------------------
+# -- Numbers with a given distribution -------------------------------------------------------------------------
 
 
 def uniform(gen: Generator | None, shape: Sequence[int], dtype: DType, lo: float = 0.0, hi: float = 1.0) -> Array:
-    """Numbers uniform in [lo, hi).  Mirrors ``torch.rand`` and ``Tensor.uniform_``.
+    """Numbers uniform in [lo, hi). Mirrors `torch.rand` and `Tensor.uniform_`.
 
     Args:
         dtype: a floating or complex NumPy type; both parts of a complex number are uniform.
 
     Raises:
-        RuntimeError: when ``lo > hi``, or when the type cannot hold one of them or their difference.
+        RuntimeError: when `lo > hi`, or when the type cannot hold one of them or their difference.
         NotImplementedError: for integer types and bool.
     """
     kind = floating("check_uniform_bounds", dtype)
@@ -102,15 +100,15 @@ def normal(
     std: float = 1.0,
     contiguous: bool = True,
 ) -> Array:
-    """Normal numbers.  Mirrors ``torch.randn`` and ``Tensor.normal_``.
+    """Normal numbers. Mirrors `torch.randn` and `Tensor.normal_`.
 
     Args:
         dtype: a floating or complex NumPy type; the variance of a complex number is shared by its parts.
         contiguous: whether the tensor to be filled is; PyTorch fills others pair by pair, whatever their size
-            (see :func:`memory_order`).
+            (see `memory_order`).
 
     Raises:
-        RuntimeError: when ``std`` is negative or nan.
+        RuntimeError: when `std` is negative or nan.
         NotImplementedError: for integer types and bool.
     """
     real = floating("normal_kernel_cpu", dtype).numpy
@@ -161,7 +159,7 @@ def _normal_blocks(gen: Generator, count: int, dtype: DType) -> Array:
 
 
 def integers(gen: Generator | None, shape: Sequence[int], lo: int, hi: int, dtype: DType) -> Array:
-    """Whole numbers in [lo, hi), in any real type.  Mirrors ``torch.randint`` and ``Tensor.random_``.
+    """Whole numbers in [lo, hi), in any real type. Mirrors `torch.randint` and `Tensor.random_`.
 
     Raises:
         RuntimeError: for complex types, and when the range is empty or reaches beyond the whole numbers that
@@ -187,7 +185,7 @@ def integers(gen: Generator | None, shape: Sequence[int], lo: int, hi: int, dtyp
 
 
 def any_integers(gen: Generator | None, shape: Sequence[int], dtype: DType) -> Array:
-    """Whole numbers from 0 up to the largest that the type holds exactly.  Mirrors ``Tensor.random_()``."""
+    """Whole numbers from 0 up to the largest that the type holds exactly. Mirrors `Tensor.random_()`."""
     gen, count = gen or default_generator, _count(shape)
     words = gen.long_words(count) if dtype.itemsize == 8 else gen.words(count)
     return (words % np.uint64(_whole_numbers(dtype)[1] + 1)).astype(dtype).reshape(shape)
@@ -210,7 +208,7 @@ def random63(gen: Generator | None = None) -> int:
 
 
 def permutation(gen: Generator | None, n: int) -> NDArray[np.int64]:
-    """The numbers 0 to n - 1 in random order.  Mirrors ``torch.randperm``.
+    """The numbers 0 to n - 1 in random order. Mirrors `torch.randperm`.
 
     Each place, from the first on, is swapped with one of those not before it (Fisher and Yates).
     """
@@ -224,10 +222,10 @@ def permutation(gen: Generator | None, n: int) -> NDArray[np.int64]:
 
 
 def bernoulli(gen: Generator | None, shape: Sequence[int], p: float) -> NDArray[np.bool_]:
-    """True with probability ``p``.  Mirrors ``Tensor.bernoulli_(p)``, and draws the masks of dropout.
+    """True with probability `p`. Mirrors `Tensor.bernoulli_(p)`, and draws the masks of dropout.
 
     Raises:
-        RuntimeError: when ``p`` is not a probability.
+        RuntimeError: when `p` is not a probability.
     """
     if not 0.0 <= p <= 1.0:
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
@@ -235,7 +233,7 @@ def bernoulli(gen: Generator | None, shape: Sequence[int], p: float) -> NDArray[
 
 
 def bernoulli_of(gen: Generator | None, probabilities: Array) -> Array:
-    """1 with each element's probability, else 0, in the same type.  Mirrors ``torch.bernoulli(tensor)``.
+    """1 with each element's probability, else 0, in the same type. Mirrors `torch.bernoulli(tensor)`.
 
     Raises:
         RuntimeError: when an element is not a probability.
@@ -255,10 +253,10 @@ def bernoulli_of(gen: Generator | None, probabilities: Array) -> Array:
 
 
 def exponential(gen: Generator | None, shape: Sequence[int], dtype: DType, rate: float = 1.0) -> Array:
-    """Waiting times with mean ``1 / rate``.  Mirrors ``Tensor.exponential_(lambd)``.
+    """Waiting times with mean `1 / rate`. Mirrors `Tensor.exponential_(lambd)`.
 
     Raises:
-        RuntimeError: when ``rate`` is not positive, or for integer types and bool.
+        RuntimeError: when `rate` is not positive, or for integer types and bool.
     """
     kind = dtypes.of(dtype)
     if not kind.is_floating_point:
@@ -274,7 +272,7 @@ def exponential(gen: Generator | None, shape: Sequence[int], dtype: DType, rate:
 
 
 def multinomial(gen: Generator | None, weights: Array, count: int, replacement: bool = False) -> NDArray[np.int64]:
-    """Indices drawn with probability proportional to their weight.  Mirrors ``torch.multinomial``.
+    """Indices drawn with probability proportional to their weight. Mirrors `torch.multinomial`.
 
     Args:
         weights: shape (n,) or (rows, n), floating, not negative; they need not add up to 1.
@@ -326,22 +324,20 @@ def _check_multinomial(weights: Array, count: int, replacement: bool) -> None:
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
 
 
-# ------------------------------------------------------------------------------
-# Shared by the above
-# ------------------------------------------------------------------------------
+# -- Shared by the above ---------------------------------------------------------------------------------------
 
 
 def memory_order(array: Array) -> Array:
-    """A view whose elements, in C order, lie in ``array``'s order in memory.
+    """A view whose elements, in C order, lie in `array`'s order in memory.
 
-    PyTorch fills tensors in this order, whatever their shape: after ``view = memory_order(x)``, write
-    ``view[...] = uniform(gen, view.shape, x.dtype)``.
+    PyTorch fills tensors in this order, whatever their shape: after `view = memory_order(x)`, write
+    `view[...] = uniform(gen, view.shape, x.dtype)`.
     """
     return array.transpose(sorted(range(array.ndim), key=lambda axis: -array.strides[axis]))
 
 
 def floating(operation: str, dtype: DType) -> dtypes.dtype:
-    """The real type behind a floating or complex one; ``operation`` is the name in PyTorch's refusal."""
+    """The real type behind a floating or complex one; `operation` is the name in PyTorch's refusal."""
     kind = dtypes.of(dtype)
     if not (kind.is_floating_point or kind.is_complex):
         raise NotImplementedError(

@@ -8,7 +8,7 @@ numbers. `LATE` is their directory. From it follow
 - `import`: a room that uses another's ops imports it, as ever.
 
     x.cumsum(0)  ->  Tensor.cumsum, an Elsewhere  ->  open_room("ops.scans")  ->  the entries join the op table
-                                                  ->  bind(): the method takes the place of its stand-in
+                                                  ->  bind_methods(): the method takes its stand-in's place
 
 What goes through the whole table (the pictures' legend for an unknown node, autocast, the tests) calls `open_all` first.
 """
@@ -83,7 +83,7 @@ LATE = {
         .apply_ .bernoulli torch.block_diag torch.clone torch.combinations torch.detach torch.detach_ eig .eq_
         torch.frombuffer .ge_ torch.get_device .greater_ .greater_equal_ .gt_ torch.is_same_size .is_set_to
         torch.is_signed .le_ .less_ .less_equal_ lstsq .lt_ .map_ torch.matrix_rank .ne_ .not_equal_ torch.range renorm
-        .renorm_ .resize .resize_ resize_as_ .set_ solve symeig torch.unravel_index
+        .renorm_ .resize resize_as_ .set_ solve symeig torch.unravel_index
     """,
     "ops.padding": "",
     "ops.picking": """
@@ -124,7 +124,7 @@ LATE = {
         torch.set_num_interop_threads torch.set_num_threads torch.set_warn_always torch.typename
         torch.use_deterministic_algorithms
     """,
-    "storage": "torch.TypedStorage torch.UntypedStorage .storage .untyped_storage",
+    "storage": "torch.TypedStorage torch.UntypedStorage .resize_ .storage .untyped_storage",
 }
 """Room -> what it brings. `diag` is a function and a method, `torch.diag` only a function, `.diag_` only a method."""
 
@@ -132,6 +132,7 @@ ROOM_OF = {name: room for room, names in LATE.items() for name in names.split()}
 """Name, as it stands there -> its room."""
 
 _open: set[str] = set()
+"""The late rooms that have been opened."""
 
 
 def open_room(room: str) -> ModuleType:

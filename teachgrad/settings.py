@@ -61,19 +61,19 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
 
 @public("are_deterministic_algorithms_enabled", method=False)
 def are_deterministic_algorithms_enabled() -> bool:
-    """What `use_deterministic_algorithms` was told."""
+    """What `use_deterministic_algorithms` was told. Mirrors `torch.are_deterministic_algorithms_enabled`."""
     return bool(_noted["deterministic"])
 
 
 @public("is_deterministic_algorithms_warn_only_enabled", method=False)
 def is_deterministic_algorithms_warn_only_enabled() -> bool:
-    """What `use_deterministic_algorithms` was told."""
+    """What `warn_only` was then. Mirrors `torch.is_deterministic_algorithms_warn_only_enabled`."""
     return bool(_noted["warn_only"])
 
 
 @public("set_deterministic_debug_mode", method=False)
 def set_deterministic_debug_mode(debug_mode: int | str) -> None:
-    """The same as a number: 0 "default", 1 "warn", 2 "error"."""
+    """The same as a number or word: 0 "default", 1 "warn", 2 "error". Mirrors `torch.set_deterministic_debug_mode`."""
     mode = ("default", "warn", "error").index(debug_mode) if isinstance(debug_mode, str) else debug_mode
     use_deterministic_algorithms(mode > 0, warn_only=mode == 1)
 
@@ -92,7 +92,7 @@ def set_float32_matmul_precision(precision: str) -> None:
 
 @public("get_float32_matmul_precision", method=False)
 def get_float32_matmul_precision() -> str:
-    """What was noted, "highest" at first."""
+    """What was noted, "highest" at first. Mirrors `torch.get_float32_matmul_precision`."""
     return str(_noted["precision"])
 
 
@@ -110,14 +110,14 @@ def set_warn_always(b: bool) -> None:
 
 @public("is_warn_always_enabled", method=False)
 def is_warn_always_enabled() -> bool:
-    """What `set_warn_always` was told."""
+    """What `set_warn_always` was told. Mirrors `torch.is_warn_always_enabled`."""
     return bool(_noted["warn_always"])
 
 
 @public("is_storage", method=False)
 def is_storage(obj: Any) -> bool:
     """True if `obj` is the memory of a tensor. Mirrors `torch.is_storage`."""
-    return isinstance(obj, storage.TypedStorage | storage.UntypedStorage)
+    return isinstance(obj, storage.TypedStorage)
 
 
 @public("typename", method=False)

@@ -1,4 +1,4 @@
-"""``torch.Size``: a tuple of ints that prints like one of PyTorch's shapes."""
+"""`torch.Size`: a tuple of ints that prints like one of PyTorch's shapes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any, SupportsIndex, overload
 
 
 class Size(tuple[int, ...]):
-    """A tensor's shape.  Mirrors ``torch.Size``.
+    """A tensor's shape. Mirrors `torch.Size`.
 
-    It is a tuple, so it unpacks, compares with and hashes like one.  Slices, sums and repetitions of a Size
-    are Sizes again.  There is no ``__new__`` here on purpose: ``x.shape`` is asked for so often that building
+    It is a tuple, so it unpacks, compares with and hashes like one. Slices, sums and repetitions of a Size
+    are Sizes again. There is no `__new__` here on purpose: `x.shape` is asked for so often that building
     one must cost no more than building a tuple.
     """
 

@@ -70,6 +70,10 @@ def bad_size(function: str, args: tuple[Any, ...], name: str = "size") -> TypeEr
             _whole(value)
         except TypeError:
             kind = type(value).__name__
+            if place == 0 and len(args) > 1:
+                if function in ("rand", "randn"):
+                    return bad_arguments(function, args)
+                return TypeError(f"{function}() takes 1 positional argument but {len(args)} were given")
             if place == 0:
                 return TypeError(
                     f"{head} (position 1) must be tuple of ints, but found element of type {kind} at pos 0"

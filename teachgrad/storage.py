@@ -116,7 +116,7 @@ def untyped_storage(input: Any) -> UntypedStorage:
 
 
 @public("resize_", function=False)
-def resize_(input: Any, *sizes: Any) -> Any:
+def resize_(input: Any, *sizes: Any, memory_format: Any = None) -> Any:
     """Gives the tensor another shape, with more or fewer elements of its memory. Mirrors `torch.Tensor.resize_`.
 
     Raises RuntimeError if it requires grad. What lies in added memory is undefined.

@@ -53,7 +53,7 @@ def collect(roots: Sequence[Node]) -> tuple[list[Node], dict[Node, int]]:
     for node in found:  # the list grows while it is read: no recursion, for a graph may be a million nodes deep
         for below in node.edges:
             if below.__class__ is AccumulateGrad:
-                waiting[below] = waiting.get(below, 0) + 1  # type: ignore[index, arg-type]
+                waiting[below] = waiting.get(below, 0) + 1
             elif below is not None and below not in seen:
                 seen.add(below)
                 found.append(below)

@@ -3,7 +3,8 @@
     forward    (3,) ──broadcast──> (2, 3)          backward    (2, 3) ──sum over rows──> (3,)
 
 Broadcasting repeats an element; each copy receives a gradient; the element's gradient is their sum. Rules never deal
-with this: the node notes (shape, dtype) for an argument that was broadcast or cast, and it is undone here.
+with this: the node notes (shape, dtype) for an argument that was broadcast or cast, and it is undone here. A third item,
+True, says that a number of the CPU took part in an op of the GPU, and its gradient has to come home.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from teachgrad import gpu
 from teachgrad.bfloats import cast
 
 Fit = tuple[tuple[Any, ...] | None, ...]
+"""For each edge the arguments of `unbroadcast` after the gradient; None where there is nothing to undo."""
 
 
 def fitted(grads: Any, fit: Fit) -> Sequence[Any]:
@@ -38,7 +40,7 @@ def fitted_live(grads: Any, fit: Fit) -> tuple[Any, ...]:
 
 
 def unbroadcast(grad: Any, shape: tuple[int, ...], dtype: Any, away: bool = False) -> Any:
-    """The transpose of broadcasting to `grad.shape`, for arrays. `away`: a number of the CPU took part in a GPU's op."""
+    """The transpose of broadcasting to `grad.shape`, for arrays. `away`: the gradient is to come from a GPU to the CPU."""
     if grad.shape != shape:
         extra = grad.ndim - len(shape)
         if extra:  # the dimensions that broadcasting put in front

@@ -47,7 +47,7 @@ class Level:
     def __init__(self, number: int = 0) -> None:
         self.number = number
         self.running = True  # until the function whose derivative is taken has returned
-        self.transposing = False
+        self.transposing = False  # while `unpack` follows its tangents: what was taken out of it then passes nothing on
 
 
 _LEVELS: ContextVar[tuple[Level, ...]] = ContextVar("teachgrad_dual_levels", default=())

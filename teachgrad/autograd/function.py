@@ -52,10 +52,10 @@ class FunctionCtx(Node):
     _forward_cls: ClassVar[type[Function]]
     tensor_names = frozenset({"saved"})
     needs_input_grad: tuple[bool, ...]
-    _inputs: tuple[
-        tuple[bool, Any, Any], ...
-    ]  # per argument: is it a tensor, the shape if it wants a gradient, the dtype
-    _outputs: tuple[tuple[tuple[int, ...], Any], ...]  # per output: shape and dtype (None: not a tensor)
+    # Per argument: is it a tensor, its shape if it wants a gradient, its dtype.
+    _inputs: tuple[tuple[bool, Any, Any], ...]
+    # Per output: shape and dtype (None: not a tensor).
+    _outputs: tuple[tuple[tuple[int, ...], Any], ...]
     _materialize: bool
     outputs: int  # type: ignore[misc]
     dirty_tensors: tuple[TensorBase, ...]

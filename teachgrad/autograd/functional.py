@@ -294,9 +294,8 @@ def _columns(func: Function, inputs: Any, create_graph: bool, strict: bool, vect
         return outputs
 
     matrices = transforms.jacfwd(checked, argnums=tuple(range(len(points))))(*(point.detach() for point in points))
-    rows = [
-        list(row) if several else row[0] for row in matrices
-    ]  # lists where the reverse mode gives tuples, as PyTorch
+    # Lists where the reverse mode gives tuples, as in PyTorch.
+    rows = [list(row) if several else row[0] for row in matrices]
     return rows if shape[0] else rows[0]
 
 

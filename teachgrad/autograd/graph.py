@@ -114,7 +114,7 @@ class Node:
     numbers: tuple[int, ...] | None  # which output of it; None: always output 0
     saved: tuple[Any, ...] | None  # the values its rules name; None: freed
     versions: int  # version numbers of the saved tensors when saved, 32 bits each
-    fit: tuple[tuple[tuple[int, ...], Any] | None, ...] | None  # (shape, dtype) where an argument was broadcast or cast
+    fit: tuple[tuple[Any, ...] | None, ...] | None  # (shape, dtype) where an argument was broadcast or cast (fit.py)
     _extras: Extras | None
 
     _watcher: ClassVar[type[Watcher]] = Watcher  # what a recorder makes of its hooks

@@ -135,6 +135,7 @@ class _Trusted(int):
 
 
 _slot: Any = Node.__dict__["saved"]
+"""The slot under the property: what a packed node really holds, without unpacking it."""
 
 
 def pack(node: Node) -> None:
@@ -162,6 +163,7 @@ def _pack_places(node: Node, places: list[int], hooks: tuple[Pack, Unpack]) -> N
 
 
 _classes: dict[type[Node], type[Node]] = {}
+"""Node class -> its packed twin, made at most once."""
 
 
 def _packed_class(cls: type[Node]) -> type[Node]:

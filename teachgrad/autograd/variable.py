@@ -15,10 +15,11 @@ reference): a graph has no cycles, so it is freed the moment the last tensor of 
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from numpy import ndarray
+from numpy import empty, ndarray
 
 if TYPE_CHECKING:
     from teachgrad.autograd.graph import AccumulateGrad, Node
@@ -59,8 +60,17 @@ class TensorBase:
 
 ARRAYS: set[Any] = {ndarray}
 """The classes of `_data` that are arrays and not 0-d NumPy scalars: NumPy's, and the GPU's once a GPU is in use."""
+
+if sys.platform == "linux":
+    # Every step of a training loop makes and frees the same arrays. GNU's malloc would hand those above 128 kB back to the
+    # system each time and fetch them anew, page by page, which takes longer than the arithmetic. It keeps what is no
+    # larger than the largest block that it has seen go: so one goes here, and nobody has touched its pages.
+    empty(31 << 20, "u1")
+
 _tensor_class: list[type[Tensor]] = []
+"""Its one element is `teachgrad.Tensor`, which is defined on a floor above and says so by `tensor_class`."""
 _new = object.__new__
+"""Allocates a tensor. Inference mode puts a function of its own in this place (`inference.py`)."""
 
 
 def tensor_class(cls: type[Tensor]) -> type[Tensor]:

@@ -45,13 +45,14 @@ class View:
     multiple: the name of the op that made it together with other views ("Unbind"), or "".
     node, noted: its history, and the version number at which that was written.
     asked: it requires grad of its own (`requires_grad_()`), not only because its base does.
+    made_without_grad: "no_grad", "inference" or the name of the custom Function it was made in; "" if it was recorded.
     """
 
     __slots__ = ("asked", "base", "made_without_grad", "multiple", "node", "noted", "owner")
 
     def __init__(self, owner: TensorBase, base: TensorBase | None, multiple: str = "") -> None:
         self.owner, self.base, self.multiple = owner, base, multiple
-        self.made_without_grad = "" if GRAD_MODE.get() else "no_grad"  # or "inference", or a custom Function
+        self.made_without_grad = "" if GRAD_MODE.get() else "no_grad"
         self.node: Node | None = None
         self.asked = False
         try:
@@ -129,6 +130,7 @@ def as_view(source: TensorBase, results: tuple[TensorBase, ...], multiple: str) 
 
 
 _keepers: dict[int, ref[TensorBase]] = {}
+"""id of a base -> a weak reference that calls `forget` when the base goes, and must itself be kept until then."""
 
 
 def _forget_with(base: TensorBase, key: int) -> None:

@@ -73,6 +73,5 @@ def execute(op: Op, source: str, space: dict[str, Any], name: str) -> Callable[.
     if f"{name}_number" in scope:
         space[f"{name}__number"] = scope[f"{name}_number"]
     function: Callable[..., Any] = scope[name]
-    function.__doc__ = op.doc or None
     function.__qualname__ = name
     return function

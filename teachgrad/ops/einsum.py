@@ -1,4 +1,4 @@
-"""`einsum`: products and sums of tensors, told by the names of their dimensions.
+"""`einsum`: products and sums of tensors, told by the names of their dimensions; and `kron`, all products of two.
 
     "ij,jk->ik"       out[i, k] = sum over j of a[i, j] * b[j, k]
 

@@ -176,4 +176,3 @@ class LateInPlace:
             if owner.__dict__.get(self.key) is self:
                 setattr(owner, self.key, method)
         return method if tensor is None else method.__get__(tensor, cls)
-

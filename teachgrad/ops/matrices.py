@@ -71,12 +71,12 @@ def check_solvable(function: str, A: Any, B: Any, left: bool = True) -> None:
         raise clash
 
 
-def failed(function: str, info: Any, text: str, note: str) -> _LinAlgError:
-    """The error for the first matrix whose `info` is not 0; `{}` in the text stands for that number."""
+def failed(function: str, info: Any, text: str, note: str, kind: type[RuntimeError] = _LinAlgError) -> RuntimeError:
+    """The error for the first matrix whose `info` is not 0; `{0}` in the text stands for that number."""
     info = np.asarray(to_host(info))
     place = np.flatnonzero(info)[0]
     batch = f"(Batch element {place}): " if info.ndim else ""
-    return errors.explained(_LinAlgError(f"{function}: {batch}{text.format(info.flat[place])}"), note)
+    return errors.explained(kind(f"{function}: {batch}{text.format(info.flat[place])}"), note)
 
 
 def solved(A: Any, B: Any, left: bool) -> Any:

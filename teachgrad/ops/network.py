@@ -1,4 +1,4 @@
-"""The other ops of `torch.nn.functional`: softmax, normalisation, embedding, padding.
+"""The other ops of `torch.nn.functional`: softmax, embedding and bags of it, layer normalisation, bilinear maps.
 
 softmax        s_i = e^(x_i) / sum of e^(x_j): raising one x lowers the others' share,
                grad_x = s * (grad - sum(grad * s))

@@ -106,21 +106,6 @@ def _filled(tensor: Any, name: str, values: list[Any]) -> Any:
 
 
 # -- memory ----------------------------------------------------------------------------------------------------
-@public("resize_", function=False)
-def resize_(input: Any, *sizes: Any, memory_format: Any = None) -> Any:
-    """Gives the tensor another shape, with more or fewer elements; new ones are zero. Mirrors `torch.Tensor.resize_`."""
-    shape = tuple(sizes[0] if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes)
-    if input._requires_grad:
-        raise RuntimeError("cannot resize variables that require grad")
-    size = int(np.prod(shape, dtype=np.int64))
-    old = views.own_array(input).reshape(-1)
-    if size > old.size:
-        old = np.concatenate([old, devices.makers(devices.of(old)).zeros(size - old.size, old.dtype)])
-    input._data = old[:size].reshape(shape)
-    bump(input)
-    return input
-
-
 @public("resize", function=False)
 def resize(input: Any, *sizes: Any) -> Any:
     """The same elements in another shape: an old name of `reshape`. Mirrors `torch.Tensor.resize`.
@@ -145,7 +130,7 @@ def resize(input: Any, *sizes: Any) -> Any:
 @public("resize_as_")
 def resize_as_(input: Any, the_template: Any, *, memory_format: Any = None) -> Any:
     """Gives the tensor the shape of another. Mirrors `torch.Tensor.resize_as_`."""
-    return resize_(input, tuple(the_template.shape))
+    return input.resize_(tuple(the_template.shape))
 
 
 @public("set_", function=False)

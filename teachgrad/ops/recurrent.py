@@ -59,8 +59,10 @@ def lstm_of(tensors: Seven, reverse: bool) -> tuple[Any, Any, Any, Any, Any]:
 
 
 @raw
-def lstm_back(grads: Seven, tensors: Seven, gates: Any, cells: Any, reverse: bool) -> tuple[Any, ...]:
-    """The gradients of the seven, from those of the outputs."""
+def lstm_back(
+    grads: Sequence[Any], tensors: Seven, output: Any, gates: Any, cells: Any, reverse: bool
+) -> tuple[Any, ...]:
+    """The gradients of the seven, from those of the outputs: of all h, of the last h and c (None: not used)."""
     input, w, u, _, _, first_hidden, first_cell = tensors
     steps, batch, features = input.shape
     size = first_cell.shape[1]
@@ -87,7 +89,6 @@ def lstm_back(grads: Seven, tensors: Seven, gates: Any, cells: Any, reverse: boo
         slope[:, 3 * size :] *= grad_hidden
         grad_cell = grad_cell * keep[t]
         grad_hidden = slope @ u
-    output = show * shown
     before = np.concatenate([output[1:], first_hidden[None]] if reverse else [first_hidden[None], output[:-1]])
     flat = slopes.reshape(steps * batch, 4 * size)
     grad_bias = np.add.reduce(flat, axis=0)
@@ -103,7 +104,9 @@ def lstm_back(grads: Seven, tensors: Seven, gates: Any, cells: Any, reverse: boo
 
 
 # -- tensors: for create_graph=True the layer is written out step by step ---------------------------------------
-def _lstm_back_live(grads: Seven, tensors: Seven, gates: Any, cells: Any, reverse: bool) -> tuple[Any, ...]:
+def _lstm_back_live(
+    grads: Sequence[Any], tensors: Seven, output: Any, gates: Any, cells: Any, reverse: bool
+) -> tuple[Any, ...]:
     """The same as `lstm_back`, as tensors with a graph of their own."""
     with enable_grad():
         given = [tensor.view_as(tensor) for tensor in tensors]  # only what passes through this layer counts
@@ -124,7 +127,7 @@ LIVE["lstm_back"] = _lstm_back_live
 
 op(
     "mkldnn_rnn_layer(*tensors; reverse) -> output, hidden, cell, !gates, !cells", "MkldnnRnnLayerBackward0",
-    "lstm_of(tensors, reverse)", tensors="lstm_back(grads, tensors, gates, cells, reverse)",
+    "lstm_of(tensors, reverse)", tensors="lstm_back(grads, tensors, output, gates, cells, reverse)",
     shown={"tensors": "backwards through time: the gates of each step, from the last to the first"},
 )  # fmt: skip
 op(

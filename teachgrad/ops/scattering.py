@@ -15,9 +15,9 @@ import numpy as np
 from teachgrad import errors
 from teachgrad.gpu import add_at, on_gpu, xp
 from teachgrad.ops import arranging, dims  # noqa: F401 - `diagonal` is called below
-from teachgrad.ops.overwriting import overwrite
+from teachgrad.ops.inplace import in_place
 from teachgrad.ops.picking import _indexed, _layers, grid
-from teachgrad.ops.table import LIVE, OPS, composite, op, public, raw
+from teachgrad.ops.table import LIVE, METHODS, OPS, composite, op, public, raw
 
 _UFUNCS: dict[str, Any] = {
     "sum": np.add, "add": np.add, "mean": np.add, "prod": np.multiply, "multiply": np.multiply,
@@ -215,46 +215,27 @@ def _per_winner(F: Any, grad: Any, self: Any, index: Any, src: Any, result: Any,
 
 
 # -- the faces -------------------------------------------------------------------------------------------------
-def _scatter_arguments(input: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool) -> tuple[Any, ...]:
+@public("scatter_reduce")
+def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True) -> Any:
+    """`src` brought to the places `index` along `dim` and reduced there. Mirrors `torch.scatter_reduce`."""
     dim = _indexed("scatter_reduce", input, dim, index)
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
         raise RuntimeError("reduce argument must be either sum, prod, mean, amax or amin, got " + reduce)
     if src._data.dtype is not input._data.dtype:
         raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
-    return index, src, dim, reduce, include_self
-
-
-@public("scatter_reduce")
-def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True) -> Any:
-    """`src` brought to the places `index` along `dim` and reduced there. Mirrors `torch.scatter_reduce`."""
-    return OPS["scatter_reduce.two"](input, *_scatter_arguments(input, dim, index, src, reduce, include_self))
-
-
-@public("scatter_reduce_", function=False)
-def scatter_reduce_(input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True) -> Any:
-    """`scatter_reduce`, in place. Mirrors `torch.Tensor.scatter_reduce_`."""
-    arguments = _scatter_arguments(input, dim, index, src, reduce, include_self)
-    return overwrite(input, "scatter_reduce.two", *arguments, keep=True)
-
-
-def _layer_arguments(input: Any, dim: int, index: Any, source: Any, reduce: str, include_self: bool) -> tuple[Any, ...]:
-    dim = _layers("index_reduce", input, dim, index)
-    if reduce not in ("prod", "mean", "amax", "amin"):
-        raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
-    return index, source, dim, reduce, include_self
+    return OPS["scatter_reduce.two"](input, index, src, dim, reduce, include_self)
 
 
 @public("index_reduce")
 def index_reduce(input: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True) -> Any:
     """The layers of `source` brought to the layers `index` and reduced there. Mirrors `torch.index_reduce`."""
-    return OPS["index_reduce.two"](input, *_layer_arguments(input, dim, index, source, reduce, include_self))
+    dim = _layers("index_reduce", input, dim, index)
+    if reduce not in ("prod", "mean", "amax", "amin"):
+        raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
+    return OPS["index_reduce.two"](input, index, source, dim, reduce, include_self)
 
 
-@public("index_reduce_", function=False)
-def index_reduce_(input: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True) -> Any:
-    """`index_reduce`, in place. Mirrors `torch.Tensor.index_reduce_`."""
-    arguments = _layer_arguments(input, dim, index, source, reduce, include_self)
-    return overwrite(input, "index_reduce.two", *arguments, keep=True)
+METHODS.update(scatter_reduce_=in_place(scatter_reduce), index_reduce_=in_place(index_reduce))
 
 
 def _same_shape(function: str, part: Any, src: Any) -> None:

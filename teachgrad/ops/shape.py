@@ -141,8 +141,10 @@ def full_shape(function: str, size: int, args: tuple[Any, ...]) -> tuple[int, ..
     try:
         shape = shape_of(args)
     except TypeError:
-        floats = function == "view" and isinstance(args[0], float | str)  # a dtype might have stood there
-        raise bad_arguments(function, args) if floats else bad_size(function, args, _SHAPES[function]) from None
+        first = args[0][0] if isinstance(args[0], tuple | list) else args[0]
+        if function == "view" and not isinstance(first, int):  # a dtype might have stood there
+            raise bad_arguments(function, args) from None
+        raise bad_size(function, args, _SHAPES[function]) from None
     count = math.prod(shape)
     lowest = min(shape) if shape else 0
     if count == size and lowest >= 0:

@@ -15,7 +15,8 @@ reads: the op `mul` takes the tensors `self` and `other`; its graph node is call
 
 In a signature the tensors come first, plain arguments after a semicolon, outputs after an arrow when there are several
 (`!` marks one that has no gradient, `*` a list): `max.dim(self; dim, keepdim) -> values, !indices`. A rule may name the
-inputs, `result` (or the outputs by name), the plain arguments, and `self_shape` or `self_dtype` for those of an input.
+inputs, `result` (or the outputs by name), the plain arguments, and `self_shape`, `self_dtype` or `self_strides` for those
+of an input.
 
 PyTorch keeps the same kind of table in `tools/autograd/derivatives.yaml`.
 """
@@ -77,7 +78,6 @@ class Op:
         floats: bool = False,
         numbers: bool = False,
         in_place: bool = False,
-        doc: str = "",
         domain: str = "real",
         samples: Iterable[str] = (),
         promotes: Iterable[str] = (),
@@ -93,7 +93,7 @@ class Op:
         elif any("conj(" in rule for rule in rules.values()):
             BARRED.append(self)
         self.pointwise, self.view, self.floats, self.numbers = pointwise, view, floats, numbers
-        self.in_place, self.doc, self.domain, self.samples = in_place, doc, domain, tuple(samples)
+        self.in_place, self.domain, self.samples = in_place, domain, tuple(samples)
         self.promotes, self.numbers_first = tuple(promotes), numbers_first
         self.keeps, self.mixed, self.refuses = tuple(keeps), mixed, dict(refuses or {})
         self.nodes: dict[str, type[Node]] = {}
@@ -208,12 +208,20 @@ def op(signature: str, node_name: str | None, forward: str, **entry: Any) -> Op:
 
     `shown` gives, for an input whose rule calls a helper, the formula that the pictures show instead: the same mathematics
     without the special cases. `forward` is an expression over arrays in the namespace RAW; `node_name` None says that the
-    op has no gradient. Of the options, `floats` says that integers become floats first; `promotes` names plain numbers
-    that take part in promotion; `numbers` that `other` may be a number, `numbers_first` that `self` may be one; `refuses`
-    maps dtype kinds that the op has no computation for ("b", "fc"; "C": complex numbers, which NumPy refuses by itself,
-    "G": a gradient of them) to PyTorch's name of its kernel, or its whole message; `mixed` names a check in `convert.py`
-    for operands of different dtypes; `keeps` the plain arguments that PyTorch holds as tensors, so that a second backward
-    fails where it does there.
+    op has no gradient. The options:
+
+    pointwise       treats each element alike: arguments broadcast and dtypes promote (the function of that name sets it)
+    view            the result shows the memory of `self`
+    floats          integers become floats first
+    numbers         `other` may be a Python number; numbers_first: `self` may be one
+    promotes        names plain arguments that are numbers and take part in promotion
+    mixed           names a check in `convert.py` for operands of different dtypes
+    refuses         maps dtype kinds that the op has no computation for to PyTorch's name of its kernel, or its message:
+                    "b", "fc", ...; "C": complex numbers, which NumPy refuses by itself; "G": a gradient of them
+    keeps           plain arguments that PyTorch holds as tensors, so that a second backward fails where it does there
+    in_place        there is an in-place form, `name_`
+    samples         calls for the tests, compared with PyTorch
+    domain          from which numbers the tests of a pointwise op draw: "real", "positive", "unit" or "above one"
     """
     rules = {name: entry.pop(name) for name in list(entry) if name not in _OPTIONS}
     shown = entry.pop("shown", {})

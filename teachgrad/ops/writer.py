@@ -39,7 +39,9 @@ def compile_front(op: Op) -> Callable[..., Any]:
         if op.numbers:
             make_node(op, by_number=True)
     op.source = source
-    return execute(op, source, RAW, op.identifier)
+    front = execute(op, source, RAW, op.identifier)
+    front.__doc__ = f'{op.signature}: {op.forward}. How it is written out shows `print(OPS["{op.name}"].source)`.'
+    return front
 
 
 def compile_operator(op: Op) -> Callable[..., Any]:
@@ -109,7 +111,7 @@ def front_source(op: Op, *, by_number: bool, operator: bool = False) -> str:
             lines += [f"        a_{n} = {t}._data"]
     first = f"a_{tensors[0]}"
     mixing = op.pointwise and len(tensors) > 1 and not by_number
-    if mixing:
+    if mixing:  # NumPy scalars of one class have one dtype; only otherwise are dtypes looked up, which takes longer
         operands = [f"a_{n}" for n in tensors if n != "condition"]
         differ = " or ".join(f"{b}.dtype is not {operands[0]}.dtype" for b in operands[1:])
         classes = " or ".join(f"{b}.__class__ is not {operands[0]}.__class__" for b in operands[1:])
@@ -126,6 +128,8 @@ def front_source(op: Op, *, by_number: bool, operator: bool = False) -> str:
     refuse = refuse if kinds else []
     early = refuse if not numbers or kinds == "c" else []  # a number may yet raise the dtype, but not a complex one
     lines += [*early, f"        data = {expression}"]
+    # Beside a Python number NumPy mostly arrives at PyTorch's dtype. Where the result shows that it did not, the operands
+    # are cast and the expression is computed again.
     if op.pointwise and (op.floats or (numbers and op.node_name is not None)):
         changed = f"(data.__class__ is not {first}.__class__ or data.__class__ in _ARRAYS)"
         changed += f" and data.dtype is not {first}.dtype"
@@ -208,6 +212,7 @@ def _outputs_source(op: Op, tensors: list[str], call: dict[str, str], by_number:
         some = " or ".join(n for n in numbers if n != "0")
         body += [f"node.numbers = ({', '.join(numbers)},) if {some} else None"]
     body += ["node.birth = _next_birth()"]  # after its edges: a view may have got a new history just there
+    # What the rules name, each value only if an input that wants a gradient needs it; and the version numbers of tensors.
     saved, versions = [], []
     listed = op.list_input and op.inputs[0] in op.saved
     for n in op.saved:
@@ -248,6 +253,7 @@ def _outputs_source(op: Op, tensors: list[str], call: dict[str, str], by_number:
     ]
     if "result" in op.saved:
         body += ["node.owner = _ref(result)"]
+    # To which shape and dtype the gradients must come back (autograd/fit.py): None, if those of the result are right.
     fits = "None"
     if mixing:
         given = ", ".join(call[n] for n in tracked)

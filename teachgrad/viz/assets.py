@@ -116,12 +116,17 @@ def script(names: tuple[str, ...] = MODULES) -> str:
     joined = re.sub(r"^\s*/\*[\s\S]*?\*/\n|(?:^|(?<=\s))//\s.*$", "", joined, flags=re.MULTILINE)
     joined = re.sub(r"^export (?=async|function|const|let|class)", "", joined, flags=re.MULTILINE)
     lines = "\n".join(_squeezed(line.strip()) for line in joined.splitlines() if line.strip())
-    return re.sub(r"(?<=[;{,])\n", "", lines) + "\n"
+    pieces = _STRING.split(re.sub(r"(?<=[;{,])\n", "", lines))
+    pieces[::2] = [re.sub(r";(?=\})|(?<=\})\n(?=\})", "", piece) for piece in pieces[::2]]
+    return "".join(pieces) + "\n"
+
+
+_STRING = re.compile(r'("(?:[^"\\]|\\.)*"|`[^`]*`)')
 
 
 def _squeezed(line: str) -> str:
     """A line of JavaScript without the spaces around its operators; strings stay as they are."""
-    pieces = re.split(r'("(?:[^"\\]|\\.)*"|`[^`]*`)', line)
+    pieces = _STRING.split(line)
     for i in range(0, len(pieces), 2):
         piece = re.sub(r"\b(if|for|while) (?=\()", r"\1", pieces[i])
         piece = re.sub(r" ?(=>|[=!]==|&&|\|\||[{},;?:]|(?<=\s)[*<>=/%+-](?=\s)) ?", r"\1", piece)

@@ -10,19 +10,21 @@ import difflib
 import functools
 import math
 import os
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from .capture import capture
 from .drawing import draw
 from .files import suffix_of, write
 from .film import frames
 from .html import Player
 from .layout import place
 from .model import Graph, Layout, Node, Trace, Value
-from .naming import is_tensor
+from .naming import Namer, is_tensor
 from .pairing import Pairs, aligned, can_step, cell, numbers_of, whole_page
 from .showing import bundle, inline, unique
 from .style import rules, stylesheet
@@ -53,7 +55,9 @@ def compare(
     """Put two graphs or two replays side by side and mark what differs.
 
     Each may be a tensor, what ``viz.draw``, ``viz.animate`` or ``viz.record`` gave, or a saved Graph or Trace; the
-    two may come from different libraries. Numbers are the same when they agree as far as their type can be trusted
+    two may come from different libraries. Tensors carry the names of the caller's variables; of two tensors only the leaves
+    that both have, since what else is called differently may well be the same. Numbers are the same when they agree as
+    far as their type can be trusted
     (five digits for float32).
 
     >>> viz.compare(viz.animate(loss1), viz.animate(loss2), ("with detach", "without")).save("detach.html")
@@ -61,14 +65,18 @@ def compare(
 
     Raises TypeError for anything else.
     """
-    return Comparison(_Side(first), _Side(second), titles)
+    names = {name: x for name, x in sys._getframe(1).f_locals.items() if is_tensor(x) and not name.startswith("_")}
+    if is_tensor(first) and is_tensor(second):
+        one, two = ({id(leaf) for _, leaf in capture((x,), Namer()).leaves.values()} for x in (first, second))
+        names = {name: x for name, x in names.items() if id(x) in one & two}
+    return Comparison(_Side(first, names), _Side(second, names), titles)
 
 
 class _Side:
     """One of the two: a graph, and at its end, when it is a replay, every gradient that arrived."""
 
-    def __init__(self, thing: Any) -> None:
-        thing = draw(thing, names={}) if is_tensor(thing) else thing
+    def __init__(self, thing: Any, names: Mapping[str, Any]) -> None:
+        thing = draw(thing, names=names) if is_tensor(thing) else thing
         thing = thing if isinstance(thing, (Graph, Trace)) else getattr(thing, "trace", getattr(thing, "graph", None))
         if not isinstance(thing, (Graph, Trace)):
             raise TypeError("viz.compare wants tensors, or what viz.draw, viz.animate and viz.record return.")

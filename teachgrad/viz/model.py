@@ -127,6 +127,7 @@ class Node(_Json):
         moved = object.__new__(Node)
         moved.__dict__.update(self.__dict__, group=group)
         return moved
+
     module: str | None = None  # the path of the innermost module it was made in, and its class, where that was noted
 
 

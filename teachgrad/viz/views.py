@@ -55,7 +55,9 @@ def views_of(
         for group in (node.id for node in graph.nodes if node.kind == "group"):
             if group in names or len(names) >= most or spent > MOST_BOXES:
                 continue
-            view = replace(inside(trace.graph, group), title="")  # its frame is titled
+            view = inside(trace.graph, group)
+            # The player puts a frame with the title around it.
+            view = replace(view, title="", groups=tuple(each for each in view.groups if each.id != group))
             if len(view.nodes) <= 3 * MOST:
                 todo[group] = view
                 names.append(group)

@@ -28,6 +28,19 @@ def layers(count: int) -> Player:
     return viz.animate(loss, params=params)
 
 
+def nested() -> Player:
+    """A net of nets whose layers all differ: the outer modules are open, the inner ones closed."""
+    acts = (torch.nn.Tanh, torch.nn.ReLU, torch.nn.Sigmoid, torch.nn.Softplus)
+    outer = [
+        torch.nn.Sequential(*(m for j in range(4) for m in (torch.nn.Linear(2, 2), acts[(i * j + i) % 4]())))
+        for i in range(1, 4)
+    ]
+    model = torch.nn.Sequential(*outer)
+    with viz.modules(model):
+        loss = model(torch.ones(1, 2)).sum()
+    return viz.animate(loss)
+
+
 def shown(page: Any) -> set[str]:
     found = page.locator(".tg-figure [data-node]").evaluate_all("all => all.map((g) => g.dataset.node)")
     return set(found)
@@ -160,6 +173,23 @@ def test_an_open_frame_closes_under_a_lid_and_opens_again(open_player: Callable[
     assert lid.count() == 0
     page.locator(".tg-frame-title").first.click()
     assert not inner.is_visible()
+
+
+def test_a_lid_stays_where_it_is_while_other_groups_open(open_player: Callable[..., Any]) -> None:
+    page = open_player(nested())
+    frames, lid = page.locator(".tg-frame:not(.tg-opened)"), page.locator("[data-lid]")
+    closed = page.locator(".tg-figure .tg-group:not(.tg-shut):not(.tg-under):not([data-lid])")
+    assert closed.count() and frames.count()
+    frames.last.focus()
+    page.keyboard.press("Enter")
+    covered = lid.get_attribute("data-lid")
+    for count in (1, 0):
+        (closed.first if count else page.locator(".tg-opened").first).focus()
+        page.keyboard.press("Enter")
+        assert page.locator(".tg-opened").count() == count
+        assert page.locator(".tg-frame").evaluate_all("all => new Set(all.map((g) => g.dataset.group)).size === all.length")
+        place, frame = lid.bounding_box(), page.locator(f".tg-frame[data-group={covered}] rect").bounding_box()
+        assert place == pytest.approx(frame, abs=3)
 
 
 def test_search_opens_what_it_finds_and_a_hidden_step_says_where(open_player: Callable[..., Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from matrices import diagonal, listed, point
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # PyTorch's make_dual, at its first use
 
@@ -12,23 +13,6 @@ def F(torch):
     from importlib import import_module
 
     return import_module(f"{torch.__name__}.autograd.functional")
-
-
-def point(torch, *values, **options):
-    return torch.tensor(values or (1.0, 2.0, 3.0), **options)
-
-
-def listed(value):
-    """Tensors as lists, in whatever they are nested."""
-    if isinstance(value, tuple | list):
-        return type(value)(listed(item) for item in value)
-    if isinstance(value, dict):
-        return {key: listed(item) for key, item in value.items()}
-    return value.tolist() if hasattr(value, "tolist") else value
-
-
-def diagonal(*values):
-    return [[v if i == j else 0.0 for j in range(len(values))] for i, v in enumerate(values)]
 
 
 # -- autograd.functional --------------------------------------------------------------------------------------------

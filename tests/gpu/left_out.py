@@ -20,6 +20,7 @@ LEFT_OUT = {
     r"device='cuda'\)|answer_as_a_cpu_build|names_from_before_amp|test_grad_scaler|without_one": "about having no GPU",
     "test_device_comes_first|test_functions_run": "names devices of its own",
     "test_old_constructors": "makes tensors on the CPU, and asks for their classes",
+    r"gpu/test_none\.py": "about having no GPU",
     "TestTwoThreads": "a new thread's default device is the CPU, as in PyTorch",
     "test_recurrent_layers_are_their_cells": "its layers are made when the file is read, on the CPU",
     "million": "a million kernels: about time and recursion, which no device changes",

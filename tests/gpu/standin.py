@@ -186,8 +186,8 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
             value = value.item()
         elif isinstance(value, list | tuple):
             note("to device")
-        elif not isinstance(value, ndarray) and not isinstance(value, SCALARS):
-            raise TypeError(f"Unsupported type {type(value)}")
+        else:
+            value = _operand(value)
         self._host[_index(key)] = _host_of(value)
 
     # -- ways to the host ---------------------------------------------------------------------------------
@@ -288,6 +288,8 @@ def _operand(value):
         return value._host
     if isinstance(value, SCALARS):
         return value
+    if hasattr(value, "__cupy_get_ndarray__"):
+        return value.__cupy_get_ndarray__()._host
     raise TypeError(f"Unsupported type {type(value)}")
 
 

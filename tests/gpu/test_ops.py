@@ -100,7 +100,7 @@ def test_the_list_is_not_longer_than_it_must_be(request):
 
 
 def test_gradients_live_where_their_tensors_do():
-    cpu = teachgrad.ones(3, requires_grad=True)
+    cpu = teachgrad.ones(3, device="cpu", requires_grad=True)
     gpu = teachgrad.ones(3, device="cuda", requires_grad=True)
     (cpu.cuda() * gpu).sum().backward()
     assert cpu.grad.device.type == "cpu" and gpu.grad.device == teachgrad.device("cuda", 0)

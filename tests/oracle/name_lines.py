@@ -19,7 +19,7 @@ LINES = [
     "torch.clamp_max_(x * 1, 0.5)", "torch.clamp_min_(x * 1, 0.5)", "torch.clip_(x * 1, 0.1)", "torch.gcd_(i * 4, 6)",
     "torch.gcd_(i * 4, i + 6)", "torch.lcm_(i * 4, i + 6)", "torch.ldexp_(x * 1, i[0])", "torch.xlogy_(x * 1, p)",
     "torch.threshold_(x * 1, 0.1, 2)", "torch.dropout_(x * 1, 0.5, False)", "torch.rrelu_(p * 1)",
-    "torch.resize_as_(v.detach() * 1, u)",
+    "torch.resize_as_(v.detach() * 1, u)", "(x.detach() * 1).t().resize_(6)", "(x.detach() * 1)[1:].resize_(2)",
     *(
         f"torch.{name}(x)"
         for name in (

@@ -97,6 +97,15 @@ def test_a_constant_that_differs_is_told(lib: Any) -> None:
     assert ("value", "output") in found(comparison)
 
 
+def test_tensors_carry_the_names_of_the_leaves_that_both_have(lib: Any) -> None:
+    x, w1 = lib.tensor([1.0, 2.0], requires_grad=True), lib.tensor([3.0, 4.0], requires_grad=True)
+    w2 = lib.tensor([3.0, 4.0], requires_grad=True)
+    comparison = viz.compare((x * w1).sum(), (x * w2).sum())
+    assert comparison.differences == ()  # w1 and w2 are the same thing in two lessons
+    assert ">x</text>" in comparison.svg()
+    assert found(viz.compare((x * w1).sum(), viz.draw((x * x).sum()))) >= {("only in first", "w1")}
+
+
 def test_the_same_lesson_in_both_libraries_is_the_same() -> None:
     torch, ours = pytest.importorskip("torch"), importlib.import_module("teachgrad")
     assert viz.compare(replay(torch), replay(ours)).differences == ()

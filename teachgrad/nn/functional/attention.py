@@ -56,21 +56,10 @@ def scaled_dot_product_attention(
     return weights @ value
 
 
-_IN_C = {
-    "float32": "float",
-    "float64": "double",
-    "float16": "c10::Half",
-    "bfloat16": "c10::BFloat16",
-    "int64": "long int",
-    "int32": "int",
-}
-
-
 def _check_dtypes(query: Any, key: Any, value: Any) -> None:
     """Raises RuntimeError unless the three are of one floating dtype."""
-    names = [str(tensor._data.dtype) for tensor in (query, key, value)]
-    if len(set(names)) > 1:
-        q, k, v = (_IN_C.get(name, name) for name in names)
+    q, k, v = (dtypes.of(tensor._data.dtype).c_name for tensor in (query, key, value))
+    if not q == k == v:
         raise RuntimeError(
             "Expected query, key, and value to have the same dtype, but got "
             f"query.dtype: {q} key.dtype: {k} and value.dtype: {v} instead."

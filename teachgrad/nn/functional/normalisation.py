@@ -132,12 +132,12 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
             f"Given normalized_shape={shape}, expected input with shape [*{', '.join(map(str, shape))}], but got input of "
             f"size{list(input._data.shape)}"
         )
+    exact = input.float() if input._data.dtype.itemsize < 4 else input  # half precision is computed in float32
     if eps is None:
-        eps = float(
-            np.finfo("f8" if input._data.dtype == np.float64 else "f4").eps
-        )  # half precision computes in float32
-    scale = LIVE["add_scalar"](input.pow(2).mean(tuple(range(-len(shape), 0)), keepdim=True), eps).rsqrt()
-    return input * scale if weight is None else input * scale * weight
+        eps = float(np.finfo(exact._data.dtype).eps)
+    scale = LIVE["add_scalar"](exact.pow(2).mean(tuple(range(-len(shape), 0)), keepdim=True), eps).rsqrt()
+    result = exact * scale if weight is None else exact * scale * weight
+    return result.to(input.dtype) if exact is not input else result
 
 
 def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:

@@ -52,7 +52,7 @@ def place(graph: Graph, trace: Trace | None = None, engine: str = "embedded", po
     if len(graph.nodes) > LARGE and trace is None and not ports and is_in_rows(framed):
         attempts.insert(0, (framed, False))  # the lines are simple: Graphviz need not look for their ways
     for attempt, is_routed in attempts:
-        drawn = json.loads(_run(positions_dot(attempt, sizes, widths, ports, is_routed), engine))
+        drawn = json.loads(_run(positions_dot(attempt, sizes, widths, ports, is_routed), engine, is_routed))
         layout = _read(drawn, attempt, cards, trace is not None, is_routed)
         if layout is not None:
             return layout
@@ -105,11 +105,11 @@ def label_texts(trace: Trace | None) -> dict[str, list[str]]:
     return found
 
 
-def _run(source: str, engine: str) -> str:
+def _run(source: str, engine: str, is_timed: bool) -> str:
     if engine == "embedded":
         from . import embedded
 
-        return embedded.run(source)
+        return embedded.run(source, is_timed=is_timed)
     if engine == "dot":
         from . import system
 

@@ -41,7 +41,7 @@ def positions_dot(
     """
     is_large = len(graph.nodes) > LARGE
     shape = "box" if is_large else "record"
-    routed = "" if is_routed else ", splines=none"
+    routed = "" if is_routed else ", splines=none, nslimit=20, nslimit1=20"  # which never takes long
     lines = [
         "digraph {",
         # A reserved label takes a rank of its own, and Graphviz then halves the distance between ranks.

@@ -25,7 +25,7 @@ const KIND_WORDS = {
   error: "backward() stops",
 };
 
-export function makePanel(trace, index, { math, start, still, quiz, change }) {
+export function makePanel(trace, index, { math, start, still, quiz, changeForm }) {
   const sentence = html("p", { class: "tg-sentence", "aria-live": "polite", "aria-atomic": "true", dir: "auto" });
   const kind = html("p", { class: "tg-kind" });
   const facts = html("div", { class: "tg-facts" });
@@ -111,7 +111,7 @@ export function makePanel(trace, index, { math, start, still, quiz, change }) {
     const node = index.nodes.get(id);
     const list = html("dl");
     if (node.value) list.append(fact("value", valueNode(node.value)));
-    if (change && LEAF_KINDS.has(node.kind) && node.value?.numbers?.length) list.append(fact("change and run again", changeForm(node)));
+    if (changeForm && LEAF_KINDS.has(node.kind) && node.value?.numbers?.length) list.append(fact("change and run again", changeForm(node)));
     const grad = frame.grads.get(id) ?? frame.rows.get(id)?.before;
     if (!still || grad) list.append(fact(LEAF_KINDS.has(node.kind) ? ".grad" : "gradient", grad ? valueNode(grad, signed) : pending("not yet")));
     for (const event of trace.events.filter((e) => e.kind === "contribute" && e.node === id && e.rule)) {
@@ -123,23 +123,6 @@ export function makePanel(trace, index, { math, start, still, quiz, change }) {
     if (node.module) list.append(fact("module", node.module));
     if (node.source) list.append(fact(`line ${node.source.line}`, html("code", { dir: "auto", "data-line": lineOf(node) }, node.source.text ?? node.source.file)));
     return [html("p", { class: "tg-named" }, html("bdi", null, titleOf(node)), ` \u00b7 ${node.op || node.word || node.kind}`), list];
-  }
-
-  /** One entry of a leaf to be changed: the widget's Python sets it and runs backward again. */
-  function changeForm(node) {
-    const { numbers, shape } = node.value;
-    const number = html("input", { type: "text", inputmode: "decimal", class: "tg-answer", value: numbers[0], "aria-label": `New value of ${titleOf(node)}` });
-    const which = html("select", { class: "tg-speed", "aria-label": `Which entry of ${titleOf(node)}` }, ...numbers.map((_, i) => {
-      const places = shape.map((_, axis) => Math.floor(i / shape.slice(axis + 1).reduce((a, b) => a * b, 1)) % shape[axis]);
-      return html("option", { value: i }, `[${places.join(", ")}]`);
-    }));
-    which.addEventListener("change", () => { number.value = numbers[which.value]; });
-    const form = html("form", { class: "tg-row tg-change" }, shape.length ? which : null, number, html("button", { type: "submit", class: "tg-button tg-send" }, "Run again"));
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      if (number.value.trim()) change(node.id, Number(which.value), number.value.trim());
-    });
-    return form;
   }
 
   let shown; // the event, and the node, that stand there

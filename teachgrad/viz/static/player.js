@@ -22,11 +22,11 @@ const SECONDS_PER_STEP = 1.4; // at speed 1: time to read one short sentence
  * Build a player inside `root` for `trace` (the JSON of teachgrad.viz.model.Trace).
  *
  * options.views: the pictures, as written by teachgrad.viz.svg: "" is the whole, the others are groups by id;
- * options.prefix: what their ids begin with; options.math: MathML trees by rule text; options.start: the sentence of
- * step 0; options.still: nothing happens, the graph is only looked at; options.step, options.speed: where to begin; options.keepsTime: whether this one of several views steps on
- * while playing. options.makeComposer: opens groups (see opening.js). options.quiz {make, answer(text or null)}: asks before each step (see setQuiz);
- * options.advance(everything): runs a live backward on, while trace.waits (see extend); options.change(node, entry,
- * text): changes a leaf and runs again.
+ * options.prefix: what their ids begin with; options.makeComposer: opens groups (see opening.js); options.math: MathML
+ * trees by rule text; options.start: the sentence of step 0; options.still: nothing happens, the graph is only looked at;
+ * options.step, options.speed: where to begin; options.keepsTime: whether this one of several views steps on while playing;
+ * options.quiz {make, answer(text or null)}: asks before each step (see setQuiz); options.advance(everything): runs a live
+ * backward on, while trace.waits (see extend); options.changeForm(node): a form that changes a leaf and runs again.
  * Whatever `root` already holds (the static picture) stays visible until the player stands.
  */
 export function mount(root, trace, options = {}) {
@@ -151,8 +151,8 @@ export function mount(root, trace, options = {}) {
     stopPulse();
     figure.style.minHeight = `${figure.offsetHeight}px`; // a smaller picture must not move the buttons
     picture = makePicture(index, compose(opened), canOpen);
-    for (const id of old.lids.keys()) if (!opened.has(id)) picture.toggleLid(id, fold(state.step));
     camera.show(picture.root);
+    for (const id of old.lids.keys()) if (frameOf(id)) picture.toggleLid(id, fold(state.step));
     draw();
     const after = place();
     figure.scrollBy({ left: after.left - before.left, top: after.top - before.top, behavior: "instant" });
@@ -160,7 +160,8 @@ export function mount(root, trace, options = {}) {
     bringIntoView(figure, [placeOf(anchor)?.querySelector("text")], "instant");
     if (hadFocus) placeOf(anchor)?.focus({ preventScroll: true });
   }
-  const placeOf = (group) => picture.nodes.get(group) ?? picture.root.querySelector(`.tg-frame[data-group="${CSS.escape(group)}"]`);
+  const frameOf = (group) => picture.root.querySelector(`.tg-frame[data-group="${CSS.escape(group)}"]`);
+  const placeOf = (group) => picture.nodes.get(group) ?? frameOf(group);
   function open(group) {
     if (!group || !canOpen(group) || !picture.nodes.has(group)) return;
     opened.add(group);

@@ -3,9 +3,26 @@
 import { makeComposer } from "./opening.js";
 import { makeQuiz } from "./quiz.js";
 import { mount } from "./player.js";
-import { html } from "./values.js";
+import { html, titleOf } from "./values.js";
 
 const views = new WeakMap(); // trace -> its views on the page; while it plays, the first one keeps time
+
+/** One entry of a leaf to be changed: the widget's Python sets it and runs backward again. */
+function changeForm(node, change) {
+  const { numbers, shape } = node.value;
+  const number = html("input", { type: "text", inputmode: "decimal", class: "tg-answer", value: numbers[0], "aria-label": `New value of ${titleOf(node)}` });
+  const which = html("select", { class: "tg-speed", "aria-label": `Which entry of ${titleOf(node)}` }, ...numbers.map((_, i) => {
+    const places = shape.map((_, axis) => Math.floor(i / shape.slice(axis + 1).reduce((a, b) => a * b, 1)) % shape[axis]);
+    return html("option", { value: i }, `[${places.join(", ")}]`);
+  }));
+  which.addEventListener("change", () => { number.value = numbers[which.value]; });
+  const form = html("form", { class: "tg-row tg-change" }, shape.length ? which : null, number, html("button", { type: "submit", class: "tg-button tg-send" }, "Run again"));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (number.value.trim()) change(Number(which.value), number.value.trim());
+  });
+  return form;
+}
 
 function render({ model, el }) {
   let player = null;
@@ -24,7 +41,7 @@ function render({ model, el }) {
     player = mount(root, trace, {
       ...model.get("_options"), makeComposer, math: { ...model.get("_options").math, ...trace.math }, step: model.get("step"), speed: model.get("speed"), keepsTime: () => el === [...all][0],
       quiz: model.get("mode") === "predict" ? { make: makeQuiz, answer: (given) => tell({ kind: "answer", given }) } : null,
-      change: model.get("_can_rerun") ? (node, entry, value) => tell({ kind: "change", node, entry, value }) : null,
+      changeForm: model.get("_can_rerun") ? (node) => changeForm(node, (entry, value) => tell({ kind: "change", node: node.id, entry, value })) : null,
       advance: (everything) => tell({ kind: "advance", everything }),
     });
     for (const name of ["step", "playing", "speed", "selected"]) {
