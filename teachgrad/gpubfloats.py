@@ -53,6 +53,11 @@ class DeviceBfloats(NDArrayOperatorsMixin):
         """With the last two dimensions exchanged."""
         return DeviceBfloats(self.bits.swapaxes(-1, -2))
 
+    @property
+    def real(self) -> Any:
+        """The array itself."""
+        return self
+
     def __getattr__(self, name: str) -> Any:
         if name in _TOLD:
             return getattr(self.bits, name)
@@ -166,11 +171,13 @@ def _is_bfloat16(value: Any) -> bool:
 
 
 def _in_float32(value: Any) -> Any:
-    return value.bits if value.__class__ is DeviceBfloats else np.dtype(np.float32) if _is_bfloat16(value) else value
+    return (
+        widened(value) if value.__class__ is DeviceBfloats else np.dtype(np.float32) if _is_bfloat16(value) else value
+    )
 
 
 class Makers:
-    """CuPy, whose functions that make arrays make bfloat16 as well: in float32, and rounded."""
+    """CuPy, whose functions that make or copy arrays know bfloat16 as well: in float32, then rounded, or on the bits."""
 
     def __init__(self, cupy: Any) -> None:
         self._cupy = cupy
@@ -179,9 +186,13 @@ class Makers:
         function = getattr(self._cupy, name)
 
         def make(*args: Any, **named: Any) -> Any:
-            narrow = any(_is_bfloat16(each) for each in (*args, *named.values()))
+            given = (*args, *named.values())
+            ours = any(each.__class__ is DeviceBfloats for each in given)
+            dtypes = [each for each in given if isinstance(each, np.dtype | type)]
+            if ours and not dtypes and name not in ("ones_like", "full_like"):
+                return _with_bits(function, args, named)
             made = function(*map(_in_float32, args), **{key: _in_float32(value) for key, value in named.items()})
-            return rounded(made) if narrow else made
+            return rounded(made) if any(map(_is_bfloat16, dtypes)) or (ours and not dtypes) else made
 
         return make if callable(function) and not isinstance(function, type) else function
 

@@ -4,9 +4,12 @@ A node is always younger than the nodes it came from, so "youngest first" is an 
 arrived before it is passed on: no counting, no heap, no recursion. One kind of node is an exception. A leaf's
 AccumulateGrad runs as soon as its last gradient is there, as in PyTorch, and that takes a count.
 
-    order      youngest to oldest                       pending     gradient that has arrived so far, per node
-    waiting    arrivals each AccumulateGrad still
-               expects
+    y = x.exp() * x        order           pending: the gradient that          waiting: arrivals each
+                           (by birth)      has arrived so far, per node        AccumulateGrad still expects
+
+                                           MulBackward0: 1                     x: 2
+                           MulBackward0    ExpBackward0: x,  x: exp(x)         x: 1
+                           ExpBackward0    x: exp(x) + x exp(x)                none: into x.grad
 
 An array that nobody else holds is added to in place; Python's own reference count says so, as PyTorch's says it there.
 

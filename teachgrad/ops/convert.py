@@ -27,6 +27,8 @@ NUMBERS = (bool, int, float, complex, np.generic)
 def promote(*arrays: Any) -> tuple[Any, ...]:
     """The operands cast to the one dtype in which PyTorch would compute."""
     dtype = dtypes.result_numpy_dtype(arrays)
+    if dtype.kind == "V":  # bfloat16 is not computed with
+        raise NeedsFloat32("promote")
     meet(dtype)
     return tuple(array if array.dtype is dtype else array.astype(dtype) for array in arrays)
 

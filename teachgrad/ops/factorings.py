@@ -52,7 +52,7 @@ def eigen_hermitian(A: Any, UPLO: str) -> tuple[Any, Any]:
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
     check_numbers("linalg.eigh", A, kernel="linalg_eigh_cpu")
     if not A.size and A.dtype.kind not in "fc":
-        return np.zeros(A.shape[:-1], A.dtype), A.copy()
+        return xp(A).zeros(A.shape[:-1], A.dtype), A.copy()
     try:
         values, vectors = np.linalg.eigh(A, "L" if UPLO.upper() == "L" else "U")
         return values, vectors

@@ -255,6 +255,11 @@ def bce_of(self: Any, target: Any) -> Any:
             RuntimeError("all elements of input should be between 0 and 1"),
             "The input must be probabilities. Apply sigmoid first, or use binary_cross_entropy_with_logits.",
         )
+    if not on_gpu(target) and target.size and not ((target >= 0) & (target <= 1)).all():
+        raise errors.explained(
+            RuntimeError("all elements of target should be between 0 and 1"),
+            "The target says how likely the first of two classes is: 1, 0 or something between.",
+        )
     return (target - 1) * np.maximum(np.log1p(-self), -100) - target * np.maximum(np.log(self), -100)
 
 

@@ -27,8 +27,10 @@ def masked(self: Any, mask: Any, value: Any) -> Any:
     value = self.dtype.type(value) if isinstance(value, bool | int | float | complex) else value.astype(self.dtype)
     if self.__class__ is mask.__class__ is np.ndarray and self.dtype in arrays.BITS:
         result = arrays.kept(~mask, self)
-        bits = result.view(arrays.BITS[self.dtype])
-        bits |= mask * value.view(bits.dtype)
+        bits = arrays.BITS[self.dtype]
+        if number := value.view(bits):
+            whole = result.view(bits)
+            whole |= mask * number
     else:
         result = np.where(mask, value, self)
     return make.asarray(result, order="C")

@@ -16,6 +16,7 @@ import numpy as np
 
 from teachgrad import dtypes, errors
 from teachgrad.autograd.variable import TensorBase
+from teachgrad.bfloats import cast
 from teachgrad.gpu import MODULES, on_gpu, xp
 from teachgrad.ops import dims, refusals
 from teachgrad.ops.dimensions import atleast_1d, atleast_2d, atleast_3d
@@ -31,7 +32,7 @@ def joined(arrays: list[Any], dim: int) -> Any:
     first = arrays[0].dtype
     if any(array.dtype is not first for array in arrays):
         dtype = dtypes.result_numpy_dtype([*arrays])
-        arrays = [array.astype(dtype) for array in arrays]
+        arrays = [cast(array, dtype) for array in arrays]
     real = [array for array in arrays if array.shape != (0,)] or arrays[:1]
     try:
         return xp(real[0]).asarray(np.concatenate(real, dim), order="C")
@@ -47,7 +48,7 @@ def stacked(arrays: list[Any], dim: int) -> Any:
     first = arrays[0].dtype
     if any(array.dtype is not first for array in arrays):
         dtype = dtypes.result_numpy_dtype([*arrays])
-        arrays = [array.astype(dtype) for array in arrays]
+        arrays = [cast(array, dtype) for array in arrays]
     if any(array.shape != arrays[0].shape for array in arrays):
         raise refusals.cannot_stack([array.shape for array in arrays])
     shape = arrays[0].shape
@@ -180,7 +181,7 @@ def _list_of(function: str, tensors: Any) -> list[Any]:
         )
     for place, one in enumerate(tensors):
         if not isinstance(one, TensorBase):
-            raise TypeError(f"expected Tensor as element {place} in argument 0, but got {errors.type_name(one)}")
+            raise errors.element_not_a_tensor(place, one)
     return list(tensors)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from teachgrad import errors
 from teachgrad.gpu import add_at, xp
-from teachgrad.ops import refusals
+from teachgrad.ops import dims, refusals
 from teachgrad.ops.dims import in_rules
 from teachgrad.ops.sliding import Sizes, framed, reach_of, window
 from teachgrad.ops.table import LIVE, op, public, raw
@@ -266,7 +266,7 @@ def _max_pool(n: int) -> Callable[..., Any]:
         ceil_mode: bool = False,
         return_indices: bool = False,
     ) -> Any:
-        placed = _placed(input, n, kernel_size, stride, padding, dilation, ceil_mode)
+        placed = _placed(dims.tensor(f"max_pool{n}d", input), n, kernel_size, stride, padding, dilation, ceil_mode)
         values, indices = LIVE[f"max_pool{n}d_with_indices"](input, *placed)
         return (values, indices) if return_indices else values
 
@@ -285,7 +285,9 @@ def _avg_pool(n: int) -> Callable[..., Any]:
     ) -> Any:
         if divisor_override == 0:
             raise RuntimeError("divisor must be not zero")
-        kernel, steps, pad, _, out = _placed(input, n, kernel_size, stride, padding, 1, ceil_mode)
+        kernel, steps, pad, _, out = _placed(
+            dims.tensor(f"avg_pool{n}d", input), n, kernel_size, stride, padding, 1, ceil_mode
+        )
         return LIVE[f"avg_pool{n}d_windows"](input, kernel, steps, pad, out, count_include_pad, divisor_override)
 
     return _described(avg_pool, f"avg_pool{n}d", "The mean of each window", function=False)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .capture import capture
 from .files import suffix_of, write
 from .folding import folded, inside
+from .grouping import BUDGET
 from .model import Graph, Layout
 from .naming import Names, Params, namer
 from .showing import bundle, inline, unique
@@ -142,7 +143,7 @@ class Drawing:
 
     def html(self) -> str:
         """A page that holds the picture and needs nothing else; closed groups open in it."""
-        if self._is_closed:
+        if self._is_large:
             from .exploring import whole_page
 
             return whole_page(self)
@@ -154,9 +155,9 @@ class Drawing:
         )
 
     @property
-    def _is_closed(self) -> bool:
-        """Whether there is a group to open."""
-        return any(node.kind == "group" for node in self.shown.nodes)
+    def _is_large(self) -> bool:
+        """Whether there are groups to open, or so many boxes that one searches and zooms."""
+        return len(self.shown.nodes) > BUDGET or any(node.kind == "group" for node in self.shown.nodes)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save as what the name ends in: .svg .png .pdf .html .dot .json or .txt; the file is whole or not there.
@@ -186,8 +187,8 @@ def html_cell(drawing: Drawing) -> str:
     """The picture for a notebook cell: inline SVG with ids of its own, or with groups to open, a program."""
     from .exploring import MOST_NODES, cell, too_large
 
-    if drawing._is_closed and len(drawing.graph.nodes) <= MOST_NODES:
+    if drawing._is_large and len(drawing.graph.nodes) <= MOST_NODES:
         return cell(drawing)
     prefix = unique()
     picture = inline(drawing.svg(prefix=prefix), graph_text(drawing.shown), prefix)
-    return picture + (too_large(drawing) if drawing._is_closed else "")
+    return picture + (too_large(drawing) if drawing._is_large else "")

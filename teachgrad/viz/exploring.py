@@ -1,4 +1,4 @@
-"""A drawing with closed groups as HTML: they open in their places, and boxes are found, chosen and followed.
+"""A large drawing as HTML: groups open in their places, and boxes are found, chosen and followed.
 
 It is the player without its steps. Small drawings need none of this and stay plain pictures.
 """
@@ -18,7 +18,6 @@ from .views import MOST, views_of
 
 if TYPE_CHECKING:
     from .drawing import Drawing
-
 
 MOST_NODES = 3000  # that a cell carries along; a larger graph takes seconds, and is a picture at once
 FEW = 12  # groups of a larger graph that a page opens
@@ -43,7 +42,7 @@ def cell(drawing: Drawing) -> str:
         },
     }
     title = shown(drawing.graph.title)
-    alt = f"The graph{f': {title}' if title else ''}, its groups closed."
+    alt = f"The graph{f': {title}' if title else ''}. In words it stands below."
     words = f"<pre>{shown(graph_text(drawing.shown))}</pre>"
     return assets.cell(data, program(uid, opens=True), drawing.svg(bare=True), alt, "The picture in words", words)
 

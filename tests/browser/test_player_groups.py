@@ -187,7 +187,9 @@ def test_a_lid_stays_where_it_is_while_other_groups_open(open_player: Callable[.
         (closed.first if count else page.locator(".tg-opened").first).focus()
         page.keyboard.press("Enter")
         assert page.locator(".tg-opened").count() == count
-        assert page.locator(".tg-frame").evaluate_all("all => new Set(all.map((g) => g.dataset.group)).size === all.length")
+        assert page.locator(".tg-frame").evaluate_all(
+            "all => new Set(all.map((g) => g.dataset.group)).size === all.length"
+        )
         place, frame = lid.bounding_box(), page.locator(f".tg-frame[data-group={covered}] rect").bounding_box()
         assert place == pytest.approx(frame, abs=3)
 

@@ -68,3 +68,12 @@ def watch(request):
     from gpu import surface
 
     return surface.counting
+
+
+@pytest.fixture
+def comparable(request):
+    """Do the numbers of a line say the same here as on the CPU?"""
+    from gpu import lines
+
+    real = request.config.getoption("--device") == "cuda"
+    return lambda text: not lines.is_random(text) and not (real and lines.UNDETERMINED.search(text))

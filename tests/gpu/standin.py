@@ -186,7 +186,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
             value = value.item()
         elif isinstance(value, list | tuple):
             note("to device")
-        else:
+        elif not isinstance(value, ndarray):
             value = _operand(value)
         self._host[_index(key)] = _host_of(value)
 
@@ -389,9 +389,6 @@ for _name, _parameters in SURFACE["methods"].items():
 def matmul(x1, x2, out=None, **kwargs):
     """`cupy.matmul`."""
     assert not kwargs or set(kwargs) <= {"dtype"}
-    for each in (x1, x2):
-        if isinstance(each, np.ndarray):
-            raise TypeError(f"Unsupported type {type(each)}")
     launched("matmul")
     with np.errstate(all="ignore"):
         answer = _wrap(np.matmul(_operand(x1), _operand(x2), **kwargs))

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import io
+import warnings
+
+import numpy as np
 import pytest
 
 import teachgrad as torch
+from gpu import lines, test_ops
 
 pytestmark = pytest.mark.gpu
 VALUES = [
@@ -75,6 +81,34 @@ def test_a_step_is_the_cpu_s():
         torch.testing.assert_close(there.cpu(), here)  # to two digits: sums are added in another order
 
 
+def test_what_else_lessons_do():
+    x = torch.tensor([[1.5, -2.0], [0.5, 3.0]], device="cuda", dtype=torch.bfloat16)
+    file = io.BytesIO()
+    torch.save(x, file)
+    for place in ("cuda", "cpu"):
+        file.seek(0)
+        loaded = torch.load(file, map_location=place)
+        assert loaded.device.type == place and loaded.dtype is torch.bfloat16 and loaded.tolist() == x.tolist()
+    table = torch.nn.Embedding(3, 2, device="cuda", dtype=torch.bfloat16)
+    table(torch.tensor([2, 2, 0], device="cuda")).sum().backward()
+    assert table.weight.grad.tolist() == [[1.0, 1.0], [0.0, 0.0], [2.0, 2.0]] and table.weight.grad.is_cuda
+    wide = torch.zeros(2, 2, device="cuda").copy_(x)
+    assert wide.tolist() == x.tolist() and torch.zeros_like(x).copy_(wide).tolist() == x.tolist()
+    y = x.clone()
+    y += 1
+    y[y > 2] = 0
+    y[0] = torch.tensor([7.0, 8.0], device="cuda")
+    assert (
+        y.tolist() == [[7.0, 8.0], [1.5, 0.0]] and (x + wide).dtype is torch.float32 and (x @ x).dtype is torch.bfloat16
+    )
+    assert (
+        x[torch.tensor([1], device="cuda")].tolist() == [[0.5, 3.0]]
+        and x.max().item() == 3.0
+        and x.argmax().item() == 3
+    )
+    assert copy.deepcopy(x).tolist() == x.T.T.tolist() and torch.cat([x, x]).shape == (4, 2)
+
+
 def test_autocast():
     x, w = torch.ones(2, 3, device="cuda"), torch.ones(3, 3, device="cuda", requires_grad=True)
     with torch.autocast("cuda", dtype=torch.bfloat16):
@@ -82,3 +116,42 @@ def test_autocast():
     y.float().sum().backward()
     assert y.dtype is torch.bfloat16 and y.is_cuda and w.grad.dtype is torch.float32 and w.grad.is_cuda
     assert torch.cuda.is_bf16_supported()
+
+
+ELSEWHERE = (*test_ops.ELSEWHERE, "resize_", "torch.complex(")
+"""Two more that bfloat16 tensors of a GPU do not know."""
+
+
+def in_bfloat16(text, place):
+    """(device, dtype, numbers) of the results and gradients of a line whose floating inputs are bfloat16."""
+    tensors = {}
+    for name, array in test_ops.inputs(text, "float32").items():
+        tensor = torch.from_numpy(array.copy()).to(place)
+        tensors[name] = tensor.bfloat16().requires_grad_() if array.dtype.kind == "f" else tensor
+    with warnings.catch_warnings(), torch.device(place):
+        warnings.simplefilter("ignore")
+        results = lines.tensors_in(eval(text, {"torch": torch, "F": torch.nn.functional, "np": np, **tensors}))
+        roots, leaves = ([t for t in each if t.requires_grad] for each in (results, tensors.values()))
+        if roots and leaves:
+            starts = [torch.ones_like(root) for root in roots]
+            results += [g for g in torch.autograd.grad(roots, leaves, starts, allow_unused=True) if g is not None]
+    return [
+        (t.device.type, t.dtype, t.to(torch.complex128 if t.is_complex() else torch.float64).cpu()) for t in results
+    ]
+
+
+@pytest.mark.parametrize("part", range(16))
+def test_every_line(part, comparable):
+    """What bfloat16 can do on the CPU it can do on the GPU, to two digits."""
+    for text in list(test_ops.CALLS)[part::16]:
+        if lines.is_random(text) or any(word in text for word in ELSEWHERE):
+            continue
+        try:
+            wanted = in_bfloat16(text, "cpu")
+        except Exception:  # noqa: BLE001 - a line about an error
+            continue
+        found = in_bfloat16(text, "cuda")
+        assert [(place, dtype) for place, dtype, _ in found] == [("cuda", dtype) for _, dtype, _ in wanted], text
+        for (*_, there), (*_, here) in zip(found, wanted, strict=True):
+            if comparable(text):
+                torch.testing.assert_close(there, here, rtol=0.05, atol=0.05, equal_nan=True, msg=text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 
 import pytest
 
@@ -27,19 +26,9 @@ ELSEWHERE = (
 """Lines about the CPU's random numbers, memory and LAPACK, and about which device it is."""
 
 
-UNDETERMINED = re.compile(r"\bqr\(|eig\(|eigvals\(")
-"""Lines whose answers cuSOLVER may give with other signs or in another order than LAPACK. test_linalg.py compares sums."""
-
-
 def inputs(text, dtype):
     op = CALLS[text]
     return lines.inputs_of(text, dtype) if op is None else lines.pointwise_inputs(op, dtype)
-
-
-def is_random(text):
-    return any(
-        word in text for word in ("manual_seed", "rand", "dropout", "rrelu", "bernoulli", "multinomial", "normal")
-    )
 
 
 def both(text, dtype, watch=contextlib.nullcontext, second=False):
@@ -52,13 +41,6 @@ def both(text, dtype, watch=contextlib.nullcontext, second=False):
     except Exception:  # noqa: BLE001 - a line about an error: tests/oracle compares those with PyTorch
         return None
     return lines.run(text, arrays, "cuda", watch, second), wanted
-
-
-@pytest.fixture
-def comparable(request):
-    """Do the numbers of a line say the same here as on the CPU?"""
-    real = request.config.getoption("--device") == "cuda"
-    return lambda text: not is_random(text) and not (real and UNDETERMINED.search(text))
 
 
 @pytest.mark.parametrize("text", CALLS)

@@ -57,6 +57,13 @@ def test_a_small_drawing_stays_a_plain_picture() -> None:
     assert "<script" not in drawing.html()
 
 
+def test_many_open_boxes_are_searched_and_zoomed_too() -> None:
+    drawing = Drawing(chain(60).graph, collapse=False)
+    data = sent(drawing._repr_mimebundle_()["text/html"])
+    assert list(data["views"]) == [""]
+    assert data["views"][""].count("data-node=") == len(drawing.graph.nodes) > 60
+
+
 def test_a_very_large_one_says_how_to_see_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exploring, "MOST_NODES", 100)
     drawing = chain(60)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import random
 import shutil
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,9 @@ from teachgrad.viz import layout
 from teachgrad.viz.cards import WIDEST, card
 from teachgrad.viz.layout import embedded, place
 from teachgrad.viz.layout.dot import positions_dot, quoted, readable_dot
+from teachgrad.viz.layout.rows import is_in_rows, routes_between
 from teachgrad.viz.metrics import text_width
-from teachgrad.viz.model import Edge, Graph, Layout, Node, Value
+from teachgrad.viz.model import Edge, Graph, Group, Layout, Node, Value
 
 
 def chain(length: int) -> Graph:
@@ -207,3 +210,57 @@ def test_importing_the_pictures_loads_nothing_optional() -> None:
     root = Path(__file__).parents[2]
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=root, check=True)
     assert found.stdout == "[]\n"
+
+
+def in_rows(size: int, seed: int = 0) -> Graph:
+    """A graph whose edges all lead to the next row: operations with up to four arguments, and frames around some."""
+    dice = random.Random(seed)
+    nodes, edges, row = [Node("n0", "op", "MulBackward0", "Mul", "operation", group="g0")], [], {"n0": 0}
+    while len(nodes) < size:
+        source, name = dice.choice(nodes), f"n{len(nodes)}"
+        nodes.append(
+            Node(name, "op", "MulBackward0", "Mul", "operation", detail=dice.choice(("", "p = 2")), group="g0")
+        )
+        row[name] = row[source.id] + 1
+        for user in {source.id, *dice.choices([n for n in row if row[n] == row[source.id]], k=dice.choice((0, 0, 1)))}:
+            edges.append(Edge(f"e{len(edges)}", user, name, slot=len(edges), input_name="self"))
+    group = Group("g0", "module", tuple(node.id for node in nodes[:-1]))
+    return Graph((*nodes[:-1], replace(nodes[-1], group=None)), tuple(edges), groups=(group,))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_in_a_large_graph_in_rows_no_line_touches_another_box(seed: int) -> None:
+    graph = in_rows(90, seed)
+    assert is_in_rows(graph)
+    layout = place(graph)
+    assert layout.frames
+    assert layout.routes == routes_between(graph, layout.boxes), "these are not Graphviz's"
+    arguments: dict[str, list[str]] = {}
+    for edge in graph.edges:
+        arguments.setdefault(edge.source, []).append(edge.id)
+    for edge in graph.edges:
+        route = layout.routes[edge.id]
+        (x, y, w, h), (u, v, wide, _) = layout.boxes[edge.target], layout.boxes[edge.source]
+        slots = arguments[edge.source]
+        assert route[0] == pytest.approx((x + w / 2, y + h), abs=0.01)
+        assert route[-1] == pytest.approx((u + wide * (slots.index(edge.id) + 0.5) / len(slots), v), abs=0.01)
+        assert (len(route) - 2) % 3 == 0
+        assert [point[1] for point in route] == sorted(point[1] for point in route), "it never goes back up"
+        for curve in range(0, len(route) - 2, 3):
+            for t in (0.0, 0.25, 0.5, 0.75, 1.0):
+                weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3)
+                points = route[curve : curve + 4]
+                px, py = (sum(a * point[axis] for a, point in zip(weights, points, strict=True)) for axis in (0, 1))
+                for name, (left, top, across, down) in layout.boxes.items():
+                    inside = left < px < left + across and top + 0.02 < py < top + down - 0.02
+                    assert not inside, f"{edge.id} crosses {name}"
+
+
+def test_a_line_that_passes_a_row_is_left_to_graphviz() -> None:
+    graph = in_rows(90)
+    low, high = next((a, b) for a in graph.edges for b in graph.edges if a.target == b.source)
+    graph = replace(graph, edges=(*graph.edges, Edge("e999", low.source, high.target, slot=9)))
+    assert not is_in_rows(graph)
+    layout = place(graph)
+    assert routes_between(graph, layout.boxes) is None
+    assert layout.routes.keys() == {edge.id for edge in graph.edges}

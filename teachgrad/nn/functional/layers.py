@@ -171,7 +171,7 @@ def shorten_rows(weight: Any, indices: Any, max_norm: float, norm_type: float) -
 
 def one_hot(tensor: Any, num_classes: int = -1) -> Any:
     """For each class number a row of zeros with a 1 at its place; int64. Mirrors `F.one_hot`."""
-    labels = tensor._data
+    labels = dims.tensor("one_hot", tensor)._data
     if labels.dtype != np.int64:
         raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
     if num_classes == -1:
@@ -188,7 +188,7 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
 def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
     """The last dimensions shifted and scaled to mean 0 and variance 1, times weight, plus bias. Mirrors `F.layer_norm`."""
     shape = list(normalized_shape)
-    if list(input._data.shape[-len(shape) :]) != shape:
+    if list(dims.tensor("layer_norm", input)._data.shape[-len(shape) :]) != shape:
         raise RuntimeError(
             f"Given normalized_shape={shape}, expected input with shape [*, {', '.join(map(str, shape))}], but got input of "
             f"size{list(input._data.shape)}"

@@ -10,6 +10,7 @@ import warnings
 from typing import Any
 
 from teachgrad import errors
+from teachgrad.autograd.variable import TensorBase
 from teachgrad.ops.network import log_softmax as log_softmax_along
 from teachgrad.ops.shape import broadcast_tensors
 from teachgrad.ops.table import LIVE
@@ -51,7 +52,7 @@ def reduced(losses: Any, reduction: str) -> Any:
 # -- distances: regression -------------------------------------------------------------------------------------
 def _same_shape(input: Any, target: Any) -> tuple[Any, Any]:
     """Both broadcast to one shape, with the warning that this is rarely meant."""
-    if input._data.shape != target._data.shape:
+    if target.size() != input.size():
         warnings.warn(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will likely "
             "lead to incorrect results due to broadcasting. Please ensure they have the same size.",
@@ -142,7 +143,15 @@ def nll_loss(
     class counts; targets that are `ignore_index` do not. Raises ValueError or RuntimeError for other shapes, IndexError for
     a class that there is not.
     """
+    _two_tensors("nll_loss_nd", input, target)
     return _nll(input, target, weight, ignore_index, reduction_of(size_average, reduce, reduction))
+
+
+def _two_tensors(function: str, input: Any, target: Any) -> None:
+    """Raises TypeError unless both are tensors."""
+    for position, (name, value) in enumerate((("input", input), ("target", target)), 1):
+        if not isinstance(value, TensorBase):
+            raise errors.not_a_tensor(function, name, position, value)
 
 
 def _nll(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
@@ -198,6 +207,7 @@ def cross_entropy(
     share of each target away and spreads it over all classes.
     """
     reduction = reduction_of(size_average, reduce, reduction)
+    _two_tensors("cross_entropy_loss", input, target)
     scores = log_softmax_along(input, 0 if input._data.ndim == 1 else 1)
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
@@ -258,7 +268,7 @@ def binary_cross_entropy(
 ) -> Any:
     """-(t log x + (1 - t) log(1 - x)) for probabilities x. Mirrors `F.binary_cross_entropy`."""
     reduction = reduction_of(size_average, reduce, reduction)
-    if target._data.shape != input._data.shape:
+    if target.size() != input.size():
         raise ValueError(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
             "Please ensure they have the same size."
@@ -278,7 +288,7 @@ def binary_cross_entropy_with_logits(
 ) -> Any:
     """binary_cross_entropy of sigmoid(x), computed from x. Mirrors `F.binary_cross_entropy_with_logits`."""
     reduction = reduction_of(size_average, reduce, reduction)
-    if target._data.shape != input._data.shape:
+    if target.size() != input.size():
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
     _constant("binary_cross_entropy_with_logits", weight=weight, pos_weight=pos_weight)
     return LIVE["binary_cross_entropy_with_logits"](input, target, weight, pos_weight, reduction)

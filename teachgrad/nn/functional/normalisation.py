@@ -12,6 +12,7 @@ from teachgrad.autograd.modes import no_grad
 from teachgrad.devices import together
 from teachgrad.gpu import MODULES, on_gpu
 from teachgrad.nn.functional.layers import pad
+from teachgrad.ops import dims
 from teachgrad.ops.pooling import avg_pool2d, avg_pool3d
 from teachgrad.ops.table import LIVE
 
@@ -39,7 +40,7 @@ def batch_norm(
     In training with the mean and variance of the batch, which also move the running ones by `momentum`; otherwise with the
     running ones. Mirrors `F.batch_norm`. Raises ValueError for one value per channel.
     """
-    shape, dtype = input._data.shape, input._data.dtype
+    shape, dtype = dims.tensor("batch_norm", input)._data.shape, input._data.dtype
     if MODULES:  # a GPU is in use
         kernel = "cudnn_batch_norm" if on_gpu(input._data) and weight is not None else "native_batch_norm"
         parameters = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}

@@ -53,11 +53,12 @@ def interpolate(
     With `antialias` (bilinear, bicubic and lanczos) a smaller picture is made of all old pixels, not of a few. Raises
     ValueError, TypeError or NotImplementedError for what does not go together, RuntimeError for sizes of 0.
     """
-    old, align = input._data.shape[2:], bool(align_corners)
+    align = bool(align_corners)
     if align_corners is not None and mode in ("nearest", "nearest-exact", "area"):
         raise ValueError(
             "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
         )
+    old = tuple(input.shape[2:]) if input.dim() > 2 else ()
     if (size is None) == (scale_factor is None):
         raise ValueError(
             "either size or scale_factor should be defined"

@@ -47,8 +47,10 @@ def positions_dot(
         # A reserved label takes a rank of its own, and Graphviz then halves the distance between ranks.
         f"graph [rankdir=TB, nodesep=0.25, ranksep={0.3 if labels else 0.42}, ordering=in{_haste(graph)}{routed}]",
         f'node [shape={shape}, fixedsize=true, label=""]',
-        f'edge [arrowsize=0.6, fontname="Courier", fontsize={_LABEL}]' if labels else "edge [arrowsize=0.6]",
     ]
+    if is_routed:
+        font = f', fontname="Courier", fontsize={_LABEL}' if labels else ""
+        lines.append(f"edge [arrowsize=0.6{font}]")
     arguments: dict[str, list[str]] = {}
     for edge in graph.edges:
         arguments.setdefault(edge.source, []).append(edge.id)
@@ -73,8 +75,10 @@ def positions_dot(
         # A leaf stands straight above its AccumulateGrad. In a large graph that is left to chance, which saves a third.
         weight = ", weight=9" if kinds[edge.source] == "accumulate" and not is_large else ""
         field = f":{edge.id}" if not is_large or len(arguments[edge.source]) > 1 else ""
-        name = f' [id="{edge.id}"{weight}{label}]' if is_routed else ""
-        lines.append(f"{edge.target}:s -> {edge.source}{field}:n{name}")
+        if is_routed:
+            lines.append(f'{edge.target}:s -> {edge.source}{field}:n [id="{edge.id}"{weight}{label}]')
+        else:
+            lines.append(f"{edge.target} -> {edge.source}{field}")
     return "\n".join([*lines, "}", ""])
 
 
