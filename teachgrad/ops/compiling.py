@@ -70,8 +70,8 @@ def execute(op: Op, source: str, space: dict[str, Any], name: str) -> Callable[.
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     scope: dict[str, Any] = {}
     exec(compile(source, file, "exec"), space, scope)
-    if f"{name}_number" in scope:
-        space[f"{name}__number"] = scope[f"{name}_number"]
+    if f"{name}__number" in scope:  # which `name` calls
+        space[f"{name}__number"] = scope[f"{name}__number"]
     function: Callable[..., Any] = scope[name]
     function.__qualname__ = name
     return function

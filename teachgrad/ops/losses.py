@@ -16,6 +16,7 @@ import numpy as np
 
 from teachgrad import dtypes, errors
 from teachgrad.autograd.variable import wrap
+from teachgrad.bfloats import cast
 from teachgrad.gpu import on_gpu, xp
 from teachgrad.ops import activation, dims, reduce_arrays  # noqa: F401 - log_sigmoid
 from teachgrad.ops.table import LIVE, composite, op, raw
@@ -211,12 +212,13 @@ def nll_of(self: Any, target: Any, weight: Any, reduction: str, ignore_index: in
 def _nll_slopes(shape: tuple[int, ...], dtype: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
     """The derivative of the loss with respect to each log probability: zeros but for the targets."""
     place, counts = _places(shape, target, weight, ignore_index)
+    kind = np.dtype(np.float32) if dtype.kind == "V" and on_gpu(target) else dtype  # CuPy does not compute in bfloat16
     scale = 1.0
     if reduction == "mean":
-        scale = 1 / (target.size if counts is None else reduce_arrays.sum(counts).astype(dtype))
-    slopes = xp(target).zeros(shape, dtype)
+        scale = 1 / (target.size if counts is None else reduce_arrays.sum(counts).astype(kind))
+    slopes = xp(target).zeros(shape, kind)
     slopes[place] = -scale if counts is None else -scale * counts
-    return slopes
+    return slopes if kind is dtype else cast(slopes, dtype)
 
 
 @raw

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from teachgrad.bfloats import cast
 from teachgrad.gpu import xp
 from teachgrad.ops.sliding import Sizes, added_back, columns, output_size
 from teachgrad.ops.table import LIVE, op, public, raw
@@ -24,7 +25,7 @@ def resized(self: Any, matrices: Matrices) -> Any:
     """The last dimensions multiplied by their matrices; bytes are rounded after each, as in PyTorch."""
     whole, kept = self.dtype.kind == "u", self.dtype
     for dim, matrix in reversed([*enumerate(matrices, self.ndim - len(matrices))]):
-        matrix = matrix if whole else matrix.astype(kept, copy=False)
+        matrix = matrix if whole or matrix.dtype is kept else cast(matrix, kept)
         self = np.moveaxis(np.tensordot(self, matrix, (dim, 1)), -1, dim)
         self = np.clip(np.floor(self + 0.5), 0, 255).astype(kept) if whole else self
     return xp(self).ascontiguousarray(self)

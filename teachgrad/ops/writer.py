@@ -73,7 +73,7 @@ def front_source(op: Op, *, by_number: bool, operator: bool = False) -> str:
     tensors = [name for name in op.inputs if not (by_number and name == "other")]
     call = {name: _call_name(op, name) for name in op.inputs}
     plain_name = op.identifier + ("_operator" if operator else "")
-    name = plain_name + ("_number" if by_number else "")
+    name = plain_name + ("__number" if by_number else "")  # two underscores: `pow_number` is the table's `pow.number`
     optional = {n for n in tensors if op.is_optional(n)}
     head = [call[n] + ("=None" if n in optional else "") for n in op.inputs]
     head += [_with_default(op, plain) for plain in op.plain]

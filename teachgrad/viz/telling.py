@@ -340,9 +340,12 @@ def _factors(captured: Captured) -> dict[str, dict[str, Any]]:
     found = {}
     for node_id, kept in captured.kept.items():
         node = captured.nodes[node_id]
-        size = sum(value.numel() for value in kept.values() if is_tensor(value))
-        if name_of(node) in BROADCAST and len(node.next_functions) > 1 and size <= MOST_FACTORS:
-            found[node_id] = {name: x.detach().clone() if is_tensor(x) else x for name, x in kept.items()}
+        sizes = [value.numel() for value in kept.values() if is_tensor(value)]
+        if max(sizes, default=0) < 2 or sum(sizes) > MOST_FACTORS:  # of single numbers there is nothing to sum
+            continue
+        if name_of(node) in BROADCAST and len(node.next_functions) > 1:
+            # A copy first: our own single numbers become arrays, and slower, when their memory is shared.
+            found[node_id] = {name: x.clone().detach() if is_tensor(x) else x for name, x in kept.items()}
     return found
 
 

@@ -290,3 +290,8 @@ def test_backward_is_as_fast_as_before_when_the_block_is_over() -> None:
     y.backward(retain_graph=True)
     assert y.grad_fn._extras is y.grad_fn.edges[0]._extras is None
     assert not isinstance(x._data, np.ndarray)
+    z = x * teachgrad.tensor([1.0, 2.0])
+    with viz.record(z, names={"x": x}) as r:
+        z.backward(teachgrad.ones(2))
+    assert "summed" in r.trace.text()
+    assert not isinstance(x._data, np.ndarray)

@@ -230,6 +230,17 @@ def test_ten_thousand_nodes_are_a_picture(lib: Any) -> None:
     assert drawing.svg().count('data-kind="group"') >= 5
 
 
+def test_where_lines_lead_anywhere_the_parts_are_few(lib: Any) -> None:
+    dice = random.Random(0)
+    pool = [lib.tensor(dice.random(), requires_grad=True) for _ in range(9)]
+    while len(pool) < 2000:
+        pool.append(dice.choice(pool) * dice.choice(pool) if dice.random() < 0.5 else dice.choice(pool).tanh())
+    drawing = viz.draw(lib.stack(pool[9:]).sum(), names={})
+    assert len(drawing.shown.nodes) <= BUDGET
+    assert len(drawing.shown.edges) <= 5 * len(drawing.shown.nodes)
+    assert sum(group.kind == "part" and group.parent is None for group in drawing.graph.groups) <= 12
+
+
 def test_collapse_and_depth(lib: Any) -> None:
     loss, params = perceptron(lib, 3)
 
