@@ -93,7 +93,8 @@ _OPERATORS: dict[type[ast.operator], Any] = {
 
 
 def outcome(text: str, values: Mapping[str, Any]) -> Any:
-    """What a rule of operators alone makes of tensors and numbers; None where it calls a function or a name has no value.
+    """What a rule of operators alone makes of tensors and numbers. None where it calls a function, is told in words, or
+    where a name has no value, or none that fits.
 
     >>> outcome("-grad * other", {"grad": 2.0, "other": 3.0})
     -6.0
@@ -113,7 +114,7 @@ def outcome(text: str, values: Mapping[str, Any]) -> Any:
 
     try:
         return of(ast.parse(text, mode="eval").body)
-    except KeyError:
+    except (SyntaxError, KeyError, ArithmeticError, RuntimeError, TypeError, ValueError):
         return None
 
 
