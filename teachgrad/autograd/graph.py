@@ -122,6 +122,7 @@ class Node:
     saved_names: ClassVar[tuple[str, ...]] = ()
     tensor_names: ClassVar[frozenset[str]] = frozenset()  # which of them are tensors (the rest are plain arguments)
     keeps: ClassVar[tuple[str, ...]] = ()  # and which plain arguments PyTorch holds as tensors, to be freed like them
+    owned: ClassVar[tuple[int | None, ...]] = ()  # the parts of the result that are saved: which output, if one of them
     result_shift: ClassVar[int] = 0  # where in `versions` the result's version number stands
     apart: ClassVar[bool] = False  # has a rule for each edge: one rule for all of them computes all gradients at once
     uncompiled: ClassVar[Any] = None  # its two rules as they were before they were compiled
@@ -225,6 +226,11 @@ def versions_of(tensors: Iterable[TensorBase]) -> int:
 def stale(node: Node) -> Exception:
     """The error for a saved tensor of `node` whose memory was changed in place after the forward pass."""
     assert node.saved is not None
+    for number, owner in zip(node.owned, getattr(node, "owners", ()), strict=False):
+        part = owner()
+        if part is not None and version(part):
+            shown = part if number is None else result_of(node, part._data, number)
+            return errors.modified(shown, None if number is None else node, version(part), 0)
     expected = node.versions
     for name, value in zip(node.saved_names, node.saved, strict=True):
         if name not in node.tensor_names:

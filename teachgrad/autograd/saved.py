@@ -160,6 +160,8 @@ def _pack_places(node: Node, places: list[int], hooks: tuple[Pack, Unpack]) -> N
         node.__class__ = _packed_class(type(node))
     _slot.__set__(node, tuple(kept))
     node.versions = _Trusted()
+    if node.owned:
+        node.owners = ()  # type: ignore[attr-defined]
 
 
 _classes: dict[type[Node], type[Node]] = {}

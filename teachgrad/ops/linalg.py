@@ -87,7 +87,7 @@ for _name in ("dot", "vdot", "mv", "mm", "bmm"):
 
 
 # In place, so PyTorch calls its node by another name than that of `squeeze(0)`.
-op("squeeze_product(self)", "SqueezeBackward4", "self[0]", self="reshape(grad, self_shape)")
+op("squeeze_product(self; dim)", "SqueezeBackward4", "self[0]", self="unsqueeze_to(grad, self_shape, (dim,))")
 
 
 # -- matmul ----------------------------------------------------------------------------------------------------
@@ -112,7 +112,7 @@ def matmul(input: Any, other: Any) -> Any:
     if n == 1 and m == 1:
         return LIVE["dot"](input, other)
     if n == 1 and m == 2:
-        row = LIVE["squeeze_product"](LIVE["mm"](input.unsqueeze(0), other))
+        row = LIVE["squeeze_product"](LIVE["mm"](input.unsqueeze(0), other), 0)
         bump(row)  # PyTorch squeezes in place, and counts that as a change
         return row
     if n == 0 or m == 0:

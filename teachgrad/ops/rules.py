@@ -39,6 +39,8 @@ def make_node(op: Op, *, by_number: bool) -> type[graph.Node]:
     slots = []
     if "result" in op.saved:
         slots.append("owner")  # a weak reference to the result, whose version number it is
+    if shared(op):
+        slots.append("owners")  # the same for parts of the result, which nobody has changed yet
     body: dict[str, Any] = {
         "__module__": "builtins",  # prints as PyTorch's: <MulBackward0 object at 0x...>
         "vjp": vjp,
@@ -53,6 +55,7 @@ def make_node(op: Op, *, by_number: bool) -> type[graph.Node]:
     compared = checked(op, by_number)
     if "result" in compared:
         body["result_shift"] = 32 * compared.index("result")
+    body["owned"] = tuple(op.tracked.index(n) if n in op.tracked else None for n in shared(op))
     if op.list_output:
         slots.append("outputs")
         del body["outputs"]
@@ -76,6 +79,11 @@ def checked(op: Op, by_number: bool) -> list[str]:
     """The saved tensors whose version numbers a node compares, in the order in which it packs them."""
     inputs = [] if op.list_input else [n for n in op.inputs if not (by_number and n == "other")]
     return [n for n in op.saved if n in inputs or n == "result"]
+
+
+def shared(op: Op) -> list[str]:
+    """The parts of the result that a node saves: if the lesson changes one in place, backward would go wrong."""
+    return [] if op.list_output else [n for n in op.saved if n in op.outputs and n != "result"]
 
 
 def packed(terms: list[str]) -> str:
@@ -115,6 +123,9 @@ def rule_source(op: Op, *, by_number: bool, live: bool = False, one_kernel: str 
             now += [f"((node.versions >> {32 * i}) & 0xFFFFFFFF if owner is None else {version('owner')})"]
         else:
             now += [f"(0 if {n} is None else {version(n)})"]
+    if shared(op):
+        lines += ["    for owner in node.owners:", "        part = owner()"]
+        lines += [f"        if part is not None and {version('part')}:", "            raise _stale(node)"]
     if op.list_input and op.inputs[0] in op.saved:
         lines += [f"    if _versions_of({op.inputs[0]}) != node.versions:", "        raise _stale(node)"]
     if now:

@@ -266,20 +266,16 @@ def public(*names: str, function: bool = True, method: bool = True) -> Callable[
 
 
 class Namespace:
-    """`F` in a composite rule: the ops as functions of arrays, or of tensors."""
-
-    __slots__ = ("_names",)
+    """`F` in a composite rule: the ops as functions of arrays, or of tensors. Its attributes are the names of that space."""
 
     def __init__(self, names: dict[str, Any]) -> None:
-        self._names = names
+        self.__dict__ = names
 
     def __getattr__(self, name: str) -> Any:
-        if name not in self._names:
-            rooms.open_for(name)
-        try:
-            return self._names[name]
-        except KeyError:
-            raise AttributeError(name) from None
+        """A name that nobody has brought yet: its room is shut."""
+        if rooms.open_for(name) is None or name not in self.__dict__:
+            raise AttributeError(name)
+        return self.__dict__[name]
 
 
 def composite(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from teachgrad.ops.compiling import execute
-from teachgrad.ops.rules import make_node, node_key, packed, rule_source, version
+from teachgrad.ops.rules import make_node, node_key, packed, rule_source, shared, version
 from teachgrad.ops.table import RAW, Op
 
 _NAME = re.compile(r"\b[A-Za-z_]\w*")
@@ -253,6 +253,8 @@ def _outputs_source(op: Op, tensors: list[str], call: dict[str, str], by_number:
     ]
     if "result" in op.saved:
         body += ["node.owner = _ref(result)"]
+    if parts := shared(op):
+        body += [f"node.owners = ({', '.join(f'_ref(r_{n})' for n in parts)},)"]
     # To which shape and dtype the gradients must come back (autograd/fit.py): None, if those of the result are right.
     fits = "None"
     if mixing:
