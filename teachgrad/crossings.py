@@ -9,6 +9,7 @@ import numpy as np
 
 from teachgrad import dtypes, gpu, refusals
 from teachgrad.autograd import views
+from teachgrad.autograd.modes import GRAD_MODE
 from teachgrad.autograd.variable import _tensor_class, wrap
 from teachgrad.facts import Facts
 
@@ -97,7 +98,7 @@ class Crossings(Facts):
         return self._data.item()
 
     def __float__(self) -> float:
-        if self._requires_grad:
+        if self._requires_grad and GRAD_MODE.get():
             refusals.warn_number_of_grad()
         return float(self._only())
 
