@@ -144,7 +144,7 @@ def load_model(
     tensors, state = load_file(filename, device), model.state_dict()
     given = {_memory(state[name]) for name in tensors if name in state}
     missing = [name for name in state if name not in tensors and _memory(state[name]) not in given]
-    unexpected = [name for name in tensors if name not in state]
+    unexpected = sorted(name for name in tensors if name not in state)
     if strict and (missing or unexpected):
         listed = ", ".join(
             [*(f"{name} is missing" for name in missing), *(f"{name} is unknown" for name in unexpected)]
