@@ -28,6 +28,7 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import budgets  # noqa: E402
 import by_hand  # noqa: E402
+import gpu  # noqa: E402
 import numpy as np  # noqa: E402
 import numpy_like  # noqa: E402
 import page  # noqa: E402
@@ -165,7 +166,11 @@ def main() -> None:
     parser.add_argument(
         "--page", action="store_true", help="measure nothing: write docs/performance.md from the kept runs"
     )
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="cuda: the steps of gpu.py instead")
     options = parser.parse_args()
+    if options.device == "cuda":
+        gpu.run(options.quick)
+        return
     if not options.page:
         found = run(options.quick, options.only)
         if options.write:

@@ -1,4 +1,5 @@
-"""How fast teachgrad is on a GPU, beside CuPy written by hand and PyTorch where it has CUDA: `python benchmarks/gpu.py`.
+"""How fast teachgrad is on a GPU, beside CuPy written by hand and PyTorch where it has CUDA:
+`python benchmarks/bench.py --device cuda`.
 
 A step is forward, backward and the update of a network of two layers, and of an element-wise chain. All sides compute the
 same; their first losses are compared before anything is timed. Each is timed between two marks that the GPU itself sets.
@@ -6,7 +7,6 @@ same; their first losses are compared before anything is timed. Each is timed be
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import math
 import statistics
@@ -130,16 +130,10 @@ def compare(batch: int, width: int, count: int, rounds: int = 5) -> list[str]:
     return lines
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="one size, few steps")
-    quick = parser.parse_args().quick
+def run(quick: bool) -> None:
+    """Measures and prints. Exits where there is no GPU. `quick`: one size, few steps."""
     if not teachgrad.cuda.is_available():
         sys.exit(f"no GPU to measure: {teachgrad.gpu.why_not()}")
     print(teachgrad.cuda.get_device_name())
     for batch, width in [(256, 256)] if quick else [(32, 32), (256, 256), (4096, 1024), (16384, 4096)]:
         print(*compare(batch, width, count=20 if quick else 100), sep="\n")
-
-
-if __name__ == "__main__":
-    main()
