@@ -26,11 +26,11 @@ def masked(self: Any, mask: Any, value: Any) -> Any:
     make = xp(self)
     value = self.dtype.type(value) if isinstance(value, bool | int | float | complex) else value.astype(self.dtype)
     if self.__class__ is mask.__class__ is np.ndarray and self.dtype in arrays.BITS:
-        result = arrays.kept(~mask, self)
-        bits = arrays.BITS[self.dtype]
+        bits = arrays.BITS[self.dtype]  # chosen by arithmetic on the bits, as in `arrays.kept`
+        chosen = self.view(bits) * ~mask
         if number := value.view(bits):
-            whole = result.view(bits)
-            whole |= mask * number
+            chosen |= mask * number
+        result = chosen.view(self.dtype)
     else:
         result = np.where(mask, value, self)
     return make.asarray(result, order="C")
@@ -85,7 +85,7 @@ op(
     samples=[
         "x.masked_fill(mask, 0)", "torch.masked_fill(v, mask, 1.5)", "(x * 1).masked_fill_(mask, -1)",
         "x.masked_fill(mask[0], float('-inf'))", "x.masked_fill(i, 0)", "x.masked_fill(torch.ones(3, 3) > 0, 0)",
-        "x.masked_fill(mask, v)", "x.masked_fill(mask, 'a')",
+        "x.masked_fill(mask, v)", "x.masked_fill(mask, 'a')", "torch.zeros(()).masked_fill(mask[0, 0] | True, 2.0)",
     ],
 )  # fmt: skip
 op(
