@@ -32,22 +32,48 @@ def named(name: str, *fields: str) -> Any:
     return type(name, (_Named,), {"__slots__": (), "__module__": "torch.return_types", "_fields": fields, **parts})
 
 
-max, min = named("max", "values", "indices"), named("min", "values", "indices")
-median, nanmedian = named("median", "values", "indices"), named("nanmedian", "values", "indices")
-mode, kthvalue = named("mode", "values", "indices"), named("kthvalue", "values", "indices")
-sort, topk = named("sort", "values", "indices"), named("topk", "values", "indices")
-cummax, cummin = named("cummax", "values", "indices"), named("cummin", "values", "indices")
-aminmax = named("aminmax", "min", "max")
-frexp = named("frexp", "mantissa", "exponent")
-histogram, histogramdd = named("histogram", "hist", "bin_edges"), named("histogramdd", "hist", "bin_edges")
-slogdet, linalg_slogdet = named("slogdet", "sign", "logabsdet"), named("linalg_slogdet", "sign", "logabsdet")
-svd, linalg_svd = named("svd", "U", "S", "V"), named("linalg_svd", "U", "S", "Vh")
-qr, linalg_qr = named("qr", "Q", "R"), named("linalg_qr", "Q", "R")
-linalg_eigh = named("linalg_eigh", "eigenvalues", "eigenvectors")
-linalg_eig = named("linalg_eig", "eigenvalues", "eigenvectors")
-linalg_inv_ex, linalg_cholesky_ex = named("linalg_inv_ex", "inverse", "info"), named("linalg_cholesky_ex", "L", "info")
-linalg_solve_ex, linalg_lu = named("linalg_solve_ex", "result", "info"), named("linalg_lu", "P", "L", "U")
-linalg_lu_factor = named("linalg_lu_factor", "LU", "pivots")
-linalg_lu_factor_ex = named("linalg_lu_factor_ex", "LU", "pivots", "info")
-lu_unpack = named("lu_unpack", "P", "L", "U")
-linalg_lstsq = named("linalg_lstsq", "solution", "residuals", "rank", "singular_values")
+_FIELDS = {
+    "max": "values indices",
+    "min": "values indices",
+    "median": "values indices",
+    "nanmedian": "values indices",
+    "mode": "values indices",
+    "kthvalue": "values indices",
+    "sort": "values indices",
+    "topk": "values indices",
+    "cummax": "values indices",
+    "cummin": "values indices",
+    "aminmax": "min max",
+    "frexp": "mantissa exponent",
+    "histogram": "hist bin_edges",
+    "histogramdd": "hist bin_edges",
+    "slogdet": "sign logabsdet",
+    "linalg_slogdet": "sign logabsdet",
+    "svd": "U S V",
+    "linalg_svd": "U S Vh",
+    "qr": "Q R",
+    "linalg_qr": "Q R",
+    "linalg_eigh": "eigenvalues eigenvectors",
+    "linalg_eig": "eigenvalues eigenvectors",
+    "linalg_inv_ex": "inverse info",
+    "linalg_cholesky_ex": "L info",
+    "linalg_solve_ex": "result info",
+    "linalg_lu": "P L U",
+    "linalg_lu_factor": "LU pivots",
+    "linalg_lu_factor_ex": "LU pivots info",
+    "lu_unpack": "P L U",
+    "linalg_lstsq": "solution residuals rank singular_values",
+}
+"""Function -> the names of the parts of what it returns."""
+
+
+def __getattr__(name: str) -> Any:
+    """The type of what `torch.name` returns, made when it is first asked for."""
+    if name not in _FIELDS:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    globals()[name] = made = named(name, *_FIELDS[name].split())
+    return made
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_FIELDS})

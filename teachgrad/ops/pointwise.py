@@ -7,7 +7,6 @@ tanh, sigmoid, sqrt), the rule says it with `result`, and the node keeps the res
 
 from __future__ import annotations
 
-import cmath
 import math
 from typing import Any
 
@@ -361,6 +360,8 @@ def exponent_slope(F: Any, grad: Any, self: Any, result: Any) -> Any:
 def log_of_number(F: Any, base: Any) -> Any:
     """The natural logarithm of a Python number, -inf at 0."""
     if isinstance(base, complex):
+        import cmath  # a library of its own, which `import teachgrad` need not wait for
+
         return cmath.log(base)
     return math.log(base) if base > 0 else -math.inf if base == 0 else math.nan
 
