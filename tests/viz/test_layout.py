@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from pathlib import Path
 import pytest
 from graphs import HOSTILE, random_graph, trace_over
 
+import teachgrad as torch
+from teachgrad import viz
 from teachgrad.viz import layout
 from teachgrad.viz.cards import WIDEST, card
 from teachgrad.viz.layout import embedded, place
@@ -77,6 +80,24 @@ def test_arguments_arrive_in_their_order_under_their_names() -> None:
     slots = [line for line in card(nodes[0], arguments=names).lines if line.kind == "slot"]
     assert [line.text for line in slots] == list(names)
     assert [x + w * line.across for line in slots] == pytest.approx(tips, abs=2)
+
+
+def test_what_comes_into_a_frame_crosses_no_other_arrow() -> None:
+    net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Tanh(), torch.nn.LayerNorm(3), torch.nn.Linear(3, 1))
+    drawing = viz.draw(net(torch.ones(1, 2)).sum(), params=net.named_parameters())
+    graph, placed = drawing.graph, drawing.layout
+    assert len(placed.frames) == 3
+    middles = {name: x + w / 2 for name, (x, _, w, _) in placed.boxes.items()}
+    for node in graph.nodes:
+        edges = sorted((e for e in graph.edges if e.source == node.id), key=lambda e: placed.routes[e.id][-1])
+        come_from = [middles[edge.target] for edge in edges]
+        assert come_from == sorted(come_from), node
+        names = re.findall(r'class="tg-slot"[^>]*>([^<]+)<', box_of(drawing.svg(), node.id))
+        assert names == ([edge.input_name for edge in edges] if len(edges) > 1 else [])
+
+
+def box_of(svg: str, node: str) -> str:
+    return svg.partition(f'data-node="{node}"')[2].partition("</g>")[0]
 
 
 def test_a_trace_leaves_room_for_its_gradients() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping
 
-from teachgrad.viz.cards import FRAME_TITLE
+from teachgrad.viz.cards import FRAME_TITLE, arriving
 from teachgrad.viz.metrics import text_width
 from teachgrad.viz.model import Graph, Group, Node
 from teachgrad.viz.values import visible
@@ -51,13 +51,11 @@ def positions_dot(
     if is_routed:
         font = f', fontname="Courier", fontsize={_LABEL}' if labels else ""
         lines.append(f"edge [arrowsize=0.6{font}]")
-    arguments: dict[str, list[str]] = {}
-    for edge in graph.edges:
-        arguments.setdefault(edge.source, []).append(edge.id)
+    arguments = arriving(graph, {group.id for group in graph.groups})
     for node in graph.nodes:
         width, height = sizes[node.id]
         # One field for each argument, so that edges arrive side by side in the order of the arguments.
-        fields = "|".join(f"<{edge}>" for edge in arguments.get(node.id, ()))
+        fields = "|".join(f"<{edge.id}>" for edge in arguments.get(node.id, ()))
         record = f', shape=record, label="{fields}"' if "|" in fields else ""
         record = record if is_large else f', label="{fields}"'
         lines.append(f"{node.id} [width={width / 72:.4f}, height={height / 72:.4f}{record}]")
@@ -69,7 +67,8 @@ def positions_dot(
         rim = dict.fromkeys(end for end in ends if end in ports)
         lines += [f"{{ rank={rank}; {' '.join(rim)} }}"] if rim else []
     kinds = {node.id: node.kind for node in graph.nodes}
-    for edge in graph.edges:
+    turns = {source: iter(edges) for source, edges in arguments.items()}
+    for edge in (next(turns[edge.source]) for edge in graph.edges):  # Graphviz keeps to the order of the statements
         room = labels.get(edge.id)
         label = f', label="{"M" * max(1, math.ceil((room + 6) / (0.6 * _LABEL)))}"' if room else ""
         # A leaf stands straight above its AccumulateGrad. In a large graph that is left to chance, which saves a third.
