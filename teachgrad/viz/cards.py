@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .metrics import text_width
@@ -96,29 +96,19 @@ def fit(text: str, size: float, bold: bool = False, room: float = WIDEST) -> str
     return shorten(text, most)
 
 
-def arriving(graph: Graph, frames: Collection[str]) -> dict[str, list[Edge]]:
-    """The edges that arrive at each node, from left to right: in the order of their slots.
-
-    Inside a frame (``frames`` are the groups drawn as such), those from outside come last: Graphviz sets what stands outside
-    to the right of the frame, and then no arrow crosses another.
-    """
-    around: dict[str, set[str]] = {}
-    for group in graph.groups:
-        for node in group.nodes if group.id in frames else ():
-            around.setdefault(node, set()).add(group.id)
+def arriving(graph: Graph) -> dict[str, list[Edge]]:
+    """The drawn edges of each node's arguments, in the order of their slots."""
     found: dict[str, list[Edge]] = {}
     for edge in graph.edges:
         found.setdefault(edge.source, []).append(edge)
-    for source, here in around.items():
-        if source in found:
-            outside = {edge.id: len(here - around.get(edge.target, set())) for edge in found[source]}
-            found[source].sort(key=lambda edge: outside[edge.id])
     return found
 
 
-def argument_names(graph: Graph, frames: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
-    """The names of each node's drawn arguments, from left to right."""
-    return {node: tuple([edge.input_name for edge in edges]) for node, edges in arriving(graph, frames).items()}
+def argument_names(graph: Graph, routes: Mapping[str, Sequence[tuple[float, float]]]) -> dict[str, tuple[str, ...]]:
+    """The names of each node's drawn arguments, from left to right as the arrows arrive."""
+    for edges in (found := arriving(graph)).values():
+        edges.sort(key=lambda edge: routes[edge.id][-1][0])
+    return {node: tuple([edge.input_name for edge in edges]) for node, edges in found.items()}
 
 
 def gradient_line(value: Value) -> str:

@@ -90,7 +90,7 @@ def render(
         ]
         out.append(f'<g transform="translate({_number((wide - layout.width) / 2)})">')
     nodes = {node.id: node for node in graph.nodes}
-    arguments = argument_names(graph, layout.frames)
+    arguments = argument_names(graph, layout.routes)
     titles = {group.id: group.title for group in graph.groups}
     for group, box in layout.frames.items():
         out += _frame(titles[group], box, f"{prefix}-{group}", bare)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from teachgrad.viz.cards import NOT_YET, Card, argument_names, card, gradient_line
+from teachgrad.viz.cards import NOT_YET, Card, arriving, card, gradient_line
 from teachgrad.viz.folding import close
 from teachgrad.viz.metrics import text_width
 from teachgrad.viz.model import Graph, Layout, Node, Trace
@@ -52,16 +52,24 @@ def place(graph: Graph, trace: Trace | None = None, engine: str = "embedded", po
     if len(graph.nodes) > LARGE and trace is None and not ports and is_in_rows(framed):
         attempts.insert(0, (framed, False))  # the lines are simple: Graphviz need not look for their ways
     for attempt, is_routed in attempts:
-        drawn = json.loads(_run(positions_dot(attempt, sizes, widths, ports, is_routed), engine, is_routed))
-        layout = _read(drawn, attempt, cards, trace is not None, is_routed)
+
+        def drawn(turned: Mapping[str, Sequence[str]]) -> Layout | None:
+            source = positions_dot(attempt, sizes, widths, ports, is_routed, turned)  # noqa: B023 - called at once
+            found = json.loads(_run(source, engine, is_routed))  # noqa: B023
+            return _read(found, attempt, cards, trace is not None, is_routed)  # noqa: B023
+
+        layout = drawn({})
         if layout is not None:
-            return layout
+            turned = _turned(attempt, layout) if layout.frames and len(graph.nodes) <= LARGE else {}
+            other = drawn(turned) if turned else None
+            return other if other is not None and len(_turned(attempt, other)) < len(turned) else layout
     raise RuntimeError("Graphviz found no way for some of this graph's edges; please report it.")
 
 
 def boxes_of(graph: Graph, trace: Trace | None = None) -> dict[str, Card]:
     """The measured box of every node, the widest gradient it will hold included."""
-    gradients, arguments, room = gradient_lines(trace), argument_names(graph), trace is not None
+    gradients, room = gradient_lines(trace), trace is not None
+    arguments = {node: [edge.input_name for edge in edges] for node, edges in arriving(graph).items()}
     return {
         node.id: card(node, _static_gradient(node, room), gradients.get(node.id, ""), arguments.get(node.id, ()))
         for node in graph.nodes
@@ -102,6 +110,22 @@ def label_texts(trace: Trace | None) -> dict[str, list[str]]:
     if trace and any(node.kind == "group" for node in trace.graph.nodes):  # where one line may stand for several
         for texts in found.values():
             texts += [f"{len(texts)} gradients"] * (len(texts) > 1)
+    return found
+
+
+def _turned(graph: Graph, layout: Layout) -> dict[str, list[str]]:
+    """Nodes where arrows cross, with their edges in an order in which they need not.
+
+    Graphviz puts a frame beside what leads into it from outside, whichever argument that is. So the arguments give way.
+    """
+    across = {name: x + width / 2 for name, (x, _, width, _) in layout.boxes.items()}
+    framed = {node for group in graph.groups for node in group.nodes}
+    found = {}
+    for node, edges in arriving(graph).items():
+        have = sorted(edges, key=lambda edge: layout.routes[edge.id][-1])
+        want = sorted(have, key=lambda edge: across[edge.target])
+        if node in framed and have != want:
+            found[node] = [edge.id for edge in want]
     return found
 
 

@@ -6,7 +6,7 @@ Each edge is a statement of its own, because long chains in one statement are si
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from teachgrad.viz.cards import FRAME_TITLE, arriving
 from teachgrad.viz.metrics import text_width
@@ -33,8 +33,11 @@ def positions_dot(
     labels: Mapping[str, float],
     ports: Collection[str] = (),
     is_routed: bool = True,
+    turned: Mapping[str, Sequence[str]] = {},
 ) -> str:
     """DOT with ids and sizes (pixels) only. ``labels`` maps edge ids to the width to keep free beside them.
+
+    ``turned`` maps nodes to their edges from left to right, where that is not the order of their slots.
 
     ``ports`` are nodes at the rim: what the rest uses stands above it, and what uses the rest below. Unless
     ``is_routed``, the ways of the edges are not asked for.
@@ -51,7 +54,9 @@ def positions_dot(
     if is_routed:
         font = f', fontname="Courier", fontsize={_LABEL}' if labels else ""
         lines.append(f"edge [arrowsize=0.6{font}]")
-    arguments = arriving(graph, {group.id for group in graph.groups})
+    arguments = arriving(graph)
+    for node_id, order in turned.items():
+        arguments[node_id].sort(key=lambda edge: order.index(edge.id))
     for node in graph.nodes:
         width, height = sizes[node.id]
         # One field for each argument, so that edges arrive side by side in the order of the arguments.
