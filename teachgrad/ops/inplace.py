@@ -19,13 +19,13 @@ from teachgrad.autograd import views
 from teachgrad.autograd.graph import edge_of
 from teachgrad.autograd.modes import GRAD_MODE
 from teachgrad.autograd.variable import ARRAYS, TensorBase, bump, wrap
+from teachgrad.ops import refusals
 from teachgrad.ops.table import FUNCTIONS, METHODS, RAW, Op
 
 
 def in_place(function: Callable[..., Any], *, keeps_input: bool = True) -> Callable[..., Any]:
     """The in-place form of `function(input, ...)`. `keeps_input`: do its rules need the old value of the input?"""
-
-    ufunc = _AT_ONCE.get(function.__name__)
+    at_once = _AT_ONCE.get(function.__name__)
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(self, TensorBase):
@@ -33,7 +33,7 @@ def in_place(function: Callable[..., Any], *, keeps_input: bool = True) -> Calla
         views.check_in_place(self, *args)
         views.check_overlap(self, *args)
         recorded = GRAD_MODE.get() and any(isinstance(a, TensorBase) and a._requires_grad for a in (self, *args))
-        if ufunc is not None and not recorded and len(args) == 1 and _done_at_once(ufunc, self, args[0], kwargs):
+        if at_once is not None and not recorded and len(args) == 1 and _done_at_once(*at_once, self, args[0], kwargs):
             return self
         before = as_it_was(self, keeps_input and recorded)
         try:
@@ -46,15 +46,9 @@ def in_place(function: Callable[..., Any], *, keeps_input: bool = True) -> Calla
         if result._data.shape != self._data.shape:
             raise errors.in_place_shape(self._data.shape, result._data.shape)
         have, want = self._data.dtype, result._data.dtype
-        if have.kind == "c" and function.__name__ == "abs":
-            raise RuntimeError("In-place abs is not supported for complex tensors.")
-        if have is not want and dtypes.of(want).category > dtypes.of(have).category:
-            target = dtypes.of(have)
-            if function.__name__ == "ldexp":
-                raise RuntimeError(f"ldexp can't be cast to the desired output type {target.scalar_name}")
+        if have is not want:
             by_tensor = any(isinstance(bound, TensorBase) for bound in (*args, *kwargs.values()))
-            clamped = function.__name__.startswith("clamp") and not by_tensor  # a message that names the C type
-            raise errors.cannot_cast(dtypes.of(want).scalar_name, target.c_name if clamped else target.scalar_name)
+            refusals.check_held(function.__name__, dtypes.of(want), dtypes.of(have), by_tensor)
         views.write(self, result)
         return self
 
@@ -63,11 +57,13 @@ def in_place(function: Callable[..., Any], *, keeps_input: bool = True) -> Calla
     return method
 
 
-_AT_ONCE = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide}
-"""What every training loop does to its parameters under `no_grad`."""
+_AT_ONCE = {
+    "add": (np.add, True), "sub": (np.subtract, True), "mul": (np.multiply, False), "div": (np.true_divide, False),
+}  # fmt: skip
+"""What every training loop does to its parameters under `no_grad`; and whether it takes an `alpha`."""
 
 
-def _done_at_once(ufunc: Any, tensor: TensorBase, other: Any, options: dict[str, Any]) -> bool:
+def _done_at_once(ufunc: Any, is_scaled: bool, tensor: TensorBase, other: Any, options: dict[str, Any]) -> bool:
     """Lets NumPy write into the tensor's memory itself; False where something about it is out of the ordinary."""
     data = tensor._data
     if data.__class__ not in ARRAYS or data.dtype.kind != "f" or (data.base is not None and views.repeats(data)):
@@ -82,16 +78,12 @@ def _done_at_once(ufunc: Any, tensor: TensorBase, other: Any, options: dict[str,
         return False
     if options:
         alpha = options.get("alpha")
-        if len(options) > 1 or (alpha.__class__ is not float and alpha.__class__ is not int) or not _SCALED[ufunc]:
+        if len(options) > 1 or (alpha.__class__ is not float and alpha.__class__ is not int) or not is_scaled:
             return False
         other = other * alpha
     ufunc(data, other, data)
     bump(tensor)
     return True
-
-
-_SCALED = {np.add: True, np.subtract: True, np.multiply: False, np.true_divide: False}
-"""Which of them take an `alpha`."""
 
 
 def as_it_was(tensor: TensorBase, keep: bool) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from teachgrad import dtypes
-from teachgrad.errors import explained
+from teachgrad.errors import cannot_cast, explained
 
 ZERO_D_TRANSPOSE = "Tensor.{} is deprecated on 0-D tensors. This function is the identity in these cases."
 T_OF_MANY_DIMENSIONS = (
@@ -276,3 +276,18 @@ def unpool_index(index: int, size: tuple[int, ...]) -> RuntimeError:
         RuntimeError(f"Found an invalid max index: {index} (output volumes are of size {'x'.join(map(str, size))})"),
         "The pooled planes were larger than what unpooling makes of them: say how large with output_size=.",
     )
+
+
+def check_held(function: str, found: dtypes.dtype, held: dtypes.dtype, by_tensor: bool) -> None:
+    """Raises RuntimeError if what `function` computed in place, of dtype `found`, cannot be written into a tensor of `held`.
+
+    `by_tensor`: another tensor took part, and not only numbers.
+    """
+    if function == "abs" and held.is_complex:
+        raise RuntimeError("In-place abs is not supported for complex tensors.")
+    if found.category <= held.category:
+        return
+    if function == "ldexp":
+        raise RuntimeError(f"ldexp can't be cast to the desired output type {held.scalar_name}")
+    names_c_type = function.startswith("clamp") and not by_tensor
+    raise cannot_cast(found.scalar_name, held.c_name if names_c_type else held.scalar_name)
