@@ -97,18 +97,20 @@ class Crossings(Facts):
             raise refusals.many_to_python()
         return self._data.item()
 
-    def __float__(self) -> float:
+    def _untied(self) -> Any:
+        """The one element, with a warning where its gradient is lost by that."""
         if self._requires_grad and GRAD_MODE.get():
             refusals.warn_number_of_grad()
-        return float(self._only())
+        return self._only()
+
+    def __float__(self) -> float:
+        return float(self._untied())
 
     def __int__(self) -> int:
         return int(self._only())
 
     def __complex__(self) -> complex:
-        if self._requires_grad:
-            refusals.warn_number_of_grad()
-        return complex(self._only())
+        return complex(self._untied())
 
     def __index__(self) -> int:
         if self._data.size != 1 or self._data.dtype.kind not in "iub":

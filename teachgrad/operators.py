@@ -37,6 +37,7 @@ _REFLECTED = {
 """Operators that are a function with its arguments swapped."""
 
 _OPERAND = (TensorBase, bool, int, float, complex, np.generic)
+_OR_ARRAY = (*_OPERAND, np.ndarray)
 _POWER, _RECIPROCAL = OPS["pow.number"], OPS["reciprocal"]
 
 
@@ -68,7 +69,7 @@ def _rsub(self: Tensor, other: Any) -> Any:
 
 def _rtruediv(self: Tensor, other: Any) -> Any:
     """2 / x is x.reciprocal() * 2, in PyTorch too."""
-    return _RECIPROCAL.front(self) * other if isinstance(other, (*_OPERAND, np.ndarray)) else NotImplemented
+    return _RECIPROCAL.front(self) * other if isinstance(other, _OR_ARRAY) else NotImplemented
 
 
 def _matmul(self: Tensor, other: Any) -> Any:

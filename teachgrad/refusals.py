@@ -65,7 +65,7 @@ def warn_number_of_grad() -> None:
     )
     if text not in _SAID:
         _SAID.add(text)
-        warnings.warn(text, UserWarning, stacklevel=3)
+        warnings.warn(text, UserWarning, stacklevel=4)
 
 
 def numpy_of_gpu(device: object) -> TypeError:
