@@ -108,7 +108,7 @@ pointwise(
 pointwise(
     "heaviside.values(self, values)", "NotImplemented", "step_at(self, values)", numbers=False,
     refuses={"c": "heaviside is not yet implemented for complex tensors."},
-    self="no_rule('heaviside')", values="no_rule('heaviside')", shown={"self": "?", "values": "?"},
+    self="no_rule('heaviside')", values="no_rule('heaviside')",
     samples=["torch.heaviside(x, y)", "torch.heaviside(x, y.double())", "torch.heaviside(i, i)"],
 )  # fmt: skip
 pointwise(

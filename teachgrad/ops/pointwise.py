@@ -66,7 +66,7 @@ pointwise(
 pointwise(
     "floor_divide.tensor(self, other)", "NotImplemented", "floor_divide(self, other)", domain="positive", numbers=False,
     refuses={"bc": "div_floor_cpu"},
-    self="no_rule('floor_divide')", other="no_rule('floor_divide')", shown={"self": "?", "other": "?"},
+    self="no_rule('floor_divide')", other="no_rule('floor_divide')",
 )  # fmt: skip
 pointwise(
     "floor_divide.number(self; number)", "NotImplemented", "floor_divide(self, number)", promotes=["number"],

@@ -133,11 +133,11 @@ op(
 )  # fmt: skip
 op(
     "scatter.reduced(self, index, src; dim, reduce)", "NotImplemented", "reduced_at(self, index, src, dim, reduce, True)",
-    self="no_rule('scatter')", src="no_rule('scatter')", shown={"self": "?", "src": "?"},
+    self="no_rule('scatter')", src="no_rule('scatter')",
 )  # fmt: skip
 op(
     "scatter.reduced_number(self, index; value, dim, reduce)", "NotImplemented",
-    "reduced_at(self, index, value, dim, reduce, True)", self="no_rule('scatter')", shown={"self": "?"},
+    "reduced_at(self, index, value, dim, reduce, True)", self="no_rule('scatter')",
 )  # fmt: skip
 op(
     "select_scatter.at(self, src; dim, index)", "SelectScatterBackward0", "with_layer(self, src, dim, index)",

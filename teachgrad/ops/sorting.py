@@ -89,7 +89,6 @@ op(
     "unique2(self) -> output, !inverse, !counts", "Unique2Backward0", "distinct(self, None, False)",
     refuses={"c": "unique"},
     self="no_derivative(grad, '_unique2')",
-    shown={"self": "?"},
     samples=[
         "torch.tensor([3, 1, 1]).unique()", "idx.unique(return_inverse=True)",
         "torch.unique(idx, return_counts=True)", "x.unique()", "s.unique()",
@@ -99,7 +98,6 @@ op(
     "unique_dim(self; dim) -> output, !inverse, !counts", "UniqueDimBackward0", "distinct(self, dim, False)",
     refuses={"c": "unique_dim"},
     self="no_derivative(grad, 'unique_dim')",
-    shown={"self": "?"},
     samples=[
         "torch.unique(mask, dim=1)", "torch.unique(idx, dim=0, return_inverse=True, return_counts=True)",
         "x.unique(dim=0)",
@@ -109,7 +107,6 @@ op(
     "unique_consecutive(self; dim) -> output, !inverse, !counts", "UniqueConsecutiveBackward0", "distinct(self, dim, True)",
     refuses={"c": "unique"},
     self="no_derivative(grad, 'unique_consecutive')",
-    shown={"self": "?"},
     samples=[
         "torch.unique_consecutive(torch.tensor([1, 1, 2, 1]))",
         "idx.unique_consecutive(return_inverse=True, return_counts=True)", "x.unique_consecutive()",

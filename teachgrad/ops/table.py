@@ -200,6 +200,9 @@ class Late:
         return function if tensor is None else function.__get__(tensor, cls)
 
 
+NO_RULE = "no derivative is known"
+"""What the pictures say of a rule that only raises PyTorch's refusal."""
+
 _OPTIONS = {*(Op.__init__.__kwdefaults__ or ()), "shown"}
 
 
@@ -224,7 +227,8 @@ def op(signature: str, node_name: str | None, forward: str, **entry: Any) -> Op:
     domain          from which numbers the tests of a pointwise op draw: "real", "positive", "unit" or "above one"
     """
     rules = {name: entry.pop(name) for name in list(entry) if name not in _OPTIONS}
-    shown = entry.pop("shown", {})
+    shown = {name: NO_RULE for name, rule in rules.items() if rule.startswith(("no_rule(", "no_derivative("))}
+    shown |= entry.pop("shown", {})
     made = Op(signature, node_name, forward, rules, **entry)
     assert made.name not in OPS, f"{made.name} stands in the table twice"
     OPS[made.name] = made
