@@ -82,7 +82,13 @@ class Around:
                 names = namer(self._names, self._params, sys._getframe(1) if self._names is None else None)
                 self.recorders.append(self._make(*filter(is_tensor, tensors), names=names).__enter__())
                 self._tensors = tensors
-            return function(*args, **kwargs)
+                known = True
+            try:
+                return function(*args, **kwargs)
+            except Exception as problem:  # told now, with its words: the block may catch it
+                if known:
+                    self._close(type(problem), problem, problem.__traceback__)
+                raise
 
         return call
 

@@ -121,14 +121,13 @@ class Node(_Json):
     grad: Value | None = None  # .grad at drawing time
     source: Source | None = None
     group: str | None = None
+    module: str | None = None  # the path of the innermost module it was made in, and its class, where that was noted
 
     def in_group(self, group: str) -> Node:
         """The same box in that group. ``dataclasses.replace`` takes ten times as long, and a graph may have many."""
         moved = object.__new__(Node)
         moved.__dict__.update(self.__dict__, group=group)
         return moved
-
-    module: str | None = None  # the path of the innermost module it was made in, and its class, where that was noted
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,9 @@ def aligned(first: Trace, second: Trace, boxes: Mapping[str, str]) -> Pairs:
     def keys(trace: Trace, known: Mapping[str, str], side: str) -> list[tuple[str, str, str]]:
         targets = {edge.id: edge.target for edge in trace.graph.edges}
         called = {node.id: known.get(node.id, f"{side} {node.id}") for node in trace.graph.nodes} | {"": ""}
-        return [(e.kind, called[e.node], called[targets.get(e.edge or "", "")]) for e in trace.events]
+        # Where a seed goes does not matter: both replays begin with one.
+        ends = (targets.get(e.edge or "", "") if e.kind != "seed" else "" for e in trace.events)
+        return [(e.kind, called[e.node], called[end]) for e, end in zip(trace.events, ends, strict=True)]
 
     one = keys(first, boxes, "first")
     two = keys(second, {box: box for box in boxes.values()}, "second")

@@ -120,6 +120,8 @@ class record:  # noqa: N801  a context manager reads as a verb
         assert self._teller is not None
         if problem is None:
             self._teller.end(None, "")
+            if self._events and self._events[-1].kind == "error":
+                self._error = self._events[-1].sentence
         elif isinstance(problem, Exception):
             self._error = visible(str(problem)) or type(problem).__name__
             self._teller.end(problem, self._error)

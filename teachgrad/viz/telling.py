@@ -95,7 +95,7 @@ class Teller:
     def end(self, problem: Exception | None, message: str) -> None:
         """The block is over: what was freed, or where and why backward failed."""
         if problem is None:
-            self._see_freed()
+            self._see_end()
             return
         if self._running is None and self._waiting:
             self._call_next()
@@ -252,7 +252,7 @@ class Teller:
         return node_id in self._called or not (self._waiting or self._just_begun)
 
     def _start(self) -> None:
-        self._see_freed()
+        self._see_end()
         self._called.clear()
         self._waiting.clear()
         self._sent.clear()
@@ -276,6 +276,14 @@ class Teller:
         self._is_whole &= output is not None
         sentence = f"backward() starts at {self._says(start)} with the gradient {_say(arrived)}."
         self._add("seed", start, edge, sentence, out=arrived)
+
+    def _see_end(self) -> None:
+        """Note how the last pass ended. A node that began and sent nothing on has failed, and the block caught that."""
+        if self._running is None:
+            self._see_freed()
+            return
+        at, self._running = self._running, None
+        self._add("error", at, sentence=f"{self._says(at)} stopped with an error, which the lesson caught.")
 
     def _see_freed(self) -> None:
         """Note that the pass that just ended let go of saved values, in nodes that do not run again later."""

@@ -51,6 +51,12 @@ def test_record_without_a_tensor_keeps_errors_and_restores(lib: Any) -> None:
         loss.backward()
     assert lib.Tensor.backward is backward
     assert r.trace.error is not None and r.trace.error.startswith("Trying to backward")
+    with viz.record() as r:  # a lesson that catches it
+        with pytest.raises(RuntimeError, match="second time"):
+            loss.backward()
+        (x * 3).backward()
+    assert [(recorder.trace.error or "")[:9] for recorder in r.recorders] == ["Trying to", ""]
+    assert r.recorders[0].trace.events[-1].kind == "error"
     with viz.record() as r:
         pass
     with pytest.raises(RuntimeError, match=r"^Nothing was recorded"):

@@ -97,6 +97,13 @@ def test_a_constant_that_differs_is_told(lib: Any) -> None:
     assert ("value", "output") in found(comparison)
 
 
+def test_both_replays_begin_together_whatever_comes_last(lib: Any) -> None:
+    x = lib.tensor(2.0, requires_grad=True)
+    one, two = viz.animate(x * 3, names={"x": x}), viz.animate((x * 4).sin(), names={"x": x})
+    steps = [d for d in viz.compare(one, two).differences if d.what.startswith("step only")]
+    assert not any("backward() starts" in d.first + d.second for d in steps)
+
+
 def test_tensors_carry_the_names_of_the_leaves_that_both_have(lib: Any) -> None:
     x, w1 = lib.tensor([1.0, 2.0], requires_grad=True), lib.tensor([3.0, 4.0], requires_grad=True)
     w2 = lib.tensor([3.0, 4.0], requires_grad=True)

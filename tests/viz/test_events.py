@@ -295,3 +295,27 @@ def test_backward_is_as_fast_as_before_when_the_block_is_over() -> None:
         z.backward(teachgrad.ones(2))
     assert "summed" in r.trace.text()
     assert not isinstance(x._data, np.ndarray)
+
+
+def test_an_error_that_the_block_catches_is_told_where_it_happened(lib: Any) -> None:
+    x = lib.tensor(2.0, requires_grad=True)
+    y = x * x
+    with viz.record(y, names={"x": x, "y": y}) as r:
+        y.backward()
+        with pytest.raises(RuntimeError, match="second time"):
+            y.backward()
+    assert [event.kind for event in r.trace.events[-4:]] == ["free", "seed", "call", "error"]
+    assert (
+        r.trace.error == r.trace.events[-1].sentence == "MulBackward0 stopped with an error, which the lesson caught."
+    )
+    z = x.exp() * x
+    saved = z.grad_fn._saved_self
+    with viz.record(z, names={}) as r:
+        with lib.no_grad():
+            saved.add_(1)
+        with pytest.raises(RuntimeError, match="modified by an inplace"):
+            z.backward()
+        with pytest.raises(RuntimeError, match="modified by an inplace"):
+            z.backward()
+    assert [event.kind for event in r.trace.events] == ["seed", "call", "error"] * 2
+    assert len(r.trace.passes) == 2

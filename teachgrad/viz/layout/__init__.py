@@ -51,17 +51,16 @@ def place(graph: Graph, trace: Trace | None = None, engine: str = "embedded", po
     attempts = [(framed, True), (replace(framed, groups=()), True)]
     if len(graph.nodes) > LARGE and trace is None and not ports and is_in_rows(framed):
         attempts.insert(0, (framed, False))  # the lines are simple: Graphviz need not look for their ways
+
+    def drawn(attempt: Graph, is_routed: bool, turned: Mapping[str, Sequence[str]]) -> Layout | None:
+        source = positions_dot(attempt, sizes, widths, ports, is_routed, turned)
+        return _read(json.loads(_run(source, engine, is_routed)), attempt, cards, trace is not None, is_routed)
+
     for attempt, is_routed in attempts:
-
-        def drawn(turned: Mapping[str, Sequence[str]]) -> Layout | None:
-            source = positions_dot(attempt, sizes, widths, ports, is_routed, turned)  # noqa: B023 - called at once
-            found = json.loads(_run(source, engine, is_routed))  # noqa: B023
-            return _read(found, attempt, cards, trace is not None, is_routed)  # noqa: B023
-
-        layout = drawn({})
+        layout = drawn(attempt, is_routed, {})
         if layout is not None:
             turned = _turned(attempt, layout) if layout.frames and len(graph.nodes) <= LARGE else {}
-            other = drawn(turned) if turned else None
+            other = drawn(attempt, is_routed, turned) if turned else None
             return other if other is not None and len(_turned(attempt, other)) < len(turned) else layout
     raise RuntimeError("Graphviz found no way for some of this graph's edges; please report it.")
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from teachgrad.viz.cards import arriving
 from teachgrad.viz.model import Graph
 
 Box = tuple[float, float, float, float]
@@ -48,9 +49,7 @@ def is_in_rows(graph: Graph) -> bool:
 def routes_between(graph: Graph, boxes: Mapping[str, Box]) -> dict[str, tuple[Point, ...]] | None:
     """The way of each edge, as in a Layout; None when there is one that does not lead to the next row."""
     row, bands = _rows(boxes)
-    arguments: dict[str, list[str]] = {}
-    for edge in graph.edges:
-        arguments.setdefault(edge.source, []).append(edge.id)
+    arguments = arriving(graph)
     routes = {}
     for edge in graph.edges:
         if row[edge.source] != row[edge.target] + 1:
@@ -58,7 +57,7 @@ def routes_between(graph: Graph, boxes: Mapping[str, Box]) -> dict[str, tuple[Po
         (x, y, w, h), (left, v, wide, _) = boxes[edge.target], boxes[edge.source]
         slots = arguments[edge.source]
         start = _point(x + w / 2, y + h)
-        tip = _point(left + wide * (slots.index(edge.id) + 0.5) / len(slots), v)
+        tip = _point(left + wide * (slots.index(edge) + 0.5) / len(slots), v)
         routes[edge.id] = (*_route(start, tip, bands[row[edge.target]][1], bands[row[edge.source]][0]), tip)
     return routes
 
