@@ -38,29 +38,22 @@ MOVERS = frozenset(
 """NumPy's functions that look at places only, not at numbers."""
 
 
-class Bfloats(np.ndarray[Any, Any]):
-    """An array of bfloat16 numbers that can be reshaped, indexed, copied and converted, but not computed with."""
+class Guarded:
+    """What arrays of bfloat16 numbers do, and refuse to do, on the CPU and on a GPU."""
+
+    __slots__ = ()
+    sum_of: Any
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **named: Any) -> Any:
         # One sum of two is rounded once in any case: that is how gradients from several places meet.
         kinds = {getattr(each, "dtype", None) for each in inputs}
         if ufunc is np.add and method == "__call__" and not named and kinds == {numpy_dtype()}:
-            total = np.add(*(np.asarray(each).view(np.ndarray) for each in inputs))
+            total = self.sum_of(*inputs)
             if out is None:
-                return guarded(total)
+                return total
             out[0][...] = total
             return out[0]
         raise NeedsFloat32(ufunc.__name__)
-
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if func not in MOVERS:
-            raise NeedsFloat32(func.__name__)
-        moved = super().__array_function__(func, types, args, kwargs)
-        return guarded(moved) if isinstance(moved, np.ndarray) and moved.dtype.kind == "V" else moved
-
-    def astype(self, dtype: Any, *_: Any, **__: Any) -> Any:
-        """Refused too: who converts, wants to compute."""
-        raise NeedsFloat32("astype")
 
     def item(self, *args: Any) -> Any:
         """One element as a Python float."""
@@ -72,6 +65,25 @@ class Bfloats(np.ndarray[Any, Any]):
 
     def __bool__(self) -> bool:
         return bool(widened(self))
+
+
+class Bfloats(Guarded, np.ndarray[Any, Any]):
+    """An array of bfloat16 numbers that can be reshaped, indexed, copied and converted, but not computed with."""
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if func not in MOVERS:
+            raise NeedsFloat32(func.__name__)
+        moved = super().__array_function__(func, types, args, kwargs)
+        return guarded(moved) if isinstance(moved, np.ndarray) and moved.dtype.kind == "V" else moved
+
+    def astype(self, dtype: Any, *_: Any, **__: Any) -> Any:
+        """Refused too: who converts, wants to compute."""
+        raise NeedsFloat32("astype")
+
+    @staticmethod
+    def sum_of(one: Any, other: Any) -> Any:
+        """The sum of two, which ml_dtypes adds in float32 as well."""
+        return guarded(np.add(np.asarray(one).view(np.ndarray), np.asarray(other).view(np.ndarray)))
 
 
 @cache

@@ -204,4 +204,4 @@ def makers(where: Any) -> Any:
     if place.type != "cuda":
         return np
     _computing(place)
-    return gpu.bfloats().MAKERS[0]
+    return gpu.MODULES[gpu.bfloats().DeviceBfloats]

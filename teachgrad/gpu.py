@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from teachgrad.lesson import explained
+
 MODULES: dict[Any, Any] = {}
 """Class of GPU arrays -> CuPy, once a GPU is in use."""
 
@@ -45,12 +47,15 @@ def to_device(array: Any) -> Any:
     return bfloats().sent(array) if kind == "V" else cupy.asarray(array)
 
 
+def need(text: str) -> None:
+    """Raises RuntimeError(text), with what is missing as a note, where no tensor can be on a GPU."""
+    if not usable():
+        raise explained(RuntimeError(text), why_not())
+
+
 def pinned(array: Any) -> Any:
     """A copy of an array of the CPU in pinned memory. Raises RuntimeError where there is no GPU."""
-    if not usable():
-        error = RuntimeError("Cannot access accelerator device when none is available.")
-        error.add_note(why_not())
-        raise error
+    need("Cannot access accelerator device when none is available.")
     made = importlib.import_module("cupyx").empty_like_pinned(array)
     made[...] = array
     return made

@@ -16,14 +16,14 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from teachgrad import gpu
 from teachgrad.autograd.variable import ARRAYS
-from teachgrad.bfloats import GUARDED, MOVERS, NeedsFloat32, guarded, numpy_dtype
+from teachgrad.bfloats import GUARDED, MOVERS, Guarded, NeedsFloat32, guarded, numpy_dtype
 
 _TOLD = frozenset(("shape", "ndim", "size", "strides", "nbytes", "itemsize", "flags", "device", "data"))
 _MOVING = frozenset(("reshape", "transpose", "swapaxes", "squeeze", "ravel", "copy", "diagonal", "flatten", "repeat"))
 _HALF = np.uint32(16)
 
 
-class DeviceBfloats(NDArrayOperatorsMixin):
+class DeviceBfloats(Guarded, NDArrayOperatorsMixin):
     """An array of bfloat16 numbers on a GPU. `bits`: an array of CuPy's of the same shape, uint16."""
 
     __slots__ = ("bits",)
@@ -65,23 +65,14 @@ class DeviceBfloats(NDArrayOperatorsMixin):
             return lambda *args, **named: DeviceBfloats(getattr(self.bits, name)(*args, **named))
         raise NeedsFloat32(name)
 
+    @staticmethod
+    def sum_of(one: Any, other: Any) -> Any:
+        """The sum of two."""
+        return rounded(widened(one) + widened(other))
+
     def __cupy_get_ndarray__(self) -> Any:
         """CuPy asks for this when one of its own arrays meets this one in a kernel."""
         raise NeedsFloat32("a kernel")
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **named: Any) -> Any:
-        if (
-            ufunc is np.add
-            and method == "__call__"
-            and not named
-            and {each.__class__ for each in inputs} == {DeviceBfloats}
-        ):
-            total = rounded(widened(inputs[0]) + widened(inputs[1]))  # rounded once: how gradients meet
-            if out is None:
-                return total
-            out[0][...] = total
-            return out[0]
-        raise NeedsFloat32(ufunc.__name__)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if func not in MOVERS:
@@ -107,17 +98,6 @@ class DeviceBfloats(NDArrayOperatorsMixin):
     def get(self) -> Any:
         """The numbers as an array of the CPU."""
         return guarded(np.asarray(self.bits.get()).view(numpy_dtype()))
-
-    def item(self, *args: Any) -> Any:
-        """One element as a Python float."""
-        return self.get().item(*args)
-
-    def tolist(self) -> Any:
-        """The elements as nested lists of Python floats."""
-        return self.get().tolist()
-
-    def __bool__(self) -> bool:
-        return bool(self.get())
 
 
 def _number(value: Any) -> int:
@@ -197,12 +177,8 @@ class Makers:
         return make if callable(function) and not isinstance(function, type) else function
 
 
-MAKERS: list[Makers] = []
-
-
 def begin(cupy: Any) -> None:
     """A GPU is in use."""
-    MAKERS[:] = [Makers(cupy)]
-    gpu.MODULES[DeviceBfloats] = MAKERS[0]
+    gpu.MODULES[DeviceBfloats] = Makers(cupy)
     ARRAYS.add(DeviceBfloats)
     GUARDED.add(DeviceBfloats)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from teachgrad import dtypes, errors, refusals
+from teachgrad.autograd.modes import GRAD_MODE
 from teachgrad.autograd.variable import TensorBase
 
 _PLAIN = frozenset({float, int, bool, complex})
@@ -161,7 +162,7 @@ def _kind(leaf: Any) -> dtypes.dtype:
 def _number(leaf: Any, dtype: dtypes.dtype) -> Any:
     """One element as a Python number."""
     if isinstance(leaf, TensorBase):
-        if leaf._requires_grad:
+        if leaf._requires_grad and GRAD_MODE.get():
             refusals.warn_number_of_grad()
         if leaf._data.size != 1:
             raise ValueError("only one element tensors can be converted to Python scalars")

@@ -4,10 +4,10 @@
 numbers. `LATE` is their directory. From it follow
 
 - `torch.einsum`: the module's `__getattr__` looks the name up here and opens the room;
-- `x.cumsum(0)`: until its room is open, `Elsewhere` stands in the class Tensor in the method's place;
+- `x.erf()`: until its room is open, `Elsewhere` stands in the class Tensor in the method's place;
 - `import`: a room that uses another's ops imports it, as ever.
 
-    x.cumsum(0)  ->  Tensor.cumsum, an Elsewhere  ->  open_room("ops.scans")  ->  the entries join the op table
+    x.erf()  ->  Tensor.erf, an Elsewhere  ->  open_room("ops.errorfunction")  ->  the entries join the op table
                                                   ->  bind_methods(): the method takes its stand-in's place
 
 What goes through the whole table (the pictures' legend for an unknown node, autocast, the tests) calls `open_all` first.

@@ -91,10 +91,7 @@ class device:  # noqa: N801 - PyTorch's name
     def __enter__(self) -> None:
         if self._device is None or (isinstance(self._device, int) and self._device < 0):
             return
-        if not gpu.usable():
-            error = RuntimeError("PyTorch was compiled without CUDA support")
-            error.add_note(gpu.why_not())
-            raise error
+        gpu.need("PyTorch was compiled without CUDA support")
         self._before.append(current_device())
         set_device(self._device)
 
@@ -220,10 +217,7 @@ class Event:
     """A mark in the work of the GPU, to take times between two of them. Mirrors `torch.cuda.Event`."""
 
     def __init__(self, enable_timing: bool = False, blocking: bool = False, interprocess: bool = False) -> None:
-        if not gpu.usable():
-            error = RuntimeError("Tried to instantiate dummy base class Event")
-            error.add_note(gpu.why_not())
-            raise error
+        gpu.need("Tried to instantiate dummy base class Event")
         self._event = gpu.module().cuda.Event(block=blocking, disable_timing=not enable_timing)
 
     def record(self, stream: Any = None) -> None:
@@ -251,10 +245,7 @@ class Stream:
     """A queue of work for the GPU. Mirrors `torch.cuda.Stream`; `with torch.cuda.stream(s):` fills it."""
 
     def __init__(self, device: Any = None, priority: int = 0, _stream: Any = None) -> None:
-        if not gpu.usable():
-            error = RuntimeError("torch.cuda.Stream requires CUDA support")
-            error.add_note(gpu.why_not())
-            raise error
+        gpu.need("torch.cuda.Stream requires CUDA support")
         self._stream = gpu.module().cuda.Stream(non_blocking=True) if _stream is None else _stream
 
     def synchronize(self) -> None:

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from teachgrad.gpu import xp
+from teachgrad.gpu import add_at, xp
 from teachgrad.ops.table import LIVE, op, raw
 
 Lengths = tuple[int, ...]
@@ -44,10 +44,10 @@ def _beginnings(scores: Any, jumps: Any, starts: Any) -> Any:
     """
     steps, batch, width = scores.shape
     alpha = xp(scores).full((steps + 1, batch, width + 2), -np.inf)
+    here, one_back, two_back = alpha[:, :, 2:], alpha[:, :, 1:-1], alpha[:, :, :-2]
     for t in range(steps):
-        before = alpha[t]
-        came = np.logaddexp(np.logaddexp(before[:, 2:], before[:, 1:-1]), before[:, :-2] + jumps)
-        alpha[t + 1, :, 2:] = np.maximum(came + scores[t], starts[t])  # no path comes by before its start
+        came = np.logaddexp(np.logaddexp(here[t], one_back[t]), two_back[t] + jumps)
+        here[t + 1] = np.maximum(came + scores[t], starts[t])  # no path comes by before its start
     return alpha
 
 
@@ -94,11 +94,11 @@ def ctc_back(grad: Any, self: Any, targets: tuple[Any, ...], lengths: Lengths, b
     known = _Sequences(self, targets, lengths, blank)
     possible = known.losses[:, None] != np.inf
     shares = np.exp(known.paths() + np.where(possible, known.losses[:, None], np.nan))  # no path: PyTorch says nan
-    batch, on_path = xp(self).arange(len(lengths)), xp(self).zeros(self.shape)
-    for place, symbols in enumerate(known.places.T):
-        on_path[:, batch, symbols] += shares[:, :, place]
+    on_path, (steps, batch, classes) = xp(self).zeros(self.size), self.shape
+    places = xp(self).arange(steps * batch).reshape(steps, batch, 1) * classes + known.places
+    add_at(on_path, places.reshape(-1), shares.reshape(-1))
     wanted = known.going_on & possible if zero_infinity else known.going_on
-    return np.where(wanted, (np.exp(self) - on_path) * grad[:, None], 0).astype(self.dtype)
+    return np.where(wanted, (np.exp(self) - on_path.reshape(self.shape)) * grad[:, None], 0).astype(self.dtype)
 
 
 def _ctc_back_live(*arguments: Any) -> NoReturn:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from teachgrad.autograd.variable import wrap
-from teachgrad.gpu import xp
+from teachgrad.gpu import on_gpu, xp
 from teachgrad.ops.matrices import check_numbers, check_solvable, check_square, eye_like, solved
 from teachgrad.ops.table import composite, op, raw
 
@@ -24,38 +24,53 @@ def packed_factors(A: Any) -> tuple[Any, Any, Any]:
 
     A batch is eliminated column by column, all its matrices together.
     """
-    (*batch, m, n), k = A.shape, min(A.shape[-2:])
-    LU = A.reshape((-1, m, n)).copy() if A.size else A.copy().reshape((math.prod(batch), m, n))
-    each, there = xp(A).arange(len(LU)), xp(A)
-    pivots, info = there.zeros((len(LU), k), np.int32), there.zeros(len(LU), np.int32)
+    LU, each = _in_one_batch(A.copy(), 2)
+    k = min(A.shape[-2:])
+    pivots = xp(A).zeros((*LU.shape[:-2], k), np.int32)
     for j in range(k):
-        column = LU[:, j:, j]
-        size = np.abs(column.real) + np.abs(column.imag) if A.dtype.kind == "c" else np.abs(column)  # LAPACK's measure
-        best = j + size.argmax(1)
-        pivots[:, j] = best + 1
-        row = LU[each, best]
-        LU[each, best] = LU[:, j]
-        LU[:, j] = row
-        pivot = row[:, j, None]
-        zero = pivot == 0
-        info = np.where(zero[:, 0] & (info == 0), np.int32(j + 1), info)
-        below = LU[:, j + 1 :, j] / np.where(zero, 1, pivot)
-        LU[:, j + 1 :, j] = below
-        LU[:, j + 1 :, j + 1 :] -= below[:, :, None] * row[:, None, j + 1 :]
-    return LU.reshape(A.shape), pivots.reshape((*batch, k)), info.reshape(tuple(batch))[()]
+        rest = LU[..., j:, :]  # the rows that are not yet those of U
+        best = (*each, _size(rest[..., j]).argmax(-1))
+        pivots[..., j] = best[-1] + (j + 1)
+        row = rest[best].copy()
+        rest[best] = rest[..., 0, :]
+        rest[..., 0, :] = row
+        pivot = row[..., j, None]
+        below = rest[..., 1:, j]
+        below /= pivot + (pivot == 0)  # where the largest is 0, all are
+        rest[..., 1:, j + 1 :] -= below[..., None] * row[..., None, j + 1 :]
+    good = (np.cumsum(np.diagonal(LU, 0, -2, -1) == 0, axis=-1) == 0).sum(-1)  # how many pivots before the first zero
+    info = ((good + 1) % (k + 1)).astype(np.int32)
+    return LU.reshape(A.shape), pivots.reshape((*A.shape[:-2], k)), info.reshape(A.shape[:-2])[()]
+
+
+def _size(numbers: Any) -> Any:
+    """How large numbers are as pivots, in LAPACK's measure."""
+    return np.abs(numbers.real) + np.abs(numbers.imag) if numbers.dtype.kind == "c" else np.abs(numbers)
+
+
+def _in_one_batch(array: Any, own: int) -> tuple[Any, tuple[Any, ...]]:
+    """The array with all dimensions but its `own` last made one, and the index of each of this batch.
+
+    A batch of one on the CPU has neither, so that its rows are found by number, which is faster than by arrays of them.
+    """
+    last = array.shape[array.ndim - own :]
+    count = math.prod(array.shape[: array.ndim - own])
+    if count == 1 and not on_gpu(array):
+        return array.reshape(last), ()
+    return array.reshape((count, *last)), (xp(array).arange(count),)
 
 
 def exchanged(pivots: Any, rows: int, dtype: Any) -> Any:
     """The permutation matrix P of the row exchanges `pivots`."""
-    (*batch, k), count = pivots.shape, xp(pivots).arange(rows)
-    flat = pivots.reshape((math.prod(batch), k))
-    order, each = np.broadcast_to(count, (len(flat), rows)).copy(), xp(pivots).arange(len(flat))
-    for j in range(k):
-        other = flat[:, j] - 1
-        moved = order[each, other]
-        order[each, other] = order[:, j]
-        order[:, j] = moved
-    return (order[:, None, :] == count[:, None]).astype(dtype).reshape((*batch, rows, rows))
+    others, each = _in_one_batch(pivots - 1, 1)
+    count = xp(pivots).arange(rows)
+    order = np.broadcast_to(count, (*others.shape[:-1], rows)).copy()
+    for j in range(others.shape[-1]):
+        other = (*each, others[..., j])
+        moved = order[other]
+        order[other] = order[..., j]
+        order[..., j] = moved
+    return (order[..., None, :] == count[:, None]).astype(dtype).reshape((*pivots.shape[:-1], rows, rows))
 
 
 @raw

@@ -16,7 +16,6 @@ Nothing of this is loaded before a GPU is in use; then `begin` lets the nodes co
 from __future__ import annotations
 
 import functools
-import linecache
 import re
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +25,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from teachgrad import gpu
 from teachgrad.ops import activation, errorfunction  # noqa: F401 - whose functions are fused below
-from teachgrad.ops.compiling import HELPERS
+from teachgrad.ops.compiling import HELPERS, execute
 from teachgrad.ops.table import OPS, RAW, Op
 
 _INFIX = {
@@ -236,11 +235,7 @@ def rule_of(op: Op, key: str) -> str:
     parts = " ".join(f"({rule}) if edges[{n}] else None," for n, rule in enumerate(rules))
     name = re.sub(r"\W", "_", f"rule_of_{key}")
     source = f"def {name}(edges, {', '.join(('grad', *op.saved))}):\n    return ({parts})\n"
-    file = f"<teachgrad rule of {op.name}>"
-    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    scope: dict[str, Any] = {}
-    exec(compile(source, file, "exec"), RAW, scope)
-    RAW[f"_{name}"] = scope[name]
+    RAW[f"_{name}"] = execute(op, source, RAW, name)
     return f"_{name}"
 
 

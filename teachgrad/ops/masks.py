@@ -85,7 +85,7 @@ op(
     samples=[
         "x.masked_fill(mask, 0)", "torch.masked_fill(v, mask, 1.5)", "(x * 1).masked_fill_(mask, -1)",
         "x.masked_fill(mask[0], float('-inf'))", "x.masked_fill(i, 0)", "x.masked_fill(torch.ones(3, 3) > 0, 0)",
-        "x.masked_fill(mask, v)", "x.masked_fill(mask, 'a')", "torch.zeros(()).masked_fill(mask[0, 0] | True, 2.0)",
+        "x.masked_fill(mask, v)", "x.masked_fill(mask, 'a')", "torch.zeros(()).masked_fill((mask | True)[0, 0], 2.0)",
     ],
 )  # fmt: skip
 op(

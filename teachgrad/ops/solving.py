@@ -108,11 +108,9 @@ def solved_triangular(A: Any, B: Any, upper: bool, left: bool, unitriangular: bo
         raise RuntimeError("linalg.solve_triangular: The input tensor B must have at least 2 dimensions.")
     check_solvable("linalg.solve_triangular", A, B, left)
     if on_gpu(A):
-        return (
-            by_substitution(A, B, upper, unitriangular)
-            if left
-            else (by_substitution(A.mT, B.mT, not upper, unitriangular).mT)
-        )
+        if not left:
+            return by_substitution(A.mT, B.mT, not upper, unitriangular).mT
+        return by_substitution(A, B, upper, unitriangular)
     half = np.triu(A, int(unitriangular)) if upper else np.tril(A, -int(unitriangular))
     if unitriangular:
         half = half + np.eye(A.shape[-1], dtype=A.dtype)

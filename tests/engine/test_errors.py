@@ -10,7 +10,7 @@ import warnings
 import pytest
 
 import teachgrad
-from teachgrad import errors
+from teachgrad import errors, refusals
 
 torch = teachgrad
 
@@ -64,6 +64,21 @@ def test_a_note_follows_the_sentence(name):
     assert note and note not in str(error) and note.rstrip()[-1] in ".?"
     shown = "".join(traceback.format_exception_only(error))
     assert shown.index(str(error)) < shown.index(note)
+
+
+@pytest.mark.parametrize("turned", [float, complex, lambda loss: teachgrad.tensor([loss, 1.0])])
+def test_a_number_of_a_loss_warns_once(monkeypatch, turned):
+    """Not where no gradient is wanted, and not with `item()`, `int()` and `bool()`, as in PyTorch."""
+    monkeypatch.setattr(refusals, "_SAID", set())
+    loss = torch.tensor([2.0, 3.0], requires_grad=True).sum()
+    with torch.no_grad():
+        turned(loss)
+    loss.item(), int(loss), bool(loss), turned(loss.detach())
+    with pytest.warns(UserWarning, match=r"^Converting a tensor with requires_grad=True to a scalar") as caught:
+        turned(loss)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__ or turned not in (float, complex)
+    turned(loss)
 
 
 def test_no_python_chain_in_the_traceback():

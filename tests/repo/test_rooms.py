@@ -54,5 +54,31 @@ def test_a_subclass_reaches_a_late_method_through_super() -> None:
 
 
 def test_the_pictures_know_the_rules_of_shut_rooms() -> None:
-    code = "from teachgrad.rulebook import RULES; print(RULES['CumsumBackward0']['self'], 'Nothing' in RULES)"
-    assert run("-c", code).stdout == "cumsum_back(grad, dim) False\n"
+    code = (
+        "import sys; from teachgrad.rulebook import RULES; print('teachgrad.ops.errorfunction' in sys.modules);"
+        "print(RULES['ErfBackward0']['self'], 'Nothing' in RULES)"
+    )
+    assert run("-c", code).stdout == "False\ngrad * exp(-self * self) * 1.1283791670955126 False\n"
+
+
+@pytest.mark.parametrize("opened_first", ["", "torch.addcmul(one, one, one.clone().requires_grad_()).backward()"])
+def test_a_room_has_its_bars_whether_it_opens_before_the_first_complex_number_or_after(opened_first: str) -> None:
+    code = (
+        f"import sys, teachgrad as torch\none = torch.tensor(1.)\n{opened_first}\n"
+        "a, b = torch.tensor(1 + 2j, requires_grad=True), torch.tensor(3j)\n"
+        "was = 'teachgrad.ops.elements' in sys.modules\n"
+        "torch.addcmul(b, a, b).real.backward()\n"
+        "print(was, a.grad.item())"
+    )
+    done = run("-c", code)
+    assert (done.stdout, done.stderr) == (f"{bool(opened_first)} -3j\n", "")
+
+
+def test_autocast_knows_the_ops_of_rooms_that_were_shut() -> None:
+    code = (
+        "import teachgrad as torch\n"
+        "x = torch.ones(1, 1, 3)\n"
+        "with torch.autocast('cpu'): print(torch.conv1d(x, x).dtype, x.baddbmm(x[:, :, :1], x).dtype)\n"
+        "print(torch.conv1d(x, x).dtype)"
+    )
+    assert run("-c", code).stdout == "torch.bfloat16 torch.bfloat16\ntorch.float32\n"
