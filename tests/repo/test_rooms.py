@@ -28,7 +28,7 @@ def test_each_room_brings_what_it_needs() -> None:
 @pytest.mark.parametrize(
     ("lesson", "room", "answer"),
     [
-        ("torch.tensor([1., 2.]).cumprod(0).tolist()", "ops.nothing", "[1.0, 2.0]"),
+        ("torch.tensor([0.0]).erf().tolist()", "ops.errorfunction", "[0.0]"),
         ("torch.einsum('i,i', torch.ones(2), torch.ones(2)).item()", "ops.einsum", "2.0"),
         ("torch.tensor([1., 4.]).erfinv_().shape", "ops.special", "torch.Size([2])"),
         ("torch.FloatTensor([2.]).item()", "legacy", "2.0"),
